@@ -1,0 +1,38 @@
+# Set-up, demo and tests. Everything happens inside .venv, built from docker/requirements.lock.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+OUT    ?= demo-output
+
+.PHONY: demo test test-all lint bench setup lock clean
+
+setup: $(VENV)/.ready
+
+$(VENV)/.ready: docker/requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -r docker/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+demo: setup ## draws labelled faces, builds shards from them, prints what became of every picture
+	$(BIN)/python -m fer_spark.sample --output $(OUT)/pictures --count 2000 --seed 7 --layout folder --broken 0.05 --workers 2
+	$(BIN)/fer-spark build-shards --source folder --input $(OUT)/pictures --output $(OUT)/shards \
+	    --size 48:gray --size 256:rgb --leak-guard drop --on-existing overwrite
+
+test: setup ## the default tests, under 10 minutes on 2 cores
+	$(BIN)/python -m pytest -m "not slow"
+
+test-all: setup ## the long ones too: kills, clusters, scale
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: setup ## prints the measured figures of the README on this machine
+	$(BIN)/python -m tests.benchmarks
+
+lock: ## renew docker/requirements.lock from pyproject.toml
+	$(BIN)/pip freeze --exclude-editable > docker/requirements.lock
+
+clean:
+	rm -rf $(VENV) $(OUT) build dist *.egg-info

@@ -1,0 +1,99 @@
+"""Small files and housekeeping on any storage that Spark can reach, through Hadoop's own file systems."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+_RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
+"""Where a rename is atomic. Elsewhere (object stores) an object appears whole when its stream is closed."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file below a root: its path relative to that root and its size in bytes."""
+
+    path: str
+    length: int
+
+
+class Storage:
+    """One directory, local or not: read, publish and delete what lies below it. Paths are relative to `root`."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        jvm: Any = spark._jvm
+        self._jvm = jvm
+        self._conf: Any = spark._jsc.hadoopConfiguration()
+        path = jvm.org.apache.hadoop.fs.Path(root)
+        self._fs = path.getFileSystem(self._conf)
+        self._root = self._fs.makeQualified(path)
+        self.root: str = self._root.toString()
+        self._scheme: str = self._root.toUri().getScheme()
+        if self._scheme == "file":  # a `.crc` beside a small JSON file would only make it impossible to edit
+            self._fs.setWriteChecksum(False)
+            self._fs.setVerifyChecksum(False)
+
+    def uri(self, path: str) -> str:
+        """The full URI of a relative path, as Spark's readers and writers take it."""
+        return f"{self.root.rstrip('/')}/{path}" if path else self.root
+
+    def exists(self, path: str) -> bool:
+        return bool(self._fs.exists(self._path(path)))
+
+    def read_text(self, path: str) -> str | None:
+        """The whole of a small UTF-8 file; None where there is none."""
+        target = self._path(path)
+        if not self._fs.exists(target):
+            return None
+        stream = self._fs.open(target)
+        try:
+            return bytes(self._jvm.org.apache.commons.io.IOUtils.toByteArray(stream)).decode("utf-8")
+        finally:
+            stream.close()
+
+    def publish_text(self, path: str, text: str) -> None:
+        """Write a small file so that a reader sees the old one or the new one whole, never a part of either."""
+        target = self._path(path)
+        if self._scheme not in _RENAMING_SCHEMES:
+            self._write(target, text)
+            return
+        aside = self._path(path + ".tmp")
+        self._write(aside, text)
+        options = self._jvm.java.lang.reflect.Array.newInstance(
+            self._jvm.java.lang.Class.forName("org.apache.hadoop.fs.Options$Rename"), 1
+        )
+        rename = self._jvm.java.lang.Class.forName("org.apache.hadoop.fs.Options$Rename").getEnumConstants()
+        self._jvm.java.lang.reflect.Array.set(options, 0, next(item for item in rename if item.name() == "OVERWRITE"))
+        self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._root.toUri(), self._conf).rename(
+            aside, target, options
+        )
+
+    def delete(self, path: str) -> None:
+        """Remove a file, or a directory and all below it; nothing happens where there is none."""
+        self._fs.delete(self._path(path), True)
+
+    def list_files(self, path: str = "") -> list[StoredFile]:
+        """Every file below `path`, in order of path; empty where there is no such directory."""
+        start = self._path(path)
+        if not self._fs.exists(start):
+            return []
+        listing = self._fs.listFiles(start, True)
+        prefix = len(self.root.rstrip("/")) + 1
+        found = []
+        while listing.hasNext():
+            status = listing.next()
+            found.append(StoredFile(status.getPath().toString()[prefix:], int(status.getLen())))
+        return sorted(found, key=lambda file: file.path)
+
+    def _path(self, path: str) -> Any:
+        return self._jvm.org.apache.hadoop.fs.Path(self._root, path) if path else self._root
+
+    def _write(self, target: Any, text: str) -> None:
+        stream = self._fs.create(target, True)
+        try:
+            stream.write(bytearray(text.encode("utf-8")))
+        finally:
+            stream.close()

@@ -1,0 +1,57 @@
+"""The `fer-spark` command: one subcommand per step, each the same entry point that jobs/*.py submit to Spark."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import sys
+from collections.abc import Sequence
+
+from fer_spark import __version__
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "build-shards": (
+        "fer_spark.commands.build_shards",
+        "pictures → prepared faces in Parquet, every picture accounted for",
+    ),
+    "fetch-detector": (
+        "fer_spark.commands.fetch_detector",
+        "bring the YuNet face detector into your cache, checksum checked",
+    ),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one subcommand; returns its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print(_usage())
+        return 0 if arguments else 2
+    if arguments[0] == "--version":
+        print(f"fer-spark {__version__}")
+        return 0
+    name, rest = arguments[0], arguments[1:]
+    if name not in COMMANDS:
+        near = difflib.get_close_matches(name, COMMANDS, 1)
+        print(f"fer-spark: unknown command {name!r}" + (f"; did you mean {near[0]}?" if near else ""), file=sys.stderr)
+        print(_usage(), file=sys.stderr)
+        return 2
+    return int(importlib.import_module(COMMANDS[name][0]).main(rest))
+
+
+def _usage() -> str:
+    width = max(len(name) for name in COMMANDS)
+    lines = [f"  {name:<{width}}  {text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: fer-spark COMMAND [flags]      fer-spark COMMAND --help shows its flags",
+            "",
+            "Facial expression recognition at lake scale. Outputs are perceived expressions, not what a person feels.",
+            "",
+            *lines,
+        ]
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

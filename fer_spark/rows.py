@@ -1,0 +1,185 @@
+"""The tables that pass between stages. A column's name, type and meaning are declared here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+if TYPE_CHECKING:
+    from pyspark.sql.types import StructType
+
+_ARROW_TYPES: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "binary": pa.binary(),
+    "int": pa.int32(),
+    "bigint": pa.int64(),
+    "float": pa.float32(),
+    "array<float>": pa.list_(pa.float32()),
+    "array<double>": pa.list_(pa.float64()),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its Spark SQL type and what it means (unit, range, when it is null)."""
+
+    name: str
+    sql_type: str
+    doc: str
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        return _ARROW_TYPES[self.sql_type]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Columns in order; the same declaration gives the Spark and the Arrow schema."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+    @property
+    def names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    @property
+    def arrow_schema(self) -> pa.Schema:
+        return pa.schema([pa.field(column.name, column.arrow_type) for column in self.columns])
+
+    @property
+    def ddl(self) -> str:
+        return ", ".join(f"`{column.name}` {column.sql_type}" for column in self.columns)
+
+    @property
+    def spark_schema(self) -> StructType:
+        from pyspark.sql.types import StructType
+
+        schema = StructType.fromDDL(self.ddl)
+        assert isinstance(schema, StructType)
+        return schema
+
+    def with_columns(self, name: str, *columns: Column) -> Table:
+        return Table(name, self.columns + columns)
+
+
+_SOURCE = (
+    Column(
+        "source_path", "string", "path relative to the input root; `table.csv#17` for row 17 of a table, `a.tar#b.jpg`"
+    ),
+    Column("source_row", "bigint", "0-based row of the annotation table that named this picture; null without one"),
+)
+_ANNOTATION = (
+    Column("label", "string", "canonical label name (fer_spark.labels); null where there is none"),
+    Column("label_raw", "string", "the label as the source spells it"),
+    Column("label_probs", "array<float>", "soft label, in the order of the taxonomy's names; null without one"),
+    Column("valence", "float", "[-1, 1], unpleasant to pleasant; null where unknown"),
+    Column("arousal", "float", "[-1, 1], calm to excited; null where unknown"),
+    Column("split", "string", "train, val or test; in RAW_IMAGE null unless the source states it"),
+    Column("group_id", "string", "person or user, so that splits do not share one; null where unknown"),
+)
+_BOX = (
+    Column("box_left", "float", "face box in the upright full-size picture, px; may lie partly outside"),
+    Column("box_top", "float", "px"),
+    Column("box_width", "float", "px"),
+    Column("box_height", "float", "px"),
+    Column("landmarks", "array<float>", "x0, y0, x1, y1 … in px of the upright full-size picture"),
+)
+
+RAW_IMAGE = Table(
+    "RAW_IMAGE",
+    (
+        *_SOURCE,
+        Column("content", "binary", "encoded bytes; null when reject_reason is set"),
+        Column(
+            "encoding", "string", "`file`: a picture file; `pixels`: gray values 0-255 as decimal text, square picture"
+        ),
+        *_ANNOTATION,
+        *_BOX,
+        Column(
+            "reject_reason", "string", "set by a source that cannot offer this picture: it goes to quarantine as is"
+        ),
+        Column("reject_detail", "string", "what exactly was wrong, and the likely remedy"),
+    ),
+)
+"""One row per input picture (or per annotation row). Every source yields exactly this."""
+
+FACE = Table(
+    "FACE",
+    (
+        Column("face_id", "string", "32 hex digits of SHA-256 over image_id, source_path, source_row and face_index"),
+        Column("image_id", "string", "32 hex digits of SHA-256 over the picture's bytes"),
+        *_SOURCE,
+        *_ANNOTATION,
+        Column("face_index", "int", "0 for the largest face of its picture, then by falling area"),
+        Column("face_count", "int", "faces kept from this picture"),
+        *_BOX,
+        Column("detector", "string", "yunet, haar, source, or none (the whole picture is the face)"),
+        Column("detector_score", "float", "[0, 1]; null where the detector gives none"),
+        Column("angle_deg", "float", "rotation applied to bring the eyes level; 0 without alignment"),
+        Column("image_width", "int", "px, upright full-size picture"),
+        Column("image_height", "int", "px, upright full-size picture"),
+        Column("image_channels", "int", "1 gray, 3 colour"),
+        Column("image_format", "string", "jpeg, png, gif, webp, bmp, tiff, pixels"),
+        Column("content_bytes", "bigint", "size of the encoded picture"),
+        Column("face_px", "float", "geometric mean side of the face box in the full-size picture, px"),
+        Column("sharpness", "float", "variance of the Laplacian of the face at 48 px gray; higher is sharper"),
+        Column("brightness", "float", "[0, 1], mean gray of the face"),
+        Column("contrast", "float", "[0, 1], standard deviation of the face's gray"),
+        Column("pixel_hash", "string", "32 hex digits over the decoded picture's size and pixels"),
+        Column("perceptual_hash", "bigint", "64-bit DCT hash of the decoded picture; near-copies differ in few bits"),
+        Column("decodes", "int", "how often this picture's bytes were decoded (on the row with face_index 0, else 0)"),
+    ),
+)
+"""One row per prepared face, without its pixels: `prepared_table` adds a pixel column per requested size."""
+
+QUARANTINE = Table(
+    "QUARANTINE",
+    (
+        Column("image_id", "string", "as in FACE; null where there were no bytes"),
+        *_SOURCE,
+        Column("label_raw", "string", "the label as the source spells it"),
+        Column("split", "string", "as the source states it"),
+        Column("content_bytes", "bigint", "size of the encoded picture; null where there were no bytes"),
+        Column("reason", "string", "one of REASONS"),
+        Column("detail", "string", "what exactly was wrong, and the likely remedy"),
+    ),
+)
+"""One row per input picture that gave no row of the shards."""
+
+REASONS: dict[str, str] = {
+    "missing_file": "an annotation names a file that is not there, or it vanished before it was read",
+    "unlisted": "a picture that no annotation names",
+    "hidden_name": "Spark does not read files whose name begins with `_` or is not valid UTF-8",
+    "empty": "no bytes",
+    "too_large": "more bytes or pixels than the limit",
+    "too_small": "shorter side under the limit",
+    "unreadable": "not a picture of a known format, truncated or damaged",
+    "no_face": "the detector found no face",
+    "bad_label": "the label is not in the taxonomy",
+    "bad_annotation": "the annotation row is malformed or contradicts another",
+    "not_a_face": "the annotation says that this is no usable face",
+    "over_class_limit": "beyond --max-per-class",
+    "duplicate_leak": "the same or a nearly equal picture is in val or test",
+}
+"""Every reason for which a picture can be in quarantine, and what it means."""
+
+NOT_BAD = frozenset({"unlisted", "over_class_limit", "duplicate_leak", "not_a_face"})
+"""Reasons that follow from what the user asked for; they do not count against --max-bad-fraction."""
+
+
+def pixel_column(size_px: int, mode: str) -> str:
+    """Name of the column that holds the pixels of one size, e.g. `image_48_gray`."""
+    return f"image_{size_px}_{mode}"
+
+
+def prepared_table(pixel_columns: list[str]) -> Table:
+    """What preparing yields: FACE, `reason` and `detail` (set where a picture gave no face), and the pixel columns."""
+    return FACE.with_columns(
+        "PREPARED",
+        Column("reason", "string", "null on a face; else why the picture gave none, and every pixel column is null"),
+        Column("detail", "string", "as in QUARANTINE"),
+        *(Column(name, "binary", "pixels, encoded as the manifest's `images` says") for name in pixel_columns),
+    )

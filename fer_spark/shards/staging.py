@@ -1,0 +1,105 @@
+"""Chunks of prepared rows, each committed by a marker written last, so that a killed job goes on from the last one."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fer_spark.artifacts import Storage
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+DIRECTORY = "_staging"  # Spark, pyarrow and Petastorm all pass over names that begin with an underscore
+_JOB = f"{DIRECTORY}/job.json"
+
+
+class StagingError(Exception):
+    """What is in the staging area cannot be gone on with; the message says what differs and what to do."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What decides the prepared rows: two jobs that are equal here may share their chunks."""
+
+    mode: str
+    chunks: int
+    description: dict[str, Any]
+
+    def to_json(self) -> str:
+        return json.dumps({"mode": self.mode, "chunks": self.chunks, **self.description}, indent=1, sort_keys=True)
+
+
+class Staging:
+    """The staging area of one output directory."""
+
+    def __init__(self, spark: SparkSession, storage: Storage) -> None:
+        self._spark = spark
+        self._storage = storage
+
+    def unfinished(self) -> dict[str, Any] | None:
+        """The description of a job that did not get to its end; None where there is none."""
+        text = self._storage.read_text(_JOB)
+        return None if text is None else dict(json.loads(text))
+
+    def begin(self, job: Job) -> None:
+        """Start anew: whatever was staged is dropped."""
+        self._storage.delete(DIRECTORY)
+        self._storage.publish_text(_JOB, job.to_json())
+
+    def differences(self, job: Job) -> list[str]:
+        """How the unfinished job differs from `job`, a line each; empty if it can be gone on with."""
+        old, new = _flat(self.unfinished() or {}), _flat(json.loads(job.to_json()))
+        return [
+            f"{key}: {old.get(key, '(none)')} then, {new.get(key, '(none)')} now"
+            for key in sorted(old.keys() | new.keys())
+            if old.get(key) != new.get(key)
+        ]
+
+    def committed(self) -> dict[int, int]:
+        """Chunk number → rows, of every chunk whose marker is there."""
+        markers = [file.path for file in self._storage.list_files(DIRECTORY) if file.path.endswith("_chunk.json")]
+        read = [json.loads(self._storage.read_text(path) or "{}") for path in markers]
+        return {int(marker["chunk"]): int(marker["rows"]) for marker in read}
+
+    def commit(self, chunk: int, frame: DataFrame) -> int:
+        """Run the chunk, write its rows, then its marker. Returns the number of rows."""
+        directory = _chunk_directory(chunk)
+        self._storage.delete(directory)
+        frame.write.option("compression", "snappy").parquet(self._storage.uri(f"{directory}/rows"))
+        rows = self._read([chunk], frame).count()
+        self._storage.publish_text(f"{directory}/_chunk.json", json.dumps({"chunk": chunk, "rows": rows}))
+        return rows
+
+    def read(self, like: DataFrame) -> DataFrame:
+        """All committed rows; `like` gives the schema. Raises StagingError if rows are missing from a chunk."""
+        committed = self.committed()
+        frame = self._read(sorted(committed), like)
+        found = frame.count()
+        if found != sum(committed.values()):
+            raise StagingError(
+                f"{self._storage.uri(DIRECTORY)} holds {found:,} rows, its markers say {sum(committed.values()):,}: "
+                "files were removed from it; build again with --on-existing overwrite"
+            )
+        return frame
+
+    def size_bytes(self) -> int:
+        return sum(file.length for file in self._storage.list_files(DIRECTORY))
+
+    def drop(self) -> None:
+        self._storage.delete(DIRECTORY)
+
+    def _read(self, chunks: list[int], like: DataFrame) -> DataFrame:
+        paths = [self._storage.uri(f"{_chunk_directory(chunk)}/rows") for chunk in chunks]
+        return self._spark.read.schema(like.schema).parquet(*paths)
+
+
+def _chunk_directory(chunk: int) -> str:
+    return f"{DIRECTORY}/chunk-{chunk:05d}"
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {k: v for key, item in value.items() for k, v in _flat(item, f"{prefix}.{key}" if prefix else key).items()}

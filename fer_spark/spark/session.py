@@ -1,0 +1,81 @@
+"""The only SparkSession builder: image-workload settings wherever the user has not chosen otherwise."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+STATIC_SETTINGS: dict[str, str] = {
+    # a worker that dies is tried again in local mode too (plain local[N] gives up at the first death)
+    "spark.master": "local[*,4]",
+    "spark.executorEnv.LC_ALL": "C.UTF-8",  # else the JVM cannot open file names outside ASCII
+    "spark.executorEnv.OMP_NUM_THREADS": "1",
+    "spark.python.worker.reuse": "true",
+    "spark.python.worker.faulthandler.enabled": "true",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+    "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",  # v2 can mix output of two attempts
+}
+SQL_SETTINGS: dict[str, str] = {
+    # each file is charged only its own length, so that a task holds hundreds of pictures
+    "spark.sql.files.openCostInBytes": "0",
+    "spark.sql.files.maxPartitionBytes": "64m",
+    # Arrow batches bounded by bytes, not only by rows
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "256",
+    "spark.sql.execution.arrow.maxBytesPerBatch": "16m",
+    "spark.sql.execution.pyspark.udf.faulthandler.enabled": "true",
+    # a decoder that hangs for this long is killed, and its task tried again
+    "spark.sql.execution.pyspark.udf.idleTimeoutSeconds": "900",
+    "spark.sql.execution.pyspark.udf.killOnIdleTimeout": "true",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.session.timeZone": "UTC",
+}
+_TASKS_PER_CORE = 4
+
+
+def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> SparkSession:
+    """The running session, or a new one.
+
+    What spark-submit, spark-defaults.conf or `conf` (`key=value` each) say wins over STATIC_SETTINGS and SQL_SETTINGS.
+    Raises ValueError for a `conf` entry without `=`.
+    """
+    from pyspark import SparkConf, SparkContext
+    from pyspark.sql import SparkSession
+
+    asked = dict(_parse(item) for item in conf)
+    if master:
+        asked["spark.master"] = master
+    active = SparkSession.getActiveSession()
+    if active is None:
+        # the JVM takes its locale, and with it the encoding of file names, from the environment it starts in
+        if not any("utf" in os.environ.get(name, "").lower() for name in ("LC_ALL", "LC_CTYPE", "LANG")):
+            os.environ["LC_ALL"] = "C.UTF-8"
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        launch = SparkConf(loadDefaults=False)
+        if "PYSPARK_GATEWAY_PORT" not in os.environ:
+            launch.set("spark.driver.memory", asked.get("spark.driver.memory", "2g"))
+        SparkContext._ensure_initialized(conf=launch)
+        merged = SparkConf()
+        for key, value in asked.items():
+            merged.set(key, value)
+        for key, value in {**STATIC_SETTINGS, **SQL_SETTINGS}.items():
+            merged.setIfMissing(key, value)
+        active = SparkSession.builder.appName(app_name).config(conf=merged).getOrCreate()
+    cores = active.sparkContext.defaultParallelism
+    if active.conf.get("spark.sql.files.minPartitionNum", None) is None:
+        active.conf.set("spark.sql.files.minPartitionNum", str(_TASKS_PER_CORE * cores))
+    if "spark.sql.shuffle.partitions" not in dict(active.sparkContext.getConf().getAll()):
+        active.conf.set("spark.sql.shuffle.partitions", str(max(_TASKS_PER_CORE * cores, 8)))
+    return active
+
+
+def _parse(item: str) -> tuple[str, str]:
+    key, found, value = item.partition("=")
+    if not found or not key.startswith("spark."):
+        raise ValueError(f"--conf {item!r}: expected spark.some.key=value")
+    return key, value

@@ -1,0 +1,43 @@
+"""What all tests share: one local Spark session, and the real pictures where $FER_SPARK_DATA says they are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names by its locale
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """local[2,4]: two cores, and a task that fails is tried four times, as on a cluster."""
+    from fer_spark.spark.session import get_session
+
+    session = get_session(
+        "fer_spark tests",
+        master="local[2,4]",
+        conf=["spark.driver.memory=2g", "spark.ui.enabled=false", "spark.sql.shuffle.partitions=4"],
+    )
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Where fer2013.csv.zst, fer2013new.csv and facial_expressions.tar are; tests that need them skip without."""
+    if not os.environ.get("FER_SPARK_DATA"):
+        pytest.skip("FER_SPARK_DATA is not set: the real pictures are not here")
+    return Path(os.environ["FER_SPARK_DATA"])
+
+
+@pytest.fixture(scope="session")
+def yunet_model(data_dir: Path) -> Path:
+    """YuNet's model file, in `models/` beside the data."""
+    path = data_dir.parent / "models" / "face_detection_yunet.onnx"
+    if not path.exists():
+        pytest.skip(f"{path} is not here")
+    return path
