@@ -175,6 +175,11 @@ def pixel_column(size_px: int, mode: str) -> str:
     return f"image_{size_px}_{mode}"
 
 
+def moments_column(pixel_column_name: str) -> str:
+    """Name of the column from which the mean and deviation of a pixel column are summed up."""
+    return f"{pixel_column_name}_moments"
+
+
 def prepared_table(pixel_columns: list[str]) -> Table:
     """What preparing yields: FACE, `reason` and `detail` (set where a picture gave no face), and the pixel columns."""
     return FACE.with_columns(
@@ -182,4 +187,8 @@ def prepared_table(pixel_columns: list[str]) -> Table:
         Column("reason", "string", "null on a face; else why the picture gave none, and every pixel column is null"),
         Column("detail", "string", "as in QUARANTINE"),
         *(Column(name, "binary", "pixels, encoded as the manifest's `images` says") for name in pixel_columns),
+        *(
+            Column(moments_column(name), "array<double>", "sum of each channel, then sum of squares; pixels 0-255")
+            for name in pixel_columns
+        ),
     )

@@ -1,0 +1,1 @@
+"""From a picture's bytes to prepared faces: decode, detect, align, resize, normalise, measure."""

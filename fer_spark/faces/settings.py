@@ -1,0 +1,112 @@
+"""What a user can choose about preparing faces. The same settings travel in the manifest and in a model's card."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from fer_spark.rows import pixel_column
+
+CODECS = ("raw", "jpeg", "png")
+_SPEC = re.compile(r"(?P<size>\d+):(?P<mode>gray|rgb)(:(?P<codec>raw|jpeg|png)(?P<quality>\d+)?)?")
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """One output size, e.g. `48:gray`, `256:rgb:png`, `256:rgb:jpeg90`.
+
+    raw is (size, size) or (size, size, 3) uint8 (float32 little-endian with --store float32) in C order; colour is RGB.
+    """
+
+    size_px: int
+    mode: str
+    codec: str
+    quality: int = 95
+
+    @classmethod
+    def parse(cls, text: str) -> ImageSpec:
+        """Read `SIZE:MODE[:CODEC]`; gray defaults to raw, rgb to jpeg95. Raises ValueError that shows the grammar."""
+        match = _SPEC.fullmatch(text.strip())
+        if match is None or not 8 <= int(match["size"]) <= 4096:
+            raise ValueError(
+                f"size {text!r}: expected SIZE:MODE[:CODEC], SIZE 8-4096, MODE gray|rgb, CODEC raw|png|jpeg[QUALITY]"
+            )
+        mode, codec = match["mode"], match["codec"]
+        quality = int(match["quality"] or 95)
+        if match["quality"] and (codec != "jpeg" or not 1 <= quality <= 100):
+            raise ValueError(f"size {text!r}: a quality 1-100 goes with jpeg alone")
+        return cls(int(match["size"]), mode, codec or ("raw" if mode == "gray" else "jpeg"), quality)
+
+    @property
+    def column(self) -> str:
+        return pixel_column(self.size_px, self.mode)
+
+    def __str__(self) -> str:
+        return f"{self.size_px}:{self.mode}:{self.codec}{self.quality if self.codec == 'jpeg' else ''}"
+
+
+def _help(text: str, **extra: object) -> dict[str, object]:
+    return {"help": text, **extra}
+
+
+@dataclass(frozen=True)
+class FaceSettings:
+    """Flags of every command that prepares faces; defaults and help texts are read from these fields."""
+
+    size: tuple[str, ...] = field(
+        default=("48:gray",),
+        metadata=_help("SIZE:MODE[:CODEC] to prepare; repeat for several, e.g. 48:gray and 256:rgb"),
+    )
+    detector: str = field(
+        default="auto",
+        metadata=_help(
+            "how faces are found; auto: the source's own box, or nothing for pictures that are faces already, "
+            "else YuNet where its model file is found, else OpenCV's Haar cascade",
+            choices=("auto", "yunet", "haar", "source", "none"),
+        ),
+    )
+    detector_model: str = field(
+        default="", metadata=_help("YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache")
+    )
+    detector_score: float = field(default=0.6, metadata=_help("least YuNet score of a face, 0-1"))
+    faces: str = field(
+        default="largest", metadata=_help("which faces of a picture to keep", choices=("largest", "all"))
+    )
+    min_face_px: int = field(default=16, metadata=_help("smaller faces (shorter side in the picture) are not faces"))
+    margin: float = field(default=0.1, metadata=_help("added on each side of the face box, as a fraction of its side"))
+    align: str = field(
+        default="eyes",
+        metadata=_help("eyes: rotate until the eyes are level, where landmarks are known", choices=("eyes", "none")),
+    )
+    denoise: str = field(
+        default="none",
+        metadata=_help("noise reduction on the face", choices=("none", "median", "bilateral", "nlmeans")),
+    )
+    photometric: str = field(
+        default="none", metadata=_help("brightness normalisation of the face", choices=("none", "equalize", "clahe"))
+    )
+    store: str = field(
+        default="uint8",
+        metadata=_help("uint8, or float32: raw little-endian floats in [0, 1]", choices=("uint8", "float32")),
+    )
+    max_megapixels: float = field(
+        default=80.0, metadata=_help("pictures of more pixels are refused before they are decoded")
+    )
+    max_file_mb: float = field(default=256.0, metadata=_help("files of more MiB are refused before they are read"))
+
+    @property
+    def specs(self) -> tuple[ImageSpec, ...]:
+        """The parsed sizes; raises ValueError for a bad or repeated one, or a codec that cannot hold float32."""
+        specs = tuple(ImageSpec.parse(text) for text in self.size)
+        if not specs:
+            raise ValueError("size: name at least one, e.g. 48:gray")
+        if len({spec.column for spec in specs}) < len(specs):
+            raise ValueError(f"size: {', '.join(self.size)} names one column twice")
+        if self.store == "float32":
+            explicit = [text for text in self.size if text.count(":") == 2 and not text.endswith(":raw")]
+            if explicit:
+                raise ValueError(
+                    f"size {explicit[0]!r}: float32 is stored raw; leave the codec out or use --store uint8"
+                )
+            specs = tuple(ImageSpec(spec.size_px, spec.mode, "raw") for spec in specs)
+        return specs
