@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,15 +16,15 @@ STATIC_SETTINGS: dict[str, str] = {
     "spark.master": "local[*,4]",
     "spark.executorEnv.LC_ALL": "C.UTF-8",  # else the JVM cannot open file names outside ASCII
     "spark.executorEnv.OMP_NUM_THREADS": "1",
+    "spark.executorEnv.OPENBLAS_NUM_THREADS": "1",  # its threads stall those of the worker beside it
     "spark.python.worker.reuse": "true",
     "spark.python.worker.faulthandler.enabled": "true",
-    "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",  # v2 can mix output of two attempts
 }
 SQL_SETTINGS: dict[str, str] = {
     # each file is charged only its own length, so that a task holds hundreds of pictures
-    "spark.sql.files.openCostInBytes": "0",
+    "spark.sql.files.openCostInBytes": "1",  # 0 fails where all files are tiny
     "spark.sql.files.maxPartitionBytes": "64m",
     # Arrow batches bounded by bytes, not only by rows
     "spark.sql.execution.arrow.maxRecordsPerBatch": "256",
@@ -36,6 +37,8 @@ SQL_SETTINGS: dict[str, str] = {
     "spark.sql.session.timeZone": "UTC",
 }
 _TASKS_PER_CORE = 4
+_ROWS_PER_TASK = 50_000
+_REPLAN_FROM_ROWS = 1_000_000
 
 
 def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> SparkSession:
@@ -59,6 +62,7 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
         launch = SparkConf(loadDefaults=False)
         if "PYSPARK_GATEWAY_PORT" not in os.environ:
             launch.set("spark.driver.memory", asked.get("spark.driver.memory", "2g"))
+            launch.set("spark.ui.showConsoleProgress", "false")  # the launcher turns it on where nobody said no
         SparkContext._ensure_initialized(conf=launch)
         merged = SparkConf()
         for key, value in asked.items():
@@ -72,6 +76,23 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
     if "spark.sql.shuffle.partitions" not in dict(active.sparkContext.getConf().getAll()):
         active.conf.set("spark.sql.shuffle.partitions", str(max(_TASKS_PER_CORE * cores, 8)))
     return active
+
+
+@contextmanager
+def sized_for(spark: SparkSession, rows: int) -> Iterator[int]:
+    """Shuffle in as few partitions as `rows` small rows need; yields that number.
+
+    Thousands of rows in Spark's usual partitions cost more in tasks and replanning than in work.
+    """
+    usual = {key: spark.conf.get(key) for key in ("spark.sql.shuffle.partitions", "spark.sql.adaptive.enabled")}
+    partitions = min(-(-rows // _ROWS_PER_TASK) or 1, int(str(usual["spark.sql.shuffle.partitions"])))
+    spark.conf.set("spark.sql.shuffle.partitions", str(partitions))
+    spark.conf.set("spark.sql.adaptive.enabled", str(rows > _REPLAN_FROM_ROWS).lower())
+    try:
+        yield partitions
+    finally:
+        for key, value in usual.items():
+            spark.conf.set(key, str(value))
 
 
 def _parse(item: str) -> tuple[str, str]:

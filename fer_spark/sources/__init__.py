@@ -1,0 +1,1 @@
+"""From what lies in the lake to one RAW_IMAGE table: each layout of pictures and annotations is read by Spark."""

@@ -1,0 +1,56 @@
+"""The sources by name, and the one function that opens any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import SparkSession
+
+from fer_spark.sources.affectnet import open_affectnet
+from fer_spark.sources.base import Source
+from fer_spark.sources.fer2013 import open_fer2013, open_ferplus
+from fer_spark.sources.folder import open_folder, open_images, open_tar
+from fer_spark.sources.legend import open_legend
+from fer_spark.sources.settings import SOURCES, SourceError, SourceSettings, did_you_mean
+from fer_spark.sources.table import open_any_table
+
+_OPENERS: dict[str, Callable[[SparkSession, SourceSettings, int], Source]] = {
+    "fer2013": open_fer2013,
+    "ferplus": open_ferplus,
+    "legend": open_legend,
+    "affectnet": open_affectnet,
+    "folder": open_folder,
+    "table": open_any_table,
+    "images": open_images,
+    "tar": open_tar,
+}
+
+_ONLY_FOR: dict[str, tuple[str, ...]] = {
+    "votes": ("fer2013", "ferplus"),
+    "drop_nonface": ("fer2013", "ferplus"),
+    "images": ("legend", "affectnet", "table"),
+    "bytes_column": ("table",),
+    "path_column": ("legend", "affectnet", "table"),
+    "label_column": ("fer2013", "legend", "affectnet", "table"),
+    "group_column": ("fer2013", "ferplus", "legend", "affectnet", "table"),
+    "split_column": ("fer2013", "ferplus", "legend", "affectnet", "table"),
+    "keep_no_expression": ("affectnet",),
+}
+
+
+def open_source(spark: SparkSession, settings: SourceSettings, max_file_bytes: int = 256 << 20) -> Source:
+    """Open the input named by --source and --input. Files above `max_file_bytes` are listed, not read.
+
+    Raises SourceError for an unknown source, a flag that does not go with it, or an input that cannot be opened.
+    """
+    if settings.source not in _OPENERS:
+        hint = did_you_mean(settings.source, SOURCES)
+        raise SourceError(f"--source {settings.source!r}: expected one of {', '.join(SOURCES)}{hint}")
+    for name, sources in _ONLY_FOR.items():
+        if getattr(settings, name) and settings.source not in sources:
+            raise SourceError(
+                f"--{name.replace('_', '-')} goes with --source {' or '.join(sources)}, not {settings.source}"
+            )
+    if settings.label_from != "none" and settings.source not in ("images", "tar"):
+        raise SourceError(f"--label-from goes with --source images or tar, not {settings.source}")
+    return _OPENERS[settings.source](spark, settings, max_file_bytes)

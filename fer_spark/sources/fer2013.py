@@ -1,0 +1,111 @@
+"""FER-2013 in its CSV forms (pixels as text), and the FER+ votes that relabel it row by row."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
+from fer_spark.sources.labelling import LabelRule, label_rule, reject
+from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.sources.split_names import split_of, unknown_split
+from fer_spark.sources.tables import AnnotationTable, open_table, optional
+from fer_spark.sources.votes import decided_votes
+
+
+def open_fer2013(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+    """`emotion,pixels,Usage` in any order, case and spacing; without `emotion` the pictures are unlabelled.
+
+    With --votes, --drop-nonface removes what the FER+ voters call no face.
+    """
+    if settings.drop_nonface and not settings.votes:
+        raise SourceError("--drop-nonface needs --votes: the file fer2013new.csv of FER+")
+    return _open(spark, settings, label_rule(settings, "fer2013", "fer2013"), relabel=False)
+
+
+def open_ferplus(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+    """The pictures of FER-2013 with labels decided by the FER+ votes on the same row."""
+    if not settings.votes:
+        raise SourceError(
+            "ferplus needs --votes: the file fer2013new.csv of FER+, whose rows follow those of fer2013.csv"
+        )
+    return _open(spark, settings, label_rule(settings, "ferplus8", "ferplus8"), relabel=True)
+
+
+def _open(spark: SparkSession, settings: SourceSettings, rule: LabelRule, relabel: bool) -> Source:
+    table = open_table(spark, settings.input)
+    rows = _rows(table, settings)
+    if settings.votes:
+        if table.file_count != 1:
+            raise SourceError(f"--votes go with one CSV, row by row; {settings.input!r} holds {table.file_count} files")
+        votes = decided_votes(open_table(spark, settings.votes, "--votes"), settings.ferplus_mode, rule.taxonomy.names)
+        rows = _voted(rows, votes, settings.drop_nonface, relabel)
+    labelled = relabel or table.column(settings.label_column, _LABEL, "--label-column") is not None
+    ready = rule.apply(rows) if labelled else rows
+
+    def read(part: Slice) -> DataFrame:
+        return raw_images(spread(part.of(ready, F.col("source_row")), table.scan, "source_row"))
+
+    def keys() -> DataFrame:
+        return ready.select("source_path", "source_row", "label_raw", "split")
+
+    def digest() -> str:
+        votes_digest = open_table(spark, settings.votes, "--votes").digest() if settings.votes else ""
+        return digest_rows(table.names(), table.bytes, votes_digest)
+
+    name = f"{settings.source} {settings.input}" + (f" with {settings.votes}" if settings.votes else "")
+    count = table.scan.count
+    return Source(name, rule.taxonomy.names, True, False, read, keys, count, digest)
+
+
+_LABEL = ("emotion", "label", "expression")
+
+
+def _rows(table: AnnotationTable, settings: SourceSettings) -> DataFrame:
+    pixels = table.column("", ("pixels",), "--input", required=True)
+    assert pixels is not None
+    usage = optional(table.column(settings.split_column, ("usage", "split"), "--split-column"))
+    text = F.trim(pixels)
+    rows = table.frame.select(
+        F.concat_ws("#", "_file", F.col("_row").cast("string")).alias("source_path"),
+        F.col("_row").alias("source_row"),
+        text.cast("binary").alias("content"),
+        F.lit("pixels").alias("encoding"),
+        F.trim(optional(table.column(settings.label_column, _LABEL, "--label-column"))).alias("label_raw"),
+        split_of(usage).alias("split"),
+        usage.alias("_usage"),
+        optional(table.column(settings.group_column, (), "--group-column")).alias("group_id"),
+        F.when(text.isNull() | (text == ""), "empty").alias("reject_reason"),
+        F.when(text.isNull() | (text == ""), "the row has no pixels").alias("reject_detail"),
+    )
+    problem = unknown_split(F.col("_usage"))
+    return reject(rows, F.when(problem.isNotNull(), "bad_annotation"), problem)
+
+
+def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool) -> DataFrame:
+    joined = rows.join(F.broadcast(votes), rows["source_row"] == votes["vote_row"], "left")
+    other = F.lower(F.trim("vote_usage")) != F.lower(F.trim("_usage"))
+    joined = reject(
+        joined, F.when(F.col("vote_row").isNull(), "bad_annotation"), F.lit("no row of the votes file goes with it")
+    )
+    shifted = F.concat(
+        F.lit("the votes' row says "), F.col("vote_usage"), F.lit(" here: the two files are not aligned")
+    )
+    joined = reject(joined, F.when(other, "bad_annotation"), shifted)
+    joined = reject(joined, F.when(F.col("vote_problem").isNotNull(), "bad_annotation"), F.col("vote_problem"))
+    nonface = F.col("vote_label") == "nonface"
+    if drop_nonface:
+        joined = reject(joined, F.when(nonface, "not_a_face"), F.concat(F.lit("FER+ votes: "), F.col("vote_text")))
+    if not relabel:
+        return joined
+    unclear = F.col("vote_label").isin("unknown", "nonface")
+    said = F.when(nonface, "no face").otherwise("no expression agreed on")
+    joined = reject(
+        joined,
+        F.when(unclear, "bad_label"),
+        F.concat(F.lit("FER+ votes: "), said, F.lit(" ("), F.col("vote_text"), F.lit(")")),
+    )
+    usable: Column = F.when(~unclear, F.col("vote_label"))
+    return joined.withColumns(
+        {"label_raw": F.coalesce(usable, F.col("vote_text")), "label_probs": F.when(~unclear, F.col("vote_probs"))}
+    )

@@ -1,0 +1,117 @@
+"""Paths as Spark's JVM sees them: what exists, what lies under a root, and a path relative to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fer_spark.sources.settings import SourceError
+
+_GLOB_CHARS = frozenset("*?[]{}")
+
+
+@dataclass(frozen=True)
+class Root:
+    """Where an input lies. `uri`: its folder; `targets`: what to read under it; `literal`: targets hold no glob."""
+
+    uri: str
+    encoded_path: str
+    targets: tuple[str, ...]
+    literal: bool
+    is_file: bool
+
+    @property
+    def is_local(self) -> bool:
+        return self.uri.startswith("file:")
+
+    def relative(self, encoded: Column) -> Column:
+        """Path below this root, unescaped, from a URL-encoded URI such as `_metadata.file_path`.
+
+        A filter on it is pushed into the listing, before any file is opened.
+        """
+        path = F.regexp_replace(encoded, "^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?", "")
+        below = F.substring(path, len(self.encoded_path) + 2, 1 << 20)
+        return F.url_decode(F.replace(below, F.lit("+"), F.lit("%2B")))
+
+
+def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
+    """Resolve a file, folder or glob. Something that exists under the very name is not taken for a glob.
+
+    Raises SourceError when nothing is there or the storage cannot be reached.
+    """
+    if not text:
+        raise SourceError(f"{flag} is missing: give a file, a folder or a glob")
+    try:
+        path = hadoop_path(spark, text)
+        system = path.getFileSystem(_conf(spark))
+        if system.exists(path):
+            status = system.getFileStatus(path)
+            full = status.getPath()
+            folder = full.getParent() if status.isFile() else full
+            return Root(folder.toString(), _encoded(folder), (full.toString(),), True, bool(status.isFile()))
+        found = system.globStatus(path) if _GLOB_CHARS & set(text) else None
+    except Py4JJavaError as error:
+        raise SourceError(f"{flag} {text!r} cannot be reached: {first_line(error)}") from error
+    if not found:
+        raise SourceError(f"{flag} {text!r} does not exist" + (" (nothing matches)" if found is not None else ""))
+    base = system.makeQualified(hadoop_path(spark, _fixed_part(text)))
+    return Root(base.toString(), _encoded(base), tuple(status.getPath().toString() for status in found), True, False)
+
+
+def exists(spark: SparkSession, text: str) -> bool:
+    path = hadoop_path(spark, text)
+    return bool(path.getFileSystem(_conf(spark)).exists(path))
+
+
+def child_names(spark: SparkSession, uri: str) -> list[str]:
+    """Names directly inside a folder, sorted; for small folders of tables."""
+    path = hadoop_path(spark, uri)
+    return sorted(status.getPath().getName() for status in path.getFileSystem(_conf(spark)).listStatus(path))
+
+
+def hadoop_path(spark: SparkSession, text: str) -> Any:
+    return spark._jvm.org.apache.hadoop.fs.Path(text)  # type: ignore[union-attr]
+
+
+def file_system(spark: SparkSession, text: str) -> Any:
+    return hadoop_path(spark, text).getFileSystem(_conf(spark))
+
+
+def listed_files(frame: DataFrame) -> DataFrame:
+    """One column `file`: the URL-encoded URI of every file in a scan's listing, without touching the files."""
+    spark = frame.sparkSession
+    jvm: Any = spark._jvm
+    # The array never becomes Python objects: a million paths stay in the JVM.
+    paths = jvm.scala.Predef.genericWrapArray(frame._jdf.inputFiles()).toList()
+    data = spark._jsparkSession.createDataset(paths, jvm.org.apache.spark.sql.Encoders.STRING())
+    return DataFrame(data.toDF(), spark).withColumnRenamed("value", "file")
+
+
+def listed_bytes(frame: DataFrame) -> int:
+    """Total size of the files in a scan's listing."""
+    jdf: Any = frame._jdf
+    return int(jdf.queryExecution().analyzed().stats().sizeInBytes())
+
+
+def _conf(spark: SparkSession) -> Any:
+    return spark._jsc.hadoopConfiguration()
+
+
+def _encoded(path: Any) -> str:
+    return str(path.toUri().getRawPath()).rstrip("/")
+
+
+def _fixed_part(text: str) -> str:
+    parts = text.split("/")
+    first = next(i for i, part in enumerate(parts) if _GLOB_CHARS & set(part))
+    return "/".join(parts[:first]) or ("/" if text.startswith("/") else ".")
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the JVM's stack."""
+    said = error.java_exception if isinstance(error, Py4JJavaError) else error
+    return str(said).strip().split("\n")[0][:300]

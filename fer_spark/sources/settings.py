@@ -1,0 +1,129 @@
+"""What a user can choose about the input, its labels and its splits. Flags and help come from these fields."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+SOURCES = ("fer2013", "ferplus", "legend", "affectnet", "folder", "table", "images", "tar")
+
+
+class SourceError(ValueError):
+    """The input cannot be read as asked; the message says what was found and what to give instead."""
+
+
+def _help(text: str, **extra: object) -> dict[str, object]:
+    return {"help": text, **extra}
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """` (did you mean X?)`, or nothing when no known word is close."""
+    hits = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
+    return f" (did you mean {hits[0]}?)" if hits else ""
+
+
+@dataclass(frozen=True)
+class SourceSettings:
+    """Flags that say what to read. An empty text means: not given."""
+
+    source: str = field(default="", metadata=_help("layout of the input", choices=SOURCES))
+    input: str = field(
+        default="",
+        metadata=_help("file, folder or glob, local or any URI that Spark reads; for annotated sources the table"),
+    )
+    images: str = field(
+        default="",
+        metadata=_help("folder, glob or .tar with the pictures, where they do not lie beside the annotation table"),
+    )
+    votes: str = field(
+        default="", metadata=_help("FER+ votes, fer2013new.csv; needed by ferplus, optional for fer2013")
+    )
+    ferplus_mode: str = field(
+        default="majority",
+        metadata=_help(
+            "majority: over half of the votes; soft: the official vote distribution", choices=("majority", "soft")
+        ),
+    )
+    drop_nonface: bool = field(
+        default=False,
+        metadata=_help("with --votes: quarantine pictures that the FER+ votes call no face as not_a_face"),
+    )
+    labels: str = field(
+        default="",
+        metadata=_help(
+            "taxonomy: fer2013, affectnet8, affectnet7, ferplus8 or a,b,c; says also what number labels mean"
+        ),
+    )
+    glob: str = field(default="", metadata=_help("only files whose name matches, e.g. '*.jpg'"))
+    label_from: str = field(
+        default="none",
+        metadata=_help("for images and tar: take the label from the folder's name", choices=("none", "parent")),
+    )
+    path_column: str = field(default="", metadata=_help("annotation column with the picture's path"))
+    label_column: str = field(default="", metadata=_help("annotation column with the label"))
+    group_column: str = field(default="", metadata=_help("annotation column with the person or user, for splits"))
+    split_column: str = field(default="", metadata=_help("annotation column with the split"))
+    bytes_column: str = field(default="", metadata=_help("table column with the encoded picture, e.g. image.bytes"))
+    conflicts: str = field(
+        default="quarantine",
+        metadata=_help(
+            "one picture, several labels: quarantine all its rows, or keep the first row's or the majority's label",
+            choices=("quarantine", "first", "majority"),
+        ),
+    )
+    keep_no_expression: bool = field(
+        default=False,
+        metadata=_help("keep AffectNet's None and Uncertain faces, without a label, for valence and arousal"),
+    )
+
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class SplitSettings:
+    """Flags that say how faces are divided into train, val and test."""
+
+    split: str = field(
+        default="auto",
+        metadata=_help(
+            "auto: the source's own splits, a stable hash where it states none; official: fail if it states none; "
+            "hash: ignore them; none: all train",
+            choices=("auto", "official", "hash", "none"),
+        ),
+    )
+    ratios: str = field(default="0.8,0.1,0.1", metadata=_help("train,val,test shares where splits are drawn"))
+    seed: int = field(default=0, metadata=_help("another seed draws other splits"))
+    val_from: str = field(
+        default="",
+        metadata=_help(
+            "train: the source's val becomes test and a new val is drawn from train (AffectNet)", choices=("", "train")
+        ),
+    )
+    val_fraction: float = field(default=0.1, metadata=_help("share of train that --val-from train draws"))
+    group_by: str = field(
+        default="auto",
+        metadata=_help(
+            "what stays in one split: group: the source's person or user, content: equal pixels, auto: group if usable",
+            choices=("auto", "group", "content"),
+        ),
+    )
+    stratify: bool = field(default=False, metadata=_help("draw the shares within each label"))
+    max_per_class: int = field(default=0, metadata=_help("keep at most this many pictures per label and split; 0: all"))
+    max_per_class_in: str = field(
+        default="train", metadata=_help("where --max-per-class applies", choices=("train", "all"))
+    )
+
+    @property
+    def fractions(self) -> tuple[float, float, float]:
+        """The three ratios, scaled to sum 1. Raises SourceError."""
+        try:
+            train, val, test = (float(part) for part in self.ratios.split(","))
+        except ValueError:
+            raise SourceError(f"ratios {self.ratios!r}: expected train,val,test, e.g. 0.8,0.1,0.1") from None
+        total = train + val + test
+        if not (min(train, val, test) >= 0 and math.isfinite(total) and total > 0):
+            raise SourceError(f"ratios {self.ratios!r}: shares must be 0 or more and not all 0")
+        return train / total, val / total, test / total

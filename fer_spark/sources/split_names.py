@@ -1,0 +1,39 @@
+"""How datasets spell their splits."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+SPLIT_NAMES: dict[str, str] = {
+    "train": "train",
+    "training": "train",
+    "train_set": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "val_set": "val",
+    "dev": "val",
+    "publictest": "val",
+    "test": "test",
+    "testing": "test",
+    "test_set": "test",
+    "privatetest": "test",
+}
+"""Lower-case spelling to split; FER-2013's PublicTest serves as validation and PrivateTest as test, as is usual."""
+
+
+def split_of(raw: Column) -> Column:
+    """train, val or test for a known spelling, null for anything else."""
+    pairs = [F.lit(part) for pair in SPLIT_NAMES.items() for part in pair]
+    return F.when(raw.isNotNull(), F.try_element_at(F.create_map(*pairs), F.lower(F.trim(raw))))
+
+
+def unknown_split(raw: Column) -> Column:
+    """Why a stated split cannot be used; null when it can or when none is stated."""
+    stated = raw.isNotNull() & (F.trim(raw) != "")
+    names = ", ".join(SPLIT_NAMES)
+    return F.when(
+        stated & split_of(raw).isNull(),
+        F.concat(F.lit("split '"), F.substring(raw, 1, 40), F.lit(f"' is none of {names}")),
+    )

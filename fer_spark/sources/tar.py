@@ -1,0 +1,128 @@
+"""Pictures in tar archives, streamed on the executors, never whole in memory; a damaged one gives what it can."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
+from fer_spark.sources.lake import listed_bytes, listed_files, open_root
+from fer_spark.sources.omitted import JUNK
+from fer_spark.sources.pictures import NOT_PICTURES, PICTURE_DDL, Pictures, whole_path
+from fer_spark.sources.settings import SourceError
+from fer_spark.sources.tar_stream import Member, read_archive
+
+TAR_NAME = re.compile(r"\.(tar|tar\.(gz|bz2|xz|zst)|tgz|tbz2?|txz)$", re.IGNORECASE)
+_TAR_GLOB = "*.{tar,tar.gz,tar.bz2,tar.xz,tar.zst,tgz,tbz,tbz2,txz}"
+ARCHIVE_PART = r"(?i)^.*?\.(tar|tar\.(gz|bz2|xz|zst)|tgz|tbz2?|txz)#(\./)*"
+"""What comes before a member's own path."""
+_Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+_ARCHIVES_PER_CHUNK = 8
+_BATCH_BYTES = 16 << 20
+_BATCH_ROWS = 512
+_SCHEMA = pa.schema(
+    [("path", pa.string()), ("content", pa.binary()), ("reject_reason", pa.string()), ("reject_detail", pa.string())]
+)
+
+
+def tar_pictures(
+    spark: SparkSession, text: str, glob: str, max_file_bytes: int, key: Callable[[Column], Column] | None = None
+) -> Pictures:
+    """Members of the archive, of every archive in a folder, or of those that a glob matches.
+
+    A path is `a.tar#member`; with `key` (for an annotation table), the key is made of the member's path alone.
+    """
+    root = open_root(spark, text, "--images" if key else "--input")
+    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true").option("pathGlobFilter", _TAR_GLOB)
+    if root.literal:
+        reader = reader.option("__globPaths__", "false")
+    scan = reader.load(list(root.targets))
+    archives = listed_files(scan).select("file", root.relative(F.col("file")).alias("name"))
+    count = archives.count()
+    if count == 0:
+        raise SourceError(f"{text!r} holds no archive (.tar, .tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst)")
+    make_key = key or whole_path
+
+    def members(archives: DataFrame, with_content: bool) -> DataFrame:
+        spread = archives.repartition(min(count, 10_000), "name")
+        rows = spread.mapInArrow(_reader(glob, max_file_bytes, with_content), PICTURE_DDL)
+        return rows.where(~F.col("path").rlike(f"#.*{NOT_PICTURES}")) if key and not glob else rows
+
+    def member_key(path: Column) -> Column:
+        return path if key is None else make_key(F.regexp_replace(path, ARCHIVE_PART, ""))
+
+    def read(part: Slice) -> DataFrame:
+        if key is None and count >= _ARCHIVES_PER_CHUNK * part.chunks:
+            return members(part.of(archives, F.col("name")), True)  # whole archives: none is streamed for nothing
+        rows = part.of(members(archives, True), member_key(F.col("path")))
+        wanted = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
+        return rows.repartition(wanted, "path") if count < wanted else rows
+
+    # Names alone, kept: listing an archive means streaming it.
+    listing = members(archives, False).persist(StorageLevel.MEMORY_AND_DISK)
+
+    def digest() -> str:
+        return digest_rows(archives.select("name"), listed_bytes(scan))
+
+    return Pictures(text, root, member_key, make_key, read, lambda: listing, digest)
+
+
+def _reader(glob: str, max_file_bytes: int, with_content: bool) -> _Batches:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                members = read_archive(row["file"], row["name"], max_file_bytes, with_content)
+                yield from to_batches(_accepted(members, glob))
+
+    return read
+
+
+def _accepted(members: Iterator[Member], glob: str) -> Iterator[Member]:
+    accepts = _glob_pattern(glob)
+    for member in members:
+        inside = member.path.partition("#")[2]
+        if not inside or (not JUNK.search(inside) and accepts.fullmatch(inside.rsplit("/", 1)[-1])):
+            yield member
+
+
+def _glob_pattern(glob: str) -> re.Pattern[str]:
+    """Hadoop's glob for one name: *, ?, [a-z], [^a] and {a,b}."""
+    if not glob:
+        return re.compile(".*", re.DOTALL)
+    out, depth = "", 0
+    for sign in glob:
+        if sign == "{":
+            out, depth = out + "(?:", depth + 1
+        elif sign == "}" and depth:
+            out, depth = out + ")", depth - 1
+        elif sign == "," and depth:
+            out += "|"
+        else:
+            out += {"*": ".*", "?": "."}.get(sign, sign if sign in "[]^-" else re.escape(sign))
+    return re.compile(out, re.DOTALL)
+
+
+def to_batches(members: Iterator[Member]) -> Iterator[pa.RecordBatch]:
+    """Arrow batches bounded by bytes and rows."""
+    held: list[Member] = []
+    held_bytes = 0
+    for member in members:
+        held.append(member)
+        held_bytes += len(member.content or b"")
+        if held_bytes >= _BATCH_BYTES or len(held) >= _BATCH_ROWS:
+            yield _batch(held)
+            held, held_bytes = [], 0
+    if held:
+        yield _batch(held)
+
+
+def _batch(members: list[Member]) -> pa.RecordBatch:
+    columns = [[getattr(member, name) for member in members] for name in ("path", "content", "reason", "detail")]
+    return pa.RecordBatch.from_arrays(
+        [pa.array(column, field.type) for column, field in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
+    )

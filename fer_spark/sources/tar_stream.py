@@ -1,0 +1,119 @@
+"""One tar archive as a stream of members. Plain Python: no Spark here."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import tarfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import IO, Any
+from urllib.parse import unquote
+
+import pyarrow as pa
+from pyarrow import fs
+
+_BUFFER = 1 << 20
+_ARROW_SCHEMES = {"s3a": "s3", "s3n": "s3"}
+
+
+@dataclass(frozen=True)
+class Member:
+    """A file in an archive (`path` is `a.tar#member`), or the archive itself when it is damaged (`path` is `a.tar`)."""
+
+    path: str
+    content: bytes | None
+    reason: str | None = None
+    detail: str | None = None
+
+
+class DamagedArchiveError(Exception):
+    """The archive ends or breaks where it should not; members after that point are lost."""
+
+
+class _CheckedHeader(tarfile.TarInfo):
+    """tarfile takes a broken header after the first member for the end of the archive; this one says so."""
+
+    @classmethod
+    def fromtarfile(cls, archive: tarfile.TarFile) -> _CheckedHeader:
+        try:
+            return super().fromtarfile(archive)
+        except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            raise
+        except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
+            raise DamagedArchiveError("no end-of-archive mark: it was cut off, or never finished") from error
+        except tarfile.HeaderError as error:
+            raise DamagedArchiveError(f"{error} at byte {archive.offset}") from error
+
+
+def read_archive(uri: str, name: str, max_member_bytes: int, with_content: bool = True) -> Iterator[Member]:
+    """Regular files in the archive's order; links, folders and devices are passed over.
+
+    `uri`: URL-encoded; `name`: the archive's relative path. A second member of the same name gets `~2` after its name.
+    """
+    seen: dict[int, int] = {}
+    try:
+        with open_stream(uri) as stream, tarfile.open(fileobj=stream, mode="r|*", tarinfo=_CheckedHeader) as archive:
+            for info in archive:
+                archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every header: a leak in a long stream
+                if info.isreg():
+                    path = f"{name}#{_unique(_readable(info.name), seen)}"
+                    yield _member(archive, info, path, max_member_bytes, with_content)
+    except FileNotFoundError as error:
+        yield Member(name, None, "missing_file", f"the archive vanished before it was read: {str(error)[:200]}")
+    except (DamagedArchiveError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
+        if isinstance(error, OSError) and "decompress" not in str(error).lower():
+            raise  # the storage failed, not the archive: let Spark try the task again
+        what = f"{type(error).__name__}: {str(error)[:200]}"
+        yield Member(name, None, "unreadable", f"damaged archive, read up to here: {what}")
+
+
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str, limit: int, with_content: bool) -> Member:
+    if info.size == 0:
+        return Member(path, None, "empty", "the archive's member has no bytes")
+    if info.size > limit:
+        return Member(path, None, "too_large", f"{info.size} bytes, the limit is {limit}; see --max-file-mb")
+    if not with_content:
+        return Member(path, None)
+    file = archive.extractfile(info)
+    content = file.read() if file is not None else b""
+    if len(content) < info.size:
+        raise DamagedArchiveError(f"{path} is cut off")
+    return Member(path, content)
+
+
+def open_stream(uri: str) -> IO[bytes]:
+    """A forward-only file object on local or remote storage; .zst is unpacked here, tarfile unpacks the others."""
+    scheme = re.match(r"^([A-Za-z][A-Za-z0-9+.-]*):", uri)
+    kind = scheme.group(1).lower() if scheme else "file"
+    packing = "zstd" if uri.lower().endswith(".zst") else None
+    if kind == "file":
+        place = "/" + unquote(uri.removeprefix("file:")).lstrip("/")
+        stream: Any = fs.LocalFileSystem().open_input_stream(place, compression=packing, buffer_size=_BUFFER)
+        return stream  # type: ignore[no-any-return]
+    try:
+        system, path = fs.FileSystem.from_uri(_ARROW_SCHEMES.get(kind, kind) + uri[len(kind) :])
+    except pa.ArrowInvalid:
+        system, path = _fsspec(uri, kind), unquote(uri)
+    remote: Any = system.open_input_stream(path, compression=packing, buffer_size=_BUFFER)
+    return remote  # type: ignore[no-any-return]
+
+
+def _fsspec(uri: str, kind: str) -> fs.FileSystem:
+    try:
+        import fsspec  # type: ignore[import-not-found]
+    except ImportError as error:
+        raise OSError(f"no reader for {kind}: archives ({uri}); install fsspec with the package for {kind}") from error
+    return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(kind)))
+
+
+def _readable(name: str) -> str:
+    """A member's name as valid text: bytes that are not UTF-8 are shown as \\x.."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").removeprefix("./")
+
+
+def _unique(name: str, seen: dict[int, int]) -> str:
+    key = hash(name)
+    seen[key] = seen.get(key, 0) + 1
+    return name if seen[key] == 1 else f"{name}~{seen[key]}"

@@ -1,0 +1,59 @@
+"""Small inputs for the tests of sources, and what came out of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import Row
+
+from fer_spark.rows import RAW_IMAGE, REASONS
+from fer_spark.sources.base import Source
+
+
+def write(root: Path, files: dict[str, bytes | str]) -> Path:
+    """Files by relative path; text is written as UTF-8."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return root
+
+
+def by_path(source: Source, chunk: int = 0, chunks: int = 1) -> dict[str, Row]:
+    """Rows by source_path; fails when one path has several rows."""
+    rows = source.raw(chunk, chunks).collect()
+    found = {row["source_path"]: row for row in rows}
+    assert len(found) == len(rows)
+    return found
+
+
+def by_row(source: Source) -> dict[int, Row]:
+    return {row["source_row"]: row for row in source.raw().collect()}
+
+
+def check(source: Source) -> list[Row]:
+    """All rows, after checking what holds for every source: schema, accounting, chunks, reasons."""
+    raw = source.raw()
+    assert raw.dtypes == [(field.name, field.dataType.simpleString()) for field in RAW_IMAGE.spark_schema]
+    rows = raw.collect()
+    names = [(row["source_path"], row["source_row"], row["label_raw"], row["split"]) for row in rows]
+    assert Counter(names) == Counter(tuple(key) for key in source.keys().collect())
+    assert len({name[:2] for name in names}) == len(names) == source.images
+    chunked = [tuple(row) for chunk in range(2) for row in source.raw(chunk, 2).collect()]
+    assert Counter(map(_plain, chunked)) == Counter(_plain(tuple(row)) for row in rows)
+    for row in rows:
+        assert (row["reject_reason"] is None) == (row["reject_detail"] is None) == (row["content"] is not None)
+        assert row["reject_reason"] is None or row["reject_reason"] in REASONS
+        assert row["reject_reason"] is not None or row["encoding"] in ("file", "pixels")
+        assert row["label"] is None or row["label"] in source.label_names
+    return rows
+
+
+def reasons(rows: list[Row]) -> dict[str, str | None]:
+    return {row["source_path"]: row["reject_reason"] for row in rows}
+
+
+def _plain(row: tuple[Any, ...]) -> str:
+    return repr(tuple(bytes(value) if isinstance(value, bytearray) else value for value in row))

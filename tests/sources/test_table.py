@@ -1,0 +1,91 @@
+"""Any table of bytes or paths."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.sources.catalog import open_source
+from fer_spark.sources.settings import SourceError, SourceSettings
+from tests.sources.lakes import by_path, by_row, check, write
+
+
+def _table(spark: SparkSession, path: Path, **more: Any) -> Any:
+    return open_source(spark, SourceSettings(source="table", input=str(path), **more), 100)
+
+
+def test_bytes_in_parquet(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [
+        (b"a", "Happy", "p1", "train", 0.5),
+        (b"", "sad", "p2", "test", -2.0),
+        (b"x" * 101, "sad", None, None, None),
+    ]
+    rows += [
+        (None, "fear", "p3", "train", 9.0),
+        (b"c", "cheesy", "p4", "train", 0.0),
+        (b"d", "fear", "p4", "nowhere", 0.0),
+    ]
+    frame = spark.createDataFrame(rows, "photo binary, label string, person string, split string, valence double")
+    frame.coalesce(1).write.parquet(str(tmp_path / "t"))
+    source = _table(spark, tmp_path / "t")
+    check(source)
+    found = {i: (row["label"], row["split"], row["reject_reason"]) for i, row in by_row(source).items()}
+    assert found == {
+        0: ("happy", "train", None),
+        1: ("sad", "test", "empty"),
+        2: ("sad", None, "too_large"),
+        3: ("fear", "train", "empty"),
+        4: (None, "train", "bad_label"),
+        5: ("fear", None, "bad_annotation"),
+    }
+    first = by_row(source)[0]
+    assert (bytes(first["content"]), first["group_id"], first["valence"]) == (b"a", "p1", 0.5)
+    assert first["source_path"].endswith(".parquet#0")
+
+
+def test_a_struct_of_bytes_and_codes(spark: SparkSession, tmp_path: Path) -> None:
+    frame = spark.createDataFrame(
+        [((b"a", "a.jpg"), 3), ((b"b", None), 0)], "image struct<bytes binary, path string>, label long"
+    )
+    frame.coalesce(1).write.parquet(str(tmp_path / "t"))
+    assert {row["reject_reason"] for row in by_row(_table(spark, tmp_path / "t")).values()} == {"bad_label"}
+    coded = _table(spark, tmp_path / "t", labels="fer2013", bytes_column="image.bytes")
+    assert {i: row["label"] for i, row in by_row(coded).items()} == {0: "happy", 1: "angry"}
+
+
+def test_paths_beside_the_table_or_elsewhere(spark: SparkSession, tmp_path: Path) -> None:
+    lines = '{"path": "p/a.jpg", "expression": "joy"}\n{"path": "p/b.jpg", "expression": "sad"}\n{"path": "p/a.jpg"}\n'
+    write(tmp_path, {"t.jsonl": lines, "p/a.jpg": b"1", "p/b.jpg": b"", "p/c.jpg": b"3", "notes.txt": "x"})
+    source = _table(spark, tmp_path / "t.jsonl")
+    found = {(row["source_path"], row["source_row"]): (row["label"], row["reject_reason"]) for row in check(source)}
+    assert found == {
+        ("p/a.jpg", 0): ("happy", None),
+        ("p/a.jpg", 2): (None, "bad_label"),
+        ("p/b.jpg", 1): ("sad", "empty"),
+        ("p/c.jpg", None): (None, "unlisted"),
+    }
+    write(tmp_path, {"q/t.csv": "file\na.jpg\nb.jpg\na.jpg\n"})
+    bare = _table(spark, tmp_path / "q" / "t.csv", images=str(tmp_path / "p"), glob="[ab].jpg")
+    rows = {row["source_row"]: (row["label"], row["reject_reason"]) for row in check(bare)}
+    assert rows == {0: (None, None), 1: (None, "empty"), 2: (None, "bad_annotation")}
+    assert bare.label_names == ()
+
+
+def test_a_table_without_pictures_lists_its_columns(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path, {"t.csv": "a,b\n1,2\n3,4\n"})
+    with pytest.raises(SourceError, match="none of the columns a, b holds pictures"):
+        _table(spark, tmp_path / "t.csv")
+    with pytest.raises(SourceError, match="'a' is string; expected binary"):
+        _table(spark, tmp_path / "t.csv", bytes_column="a")
+
+
+def test_one_partition_is_spread_by_key(spark: SparkSession, tmp_path: Path) -> None:
+    spark.range(60).selectExpr("CAST(CONCAT('x', id) AS binary) AS content").coalesce(1).write.parquet(
+        str(tmp_path / "t")
+    )
+    raw = _table(spark, tmp_path / "t").raw()
+    assert raw.rdd.getNumPartitions() == 4 * spark.sparkContext.defaultParallelism
+    assert len(by_path(_table(spark, tmp_path / "t"))) == 60
