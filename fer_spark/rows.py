@@ -128,9 +128,11 @@ FACE = Table(
         Column("sharpness", "float", "variance of the Laplacian of the face at 48 px gray; higher is sharper"),
         Column("brightness", "float", "[0, 1], mean gray of the face"),
         Column("contrast", "float", "[0, 1], standard deviation of the face's gray"),
-        Column("pixel_hash", "string", "32 hex digits over the decoded picture's size and pixels"),
+        Column(
+            "pixel_hash", "string", "32 hex digits over size and pixels as decoded; compares within one set of settings"
+        ),
         Column("perceptual_hash", "bigint", "64-bit DCT hash of the decoded picture; near-copies differ in few bits"),
-        Column("decodes", "int", "how often this picture's bytes were decoded (on the row with face_index 0, else 0)"),
+        Column("decodes", "int", "decodes this picture needs; on the row with face_index 0, else 0"),
     ),
 )
 """One row per prepared face, without its pixels: `prepared_table` adds a pixel column per requested size."""

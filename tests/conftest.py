@@ -20,7 +20,12 @@ def spark() -> Iterator[SparkSession]:
     session = get_session(
         "fer_spark tests",
         master="local[2,4]",
-        conf=["spark.driver.memory=2g", "spark.ui.enabled=false", "spark.sql.shuffle.partitions=4"],
+        conf=[
+            "spark.driver.memory=2g",
+            "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1",  # short jobs: compiling well costs more than it saves
+            "spark.ui.enabled=false",
+            "spark.sql.shuffle.partitions=4",
+        ],
     )
     yield session
     session.stop()

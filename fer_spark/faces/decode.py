@@ -19,12 +19,12 @@ from fer_spark.faces.geometry import Pixels, as_pixels
 from fer_spark.faces.header import PILLOW_ERRORS, Header, check_area
 
 _FLAGS = {
-    1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR_RGB),
-    2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_GRAYSCALE_2 | cv2.IMREAD_COLOR_RGB),
-    4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_GRAYSCALE_4 | cv2.IMREAD_COLOR_RGB),
-    8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_GRAYSCALE_8 | cv2.IMREAD_COLOR_RGB),
+    1: (cv2.IMREAD_GRAYSCALE, cv2.IMREAD_COLOR),
+    2: (cv2.IMREAD_REDUCED_GRAYSCALE_2, cv2.IMREAD_REDUCED_COLOR_2),
+    4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
+    8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
 }
-"""reduction: (flags for gray, flags for RGB). OpenCV's REDUCED_COLOR flags mean BGR; `| COLOR_RGB` turns the order."""
+"""reduction: (flags for gray, flags for BGR). IMREAD_COLOR_RGB would save turning the order, but OpenCV 4.10 lacks it."""
 
 
 def decode(
@@ -66,7 +66,8 @@ def _opencv_imdecode(content: bytes, header: Header, flags: int) -> cv2.typing.M
 def _by_opencv(content: bytes, header: Header, gray: bool, reduction: int) -> Pixels:
     as_gray = header.channels == 1 or (gray and header.format == "jpeg")
     flags = _FLAGS[reduction][0 if as_gray else 1] | cv2.IMREAD_IGNORE_ORIENTATION
-    return as_pixels(_opencv_imdecode(content, header, flags))
+    pixels = as_pixels(_opencv_imdecode(content, header, flags))
+    return pixels if as_gray else as_pixels(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB, dst=pixels))
 
 
 def _sixteen_bits(content: bytes, header: Header) -> Pixels:

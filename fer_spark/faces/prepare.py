@@ -68,6 +68,7 @@ class FacePreparer:
         content = row["content"]
         base["image_id"] = self._open(content, row["encoding"]).image_id if content else None
         base["content_bytes"] = None if content is None else len(content)
+        base["decodes"] = 1 if reason == "no_face" else 0  # every other reason is known before the decoder is done
         return base | {"reason": reason, "detail": detail}
 
     def _open(self, content: bytes, encoding: str) -> OpenedPicture:

@@ -51,7 +51,11 @@ def _help(text: str, **extra: object) -> dict[str, object]:
 
 @dataclass(frozen=True)
 class FaceSettings:
-    """Flags of every command that prepares faces; defaults and help texts are read from these fields."""
+    """Flags of every command that prepares faces; defaults and help texts are read from these fields.
+
+    Pixels depend on all of them together, sizes included (they decide how finely a large photograph is decoded): to get
+    the same pixels again, prepare with equal settings.
+    """
 
     size: tuple[str, ...] = field(
         default=("48:gray",),

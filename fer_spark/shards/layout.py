@@ -54,9 +54,8 @@ def arrange(spark: SparkSession, faces: DataFrame, layout: Layout) -> DataFrame:
     files_of = F.create_map(*[F.lit(item) for pair in layout.files_per_split.items() for item in pair])
     within = F.pmod(F.xxhash64("face_id", F.lit("file")), files_of[F.col("split")].cast("bigint"))
     placed = faces.withColumn(_SHARD, (offset[F.col("split")] + within).cast("int"))
-    keyed = placed.join(F.broadcast(_keys(spark, layout.files)), _SHARD).withColumn(
-        _ORDER, F.xxhash64("face_id", F.lit("order"))
-    )
+    keys = F.expr(f"array({', '.join(f'{key}L' for key in _keys(spark, layout.files))})")
+    keyed = placed.withColumn(_KEY, keys[F.col(_SHARD)]).withColumn(_ORDER, F.xxhash64("face_id", F.lit("order")))
     return (
         keyed.repartition(layout.files, _KEY)
         .sortWithinPartitions("split", _ORDER, "face_id")
@@ -64,19 +63,16 @@ def arrange(spark: SparkSession, faces: DataFrame, layout: Layout) -> DataFrame:
     )
 
 
-def _keys(spark: SparkSession, partitions: int) -> DataFrame:
-    """One key per shard that Spark's hash partitioning (pmod of Murmur3) sends to the partition of the same number.
+def _keys(spark: SparkSession, partitions: int) -> list[int]:
+    """For each shard a key that Spark's hash partitioning (pmod of Murmur3) sends to the partition of the same number.
 
-    Keys drawn at random would put several shards into one task and leave others idle.
+    Shard numbers themselves would be hashed: several shards would meet in one task, and others idle.
     """
-    span = 32 * partitions + 64
-    while True:
-        keys = (
-            spark.range(span)
-            .groupBy(F.pmod(F.hash("id"), F.lit(partitions)).alias(_SHARD))
-            .agg(F.min("id").alias(_KEY))
-            .localCheckpoint()
-        )
-        if keys.count() == partitions:
-            return keys
-        span *= 2
+    key_of: dict[int, int] = {}
+    span = 0
+    while len(key_of) < partitions:
+        ids = spark.range(span, span + 16 * partitions + 64, numPartitions=1)
+        span += 16 * partitions + 64
+        for row in ids.select("id", F.pmod(F.hash("id"), F.lit(partitions)).alias("to")).collect():
+            key_of.setdefault(row["to"], row["id"])
+    return [key_of[partition] for partition in range(partitions)]

@@ -61,8 +61,10 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         launch = SparkConf(loadDefaults=False)
         if "PYSPARK_GATEWAY_PORT" not in os.environ:
-            launch.set("spark.driver.memory", asked.get("spark.driver.memory", "2g"))
-            launch.set("spark.ui.showConsoleProgress", "false")  # the launcher turns it on where nobody said no
+            # what the JVM itself must know, and the launcher's own habit of turning the console bar on
+            early = {"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"} | asked
+            for key, value in early.items():
+                launch.set(key, value)
         SparkContext._ensure_initialized(conf=launch)
         merged = SparkConf()
         for key, value in asked.items():

@@ -1,0 +1,148 @@
+"""After preparing: which split each face belongs to, which faces are left out, and do the counts add up."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from pyspark import StorageLevel
+from pyspark.sql import functions as F
+
+from fer_spark.rows import FACE, QUARANTINE
+from fer_spark.shards.settings import ShardSettings
+from fer_spark.sources.settings import SplitSettings
+from fer_spark.sources.splits import Grouping, assign_splits, choose_grouping, over_class_limit
+from fer_spark.spark.duplicates import count_duplicates, find_leaks
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+ALREADY_THERE = "already_there"
+_KEY = ("source_path", "source_row")
+
+
+@dataclass(frozen=True)
+class Decided:
+    """`faces`: face_id and split of every face that is kept; `dropped`: face_id of the others, None for none.
+
+    `quarantine`: rows.QUARANTINE. Cached until `release`.
+    """
+
+    faces: DataFrame
+    dropped: DataFrame | None
+    grouping: Grouping
+    quarantine: DataFrame
+    rows_per_split: dict[str, int]
+    quarantined: dict[str, int]
+    examples: dict[str, tuple[str, str]]
+    input: int
+    already_there: int
+    written_images: int
+    decodes_per_picture: float
+    duplicates: dict[str, Any]
+
+    def release(self) -> None:
+        self.faces.unpersist()
+        self.quarantine.unpersist()
+
+
+def decide(
+    staged: DataFrame, keys: DataFrame, existing: DataFrame | None, splits: SplitSettings, shards: ShardSettings
+) -> Decided:
+    """`staged`: PREPARED without pixels. `existing`: faces already published, that new ones must not leak into."""
+    faces = staged.where("reason IS NULL").select(FACE.names)
+    grouping = choose_grouping(faces, splits)
+    assigned = assign_splits(faces, splits, grouping).persist(StorageLevel.MEMORY_AND_DISK)
+    dropped, duplicates = _dropped(assigned, existing, splits, shards)
+    kept = assigned.join(dropped, "face_id", "left_anti") if dropped is not None else assigned
+    kept_small = kept.select("face_id", "split", *_KEY, "face_index").persist(StorageLevel.MEMORY_AND_DISK)
+    quarantine = _quarantine(staged, keys, assigned, dropped, kept_small).persist(StorageLevel.MEMORY_AND_DISK)
+    pictures = F.count_if(F.col("face_index") == 0)  # all faces of a picture are kept or dropped together
+    per_split = kept_small.groupBy("split").agg(F.count("*").alias("faces"), pictures.alias("pictures")).collect()
+    first = F.min(F.struct("source_path", "detail"))
+    reasons = quarantine.groupBy("reason").agg(F.count("*").alias("rows"), first.alias("first")).collect()
+    again = F.col("reason").eqNullSafe(ALREADY_THERE)
+    counted = staged.agg(
+        F.count_if(again).alias("already"),
+        F.sum("decodes").alias("decodes"),
+        F.count_if(F.col("decodes") > 0).alias("decoded"),
+    ).collect()[0]
+    total = keys.count()
+    assigned.unpersist()
+    return Decided(
+        faces=kept_small,
+        dropped=dropped,
+        grouping=grouping,
+        quarantine=quarantine,
+        rows_per_split={row["split"]: row["faces"] for row in sorted(per_split)},
+        quarantined={row["reason"]: row["rows"] for row in sorted(reasons)},
+        examples={row["reason"]: (row["first"]["source_path"], row["first"]["detail"] or "") for row in reasons},
+        input=total,
+        already_there=counted["already"],
+        written_images=sum(row["pictures"] for row in per_split),
+        decodes_per_picture=round((counted["decodes"] or 0) / max(counted["decoded"], 1), 4),
+        duplicates=duplicates,
+    )
+
+
+def _dropped(
+    assigned: DataFrame, existing: DataFrame | None, splits: SplitSettings, shards: ShardSettings
+) -> tuple[DataFrame | None, dict[str, Any]]:
+    """Faces to leave out (face_id, reason, detail; a face once), and what was found about duplicates."""
+    parts = []
+    found: dict[str, Any] = {"leak_guard": shards.leak_guard}
+    if shards.leak_guard != "off":
+        columns = ["face_id", "split", "pixel_hash", "perceptual_hash", "label", "face_index"]
+        everyone = assigned.select(columns)
+        if existing is not None:
+            everyone = everyone.unionByName(existing.select(columns))
+        leaks = find_leaks(everyone, shards.leak_bits).persist(StorageLevel.MEMORY_AND_DISK)
+        found |= {"leak_bits": shards.leak_bits, **asdict(count_duplicates(everyone, leaks)), "dropped_from_train": 0}
+        if shards.leak_guard == "drop":
+            leaking = leaks.where("split = 'train'").join(assigned.select("face_id"), "face_id", "left_semi")
+            found["dropped_from_train"] = leaking.count()
+            detail = F.concat(
+                F.when(F.col("bits") == 0, "the same picture as").otherwise("nearly the same picture as"),
+                F.lit(" face "),
+                "other_face_id",
+                F.lit(" in "),
+                "other_split",
+            )
+            parts.append(leaking.select("face_id", F.lit("duplicate_leak").alias("reason"), detail.alias("detail")))
+    if splits.max_per_class:
+        over = over_class_limit(assigned, splits)
+        parts.append(over.select("face_id", F.lit("over_class_limit").alias("reason"), "detail"))
+    if not parts:
+        return None, found
+    union = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
+    return union.groupBy("face_id").agg(
+        F.min("reason").alias("reason"), F.min_by("detail", "reason").alias("detail")
+    ), found
+
+
+def _quarantine(
+    staged: DataFrame, keys: DataFrame, assigned: DataFrame, dropped: DataFrame | None, kept: DataFrame
+) -> DataFrame:
+    """Rejected pictures, pictures that vanished before they were read, pictures of which no face is kept."""
+    rejected = staged.where(F.col("reason").isNotNull() & (F.col("reason") != ALREADY_THERE)).select(QUARANTINE.names)
+    arrived = staged.select(*(F.col(name).alias(f"_{name}") for name in _KEY))
+    same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in _KEY]
+    lost = (
+        keys.join(arrived, same, "left_anti")
+        .withColumn("image_id", F.lit(None).cast("string"))
+        .withColumn("content_bytes", F.lit(None).cast("bigint"))
+        .withColumn("reason", F.lit("missing_file"))
+        .withColumn(
+            "detail",
+            F.lit(
+                "it was listed, but could not be opened when its turn came: removed meanwhile, or no right to read it"
+            ),
+        )
+        .select(QUARANTINE.names)
+    )
+    rows = rejected.unionByName(lost)
+    if dropped is None:
+        return rows
+    alive = kept.select(*(F.col(name).alias(f"_{name}") for name in _KEY)).distinct()
+    emptied = assigned.where("face_index = 0").join(alive, same, "left_anti").join(dropped, "face_id")
+    return rows.unionByName(emptied.select(QUARANTINE.names))

@@ -1,0 +1,87 @@
+"""What to do where the output already holds shards or an unfinished job: one decision, made before any work."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from fer_spark.shards.manifest import Manifest
+from fer_spark.shards.staging import Job, Staging
+
+
+class ExistingOutputError(Exception):
+    """The output cannot be written to as asked; the message says what would work."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`base`: the manifest to add to. `go_on`: committed chunks count. `finished`: nothing is left to do."""
+
+    job: Job
+    base: Manifest | None
+    go_on: bool
+    finished: bool = False
+
+    @property
+    def job_id(self) -> str:
+        return job_id(self.job)
+
+
+def job_id(job: Job) -> str:
+    return hashlib.sha256(job.to_json().encode()).hexdigest()[:16]
+
+
+def plan_run(on_existing: str, old: Manifest | None, staging: Staging, job: Job) -> Plan:
+    """Decide. `job.mode` is what a new job would be: `append` or `build`; resuming takes the unfinished job's own mode.
+
+    Raises ExistingOutputError where the user has to choose.
+    """
+    unfinished = staging.unfinished()
+    if on_existing == "fail":
+        _refuse(old, unfinished is not None)
+        return Plan(job, None, go_on=False)
+    if on_existing == "resume":
+        return _resume(old, unfinished is not None, staging, job)
+    differences = staging.differences(job) if unfinished is not None else []
+    if on_existing == "append":
+        if differences:
+            raise ExistingOutputError(_other_job(differences))
+        return Plan(job, old, go_on=unfinished is not None)
+    return Plan(job, None, go_on=unfinished is not None and not differences)
+
+
+def _refuse(old: Manifest | None, unfinished: bool) -> None:
+    if unfinished:
+        raise ExistingOutputError(
+            "an unfinished job is there (or one that is still running): --on-existing resume goes on with it, "
+            "--on-existing overwrite starts anew"
+        )
+    if old is not None:
+        raise ExistingOutputError(
+            f"{old.counts.written_faces:,} faces are there already: --on-existing append adds unseen pictures, "
+            "overwrite builds anew and swaps, or choose another --output"
+        )
+
+
+def _resume(old: Manifest | None, unfinished: bool, staging: Staging, job: Job) -> Plan:
+    if unfinished:
+        differences = staging.differences(job)
+        if differences:
+            raise ExistingOutputError(_other_job(differences))
+        return Plan(job, old if job.mode == "append" else None, go_on=True)
+    if old is not None:
+        if old.run.get("job") == job_id(job):
+            return Plan(job, old, go_on=False, finished=True)
+        raise ExistingOutputError(
+            "nothing to resume: the shards there are complete, made from other input or with other settings; "
+            "--on-existing append adds unseen pictures, overwrite builds anew and swaps"
+        )
+    return Plan(job, None, go_on=False)
+
+
+def _other_job(differences: list[str]) -> str:
+    shown = "\n  ".join(differences[:8])
+    return (
+        f"the unfinished job there was another one:\n  {shown}\n"
+        "run it with its own settings and --on-existing resume, or drop it with --on-existing overwrite"
+    )

@@ -1,0 +1,81 @@
+"""`fer-spark build-shards`: face pictures → Parquet shards of prepared faces, every picture accounted for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console
+
+from fer_spark.commands.build_pipeline import BuildSettings, run_build
+from fer_spark.commands.build_plan import ExistingOutputError
+from fer_spark.commands.build_summary import print_summary
+from fer_spark.faces.settings import FaceSettings
+from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
+from fer_spark.shards.manifest import ManifestError
+from fer_spark.shards.settings import ShardSettings
+from fer_spark.shards.staging import StagingError
+from fer_spark.sources.settings import SourceSettings, SplitSettings
+
+OK, FAILED, TOO_MANY_BAD = 0, 1, 3
+_SETTINGS = (SourceSettings, FaceSettings, SplitSettings, ShardSettings)
+_DESCRIPTION = """Face pictures → Parquet shards of prepared faces, every picture accounted for.
+
+  fer-spark build-shards --source folder  --input pictures/                 --output shards/
+  fer-spark build-shards --source fer2013 --input fer2013.csv               --output shards/
+  fer-spark build-shards --source images  --input s3a://lake/2026/          --output s3a://lake/shards --size 256:rgb
+  spark-submit jobs/build_shards.py       --source legend --input legend.csv --images images/ --output hdfs:///shards
+
+Exit codes: 0 published, or nothing left to do; 1 failed; 2 wrong usage; 3 more bad pictures than --max-bad-fraction.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line, made from the settings' own fields."""
+    made = argparse.ArgumentParser(
+        prog="fer-spark build-shards", description=_DESCRIPTION, formatter_class=HelpFormatter, allow_abbrev=False
+    )
+    for settings, title in zip(_SETTINGS, ("source", "faces", "splits", "shards"), strict=True):
+        add_flags(made, settings, title)
+    spark = made.add_argument_group("spark")
+    spark.add_argument(
+        "--master", default="", help="Spark master, e.g. local[8]; spark-submit's own is used where it gives one"
+    )
+    spark.add_argument(
+        "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting; repeat for several"
+    )
+    return made
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Build shards; returns the exit code. Wrong usage raises SystemExit(2), as argparse does."""
+    line = parser()
+    parsed = parse(line, argv, _SETTINGS)
+    settings = BuildSettings(
+        settings_from(parsed, SourceSettings),
+        settings_from(parsed, FaceSettings),
+        settings_from(parsed, SplitSettings),
+        settings_from(parsed, ShardSettings),
+    )
+    console = Console(stderr=True)
+    try:
+        settings.shards.check()
+        _ = settings.faces.specs, settings.splits.fractions
+        from fer_spark.spark.progress import JobProgress
+        from fer_spark.spark.session import get_session
+
+        spark = get_session("fer-spark build-shards", parsed.conf, parsed.master)
+        done = run_build(spark, settings, JobProgress(spark.sparkContext))
+    except (ExistingOutputError, ValueError) as error:
+        console.print(f"[bold]fer-spark build-shards:[/bold] {error}", highlight=False, soft_wrap=True)
+        return USAGE_ERROR
+    except (ManifestError, StagingError) as error:
+        console.print(f"[bold red]fer-spark build-shards failed:[/bold red] {error}", highlight=False, soft_wrap=True)
+        return FAILED
+    print_summary(done, settings.shards)
+    return TOO_MANY_BAD if done.too_many_bad else OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
