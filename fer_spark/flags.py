@@ -12,10 +12,18 @@ from typing import Any, TypeVar, get_type_hints
 
 S = TypeVar("S")
 USAGE_ERROR = 2
+_METAVARS = {str: "TEXT", int: "N", float: "X"}
 
 
-class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Keeps a program's description as written, and adds each flag's default to its help."""
+class HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps a program's description as written, and adds each flag's default, where it has one, to its help."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        default = action.default
+        if default in (None, "", (), False, argparse.SUPPRESS) or not action.help:
+            return action.help
+        shown = ", ".join(default) if isinstance(default, tuple) else default
+        return f"{action.help} (default: {shown})".replace("%", "%%")
 
 
 class _Repeated(argparse.Action):
@@ -52,9 +60,7 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type, title: str)
         elif kind in (str, int, float):
             options["type"] = kind
             options["choices"] = field.metadata.get("choices")
-            options["metavar"] = (
-                None if options["choices"] else str(field.metadata.get("metavar", kind.__name__.upper()))
-            )
+            options["metavar"] = None if options["choices"] else str(field.metadata.get("metavar", _METAVARS[kind]))
         else:
             options["action"] = _Repeated
             options["metavar"] = str(field.metadata.get("metavar", "TEXT"))

@@ -163,13 +163,14 @@ REASONS: dict[str, str] = {
     "bad_label": "the label is not in the taxonomy",
     "bad_annotation": "the annotation row is malformed or contradicts another",
     "not_a_face": "the annotation says that this is no usable face",
+    "no_expression": "annotators saw a face, but none of the expressions, or agreed on none",
     "over_class_limit": "beyond --max-per-class",
     "duplicate_leak": "the same or a nearly equal picture is in val or test",
 }
 """Every reason for which a picture can be in quarantine, and what it means."""
 
-NOT_BAD = frozenset({"unlisted", "over_class_limit", "duplicate_leak", "not_a_face"})
-"""Reasons that follow from what the user asked for; they do not count against --max-bad-fraction."""
+NOT_BAD = frozenset({"unlisted", "over_class_limit", "duplicate_leak", "not_a_face", "no_expression"})
+"""Reasons that the user asked for, or the data set states; they do not count against --max-bad-fraction."""
 
 
 def pixel_column(size_px: int, mode: str) -> str:

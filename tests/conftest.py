@@ -22,7 +22,7 @@ def spark() -> Iterator[SparkSession]:
         master="local[2,4]",
         conf=[
             "spark.driver.memory=2g",
-            "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1",  # short jobs: compiling well costs more than it saves
+            "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1",  # quick compilation suits short jobs
             "spark.ui.enabled=false",
             "spark.sql.shuffle.partitions=4",
         ],

@@ -11,6 +11,7 @@ from rich.console import Console
 from fer_spark.commands.build_pipeline import BuildSettings, run_build
 from fer_spark.commands.build_plan import ExistingOutputError
 from fer_spark.commands.build_summary import print_summary
+from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
 from fer_spark.shards.manifest import ManifestError
@@ -20,6 +21,7 @@ from fer_spark.sources.settings import SourceSettings, SplitSettings
 
 OK, FAILED, TOO_MANY_BAD = 0, 1, 3
 _SETTINGS = (SourceSettings, FaceSettings, SplitSettings, ShardSettings)
+_USAGE = "fer-spark build-shards --source S --input URI --output URI [flags]"
 _DESCRIPTION = """Face pictures → Parquet shards of prepared faces, every picture accounted for.
 
   fer-spark build-shards --source folder  --input pictures/                 --output shards/
@@ -34,7 +36,11 @@ Exit codes: 0 published, or nothing left to do; 1 failed; 2 wrong usage; 3 more 
 def parser() -> argparse.ArgumentParser:
     """The command line, made from the settings' own fields."""
     made = argparse.ArgumentParser(
-        prog="fer-spark build-shards", description=_DESCRIPTION, formatter_class=HelpFormatter, allow_abbrev=False
+        prog="fer-spark build-shards",
+        usage=_USAGE,
+        description=_DESCRIPTION,
+        formatter_class=HelpFormatter,
+        allow_abbrev=False,
     )
     for settings, title in zip(_SETTINGS, ("source", "faces", "splits", "shards"), strict=True):
         add_flags(made, settings, title)
@@ -67,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         spark = get_session("fer-spark build-shards", parsed.conf, parsed.master)
         done = run_build(spark, settings, JobProgress(spark.sparkContext))
-    except (ExistingOutputError, ValueError) as error:
+    except (ExistingOutputError, ModelFileError, ValueError) as error:
         console.print(f"[bold]fer-spark build-shards:[/bold] {error}", highlight=False, soft_wrap=True)
         return USAGE_ERROR
     except (ManifestError, StagingError) as error:

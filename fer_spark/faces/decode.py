@@ -24,7 +24,7 @@ _FLAGS = {
     4: (cv2.IMREAD_REDUCED_GRAYSCALE_4, cv2.IMREAD_REDUCED_COLOR_4),
     8: (cv2.IMREAD_REDUCED_GRAYSCALE_8, cv2.IMREAD_REDUCED_COLOR_8),
 }
-"""reduction: (flags for gray, flags for BGR). IMREAD_COLOR_RGB would save turning the order, but OpenCV 4.10 lacks it."""
+"""reduction: (flags for gray, flags for BGR). OpenCV 4.10 has no IMREAD_COLOR_RGB."""
 
 
 def decode(

@@ -59,7 +59,7 @@ class FaceSettings:
 
     size: tuple[str, ...] = field(
         default=("48:gray",),
-        metadata=_help("SIZE:MODE[:CODEC] to prepare; repeat for several, e.g. 48:gray and 256:rgb"),
+        metadata=_help("SIZE:MODE[:CODEC] to prepare; repeat for several, e.g. 48:gray and 256:rgb:png"),
     )
     detector: str = field(
         default="auto",

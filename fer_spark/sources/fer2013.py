@@ -102,7 +102,7 @@ def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool)
     said = F.when(nonface, "no face").otherwise("no expression agreed on")
     joined = reject(
         joined,
-        F.when(unclear, "bad_label"),
+        F.when(nonface, "not_a_face").when(unclear, "no_expression"),
         F.concat(F.lit("FER+ votes: "), said, F.lit(" ("), F.col("vote_text"), F.lit(")")),
     )
     usable: Column = F.when(~unclear, F.col("vote_label"))

@@ -35,7 +35,12 @@ class LabelRule:
         frame = frame.withColumn("_name", F.coalesce(_lookup(self._words(), text), self._code(text)))
         usable = F.coalesce(name.isin(*self.taxonomy.names), F.lit(False))
         kept = F.coalesce(name.isin("none", "uncertain"), F.lit(False)) if self.keep_no_expression else F.lit(False)
-        reason = F.when(usable | kept, None).when(name == "no_face", "not_a_face").otherwise("bad_label")
+        reason = (
+            F.when(usable | kept, None)
+            .when(name == "no_face", "not_a_face")
+            .when(name.isin("none", "uncertain"), "no_expression")
+            .otherwise("bad_label")
+        )
         problem = F.when(usable | kept, None).otherwise(self._problem(text, name))
         frame = frame.withColumn("label", F.when(usable, name))
         return reject(frame, reason, problem).drop("_text", "_name")

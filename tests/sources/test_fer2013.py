@@ -94,7 +94,7 @@ def test_votes_give_labels_row_by_row(spark: SparkSession, tmp_path: Path) -> No
     told = {i: (row["label"], row["reject_reason"]) for i, row in by_row(source).items()}
     assert told == {
         0: ("happy", None),
-        1: (None, "bad_label"),
+        1: (None, "no_expression"),
         2: (None, "not_a_face"),
         3: ("contempt", None),
         4: ("neutral", "bad_annotation"),  # PublicTest there, Training here
@@ -106,7 +106,7 @@ def test_votes_give_labels_row_by_row(spark: SparkSession, tmp_path: Path) -> No
     assert "not aligned" in details[4]
     soft = by_row(open_source(spark, SourceSettings(source="ferplus", ferplus_mode="soft", **files)))
     assert soft[0]["label_probs"] == pytest.approx([0, 0.6, 0.4, 0, 0, 0, 0, 0])
-    assert (soft[1]["label"], soft[2]["reject_reason"]) == ("sad", "bad_label")
+    assert (soft[1]["label"], soft[2]["reject_reason"]) == ("sad", "not_a_face")
 
 
 def test_soft_labels_follow_the_order_of_the_taxonomy(spark: SparkSession, tmp_path: Path) -> None:
