@@ -89,6 +89,7 @@ def file_pictures(
 
 def _scan(spark: SparkSession, root: Root, glob: str) -> DataFrame:
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+    reader = reader.option("ignoreMissingFiles", "true")  # a file that vanished is found missing by its key, later
     if root.literal:
         reader = reader.option("__globPaths__", "false")
     if glob:
