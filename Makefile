@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 OUT    ?= demo-output
 
-.PHONY: demo test test-all lint bench setup lock clean
+.PHONY: demo test test-all lint bench setup zip lock clean
 
 setup: $(VENV)/.ready
 
@@ -30,6 +30,9 @@ lint: setup
 
 bench: setup ## prints the measured figures of the README on this machine
 	$(BIN)/python -m tests.benchmarks
+
+zip: ## dist/fer_spark.zip, for spark-submit --py-files
+	mkdir -p dist && git archive --format=zip --output=dist/fer_spark.zip HEAD fer_spark
 
 lock: ## renew docker/requirements.lock from pyproject.toml
 	$(BIN)/pip freeze --exclude-editable > docker/requirements.lock

@@ -1,6 +1,6 @@
 """Pictures → shards on a cluster.
 
-    spark-submit --master yarn --py-files fer_spark.zip jobs/build_shards.py \\
+    spark-submit --master yarn --py-files dist/fer_spark.zip jobs/build_shards.py \\
         --source images --input s3a://lake/pictures --output s3a://lake/shards --size 48:gray
 
 The flags are those of `fer-spark build-shards`; --help lists them.

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
 from fer_spark.artifacts import Storage
+from fer_spark.commands.build_context import Build, BuildSettings
 from fer_spark.commands.build_decide import ALREADY_THERE, decide
-from fer_spark.commands.build_plan import ExistingOutputError, Plan, plan_run
+from fer_spark.commands.build_plan import ExistingOutputError, plan_run
 from fer_spark.commands.build_publish import Published, publish
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.on_spark import prepare_faces
-from fer_spark.faces.settings import FaceSettings
 from fer_spark.shards.manifest import Manifest, read_manifest
-from fer_spark.shards.settings import ShardSettings
 from fer_spark.shards.staging import Job, Staging
 from fer_spark.shards.write import read_files
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source
-from fer_spark.sources.settings import SourceError, SourceSettings, SplitSettings
+from fer_spark.sources.settings import SourceError
 from fer_spark.spark.session import sized_for
 
 if TYPE_CHECKING:
@@ -32,33 +30,6 @@ if TYPE_CHECKING:
     from fer_spark.spark.progress import JobProgress
 
 _BROADCAST_IDS = 1_000_000
-
-
-@dataclass(frozen=True)
-class BuildSettings:
-    """All that build-shards can be told."""
-
-    source: SourceSettings
-    faces: FaceSettings
-    splits: SplitSettings
-    shards: ShardSettings
-
-    def as_dict(self) -> dict[str, Any]:
-        return {name: asdict(getattr(self, name)) for name in ("source", "faces", "splits", "shards")}
-
-
-@dataclass(frozen=True)
-class Build:
-    """Everything one run works with."""
-
-    spark: SparkSession
-    settings: BuildSettings
-    storage: Storage
-    staging: Staging
-    source: Source
-    detector: DetectorSpec
-    plan: Plan
-    progress: JobProgress
 
 
 def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgress) -> Published:
@@ -190,8 +161,3 @@ def _check_appendable(base: Manifest, settings: BuildSettings, source: Source) -
         )
     if differing:
         raise ExistingOutputError("cannot append: the shards there were made otherwise\n  " + "\n  ".join(differing))
-
-
-def settings_digest(settings: BuildSettings) -> str:
-    """16 hex digits over all settings that decide rows."""
-    return hashlib.sha256(json.dumps(settings.as_dict(), sort_keys=True).encode()).hexdigest()[:16]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from fer_spark import __version__
+from fer_spark.commands.build_context import Build
 from fer_spark.commands.build_decide import Decided
 from fer_spark.faces.settings import ImageSpec
 from fer_spark.rows import QUARANTINE, moments_column
@@ -20,8 +21,6 @@ from fer_spark.sources.splits import assign_splits
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
-
-    from fer_spark.commands.build_pipeline import Build
 
 
 @dataclass(frozen=True)

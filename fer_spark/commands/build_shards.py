@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from fer_spark.commands.build_pipeline import BuildSettings, run_build
+from fer_spark.commands.build_context import BuildSettings
+from fer_spark.commands.build_pipeline import run_build
 from fer_spark.commands.build_plan import ExistingOutputError
 from fer_spark.commands.build_summary import print_summary
 from fer_spark.faces.model_file import ModelFileError

@@ -7,16 +7,20 @@ from tests.benchmarks import __doc__ as description
 if __name__ == "__main__":
     line = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=description)
     line.formatter_class = argparse.RawDescriptionHelpFormatter
-    line.add_argument("what", nargs="*", choices=["prepare", "photographs", "scale", []], default=[])
+    line.add_argument("what", nargs="*", choices=["prepare", "photographs", "eyes", "scale", []], default=[])
     line.add_argument("--images", type=int, default=0, help="how many pictures; 0: the benchmark's own number")
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
     asked = line.parse_args()
-    for name in asked.what or ["prepare", "photographs"]:
+    for name in asked.what or ["prepare", "photographs", "eyes"]:
         if name == "scale":
             from tests.benchmarks.scale import run as run_scale
 
             run_scale(asked.images or 200_000, asked.cores)
+        elif name == "eyes":
+            from tests.benchmarks.eyes import run as run_eyes
+
+            run_eyes(asked.images or 600)
         else:
             from tests.benchmarks.prepare import run as run_prepare
 

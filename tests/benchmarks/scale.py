@@ -1,4 +1,4 @@
-"""Hundreds of thousands of pictures through a 2 GB driver: time against count, and the memory of every Python worker."""
+"""Hundreds of thousands of pictures through a 2 GB driver: time against count, and memory of the Python workers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MIB = 2**20
 
 
 def run(images: int, cores: int) -> None:
-    """Draw `images` pictures of 96 px, build shards from a quarter, a half and all of them; print seconds and memory."""
+    """Draw pictures of 96 px, build shards from a quarter, a half and all of them; print seconds and memory."""
     with tempfile.TemporaryDirectory(prefix="fer-spark-scale-") as directory:
         work = Path(directory)
         began = time.perf_counter()
@@ -57,8 +57,9 @@ def _measure(lake: Path, output: Path, images: int, cores: int) -> None:
     manifest = json.loads((output / "_manifest.json").read_text())
     assert manifest["counts"]["input"] == images
     print(
-        f"{images:>9,} pictures: {seconds:6.1f} s, {images / seconds:6.0f}/s in all, {1e3 * seconds / images:.2f} ms each; "
-        f"largest Python worker {peaks['Python worker'] / _MIB:.0f} MiB, JVM {peaks['driver JVM'] / _MIB:.0f} MiB resident; "
+        f"{images:>9,} pictures: {seconds:6.1f} s, {images / seconds:6.0f}/s, {1e3 * seconds / images:.2f} ms each; "
+        f"largest Python worker {peaks['Python worker'] / _MIB:.0f} MiB, "
+        f"JVM {peaks['driver JVM'] / _MIB:.0f} MiB resident; "
         f"{manifest['counts']['written_faces']:,} faces",
         flush=True,
     )
