@@ -1,4 +1,4 @@
-"""Where the eyes are found: ours (small first) and one YuNet pass at 320 px, against each other and against the truth."""
+"""Where the eyes are found: ours (small first) and one YuNet pass at 320 px, against each other and the truth."""
 
 from __future__ import annotations
 
@@ -45,9 +45,8 @@ def run(images: int) -> None:
 
 def _both(contents: list[bytes], detector: DetectorSpec) -> tuple[list[Eyes], list[Eyes]]:
     preparer = FacePreparer(FaceSettings(), detector)
-    network = cv2.FaceDetectorYN.create(
-        "onnx", np.frombuffer(detector.model, np.uint8), np.zeros(0, np.uint8), (320, 320), 0.6
-    )
+    model = np.frombuffer(detector.model, np.uint8)
+    network = cv2.FaceDetectorYN.create("onnx", model, np.zeros(0, np.uint8), (320, 320), 0.6)
     blank = dict.fromkeys(RAW_IMAGE.names)
     ours: list[Eyes] = []
     one_pass: list[Eyes] = []
