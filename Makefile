@@ -15,9 +15,10 @@ $(VENV)/.ready: docker/requirements.lock pyproject.toml
 	@touch $@
 
 demo: setup ## draws labelled faces, builds shards from them, prints what became of every picture
+	rm -rf $(OUT)
 	$(BIN)/python -m fer_spark.sample --output $(OUT)/pictures --count 2000 --seed 7 --layout folder --broken 0.05 --workers 2
 	$(BIN)/fer-spark build-shards --source folder --input $(OUT)/pictures --output $(OUT)/shards \
-	    --size 48:gray --size 256:rgb --leak-guard drop --on-existing overwrite
+	    --size 48:gray --size 256:rgb --leak-guard drop
 
 test: setup ## the default tests, under 10 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow"
