@@ -68,7 +68,7 @@ def test_a_driver_killed_again_and_again_still_comes_to_the_same_rows(
     for _ in range(40):
         process = start(tmp_path, CONF, input=pictures, on_existing="resume", **FLAGS)
         try:
-            out, _ = process.communicate(timeout=moments.uniform(0.15, 0.6) * seconds if kills < 5 else 600)
+            out, _ = process.communicate(timeout=moments.uniform(0.15, 0.45) * seconds if kills < 5 else 600)
         except subprocess.TimeoutExpired:
             _kill_group(process.pid)
             kills += 1
