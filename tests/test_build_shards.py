@@ -286,3 +286,23 @@ def test_leaks_are_dropped_from_train_and_counted(spark: SparkSession, pictures:
     assert told["counts"]["per_split"] == {"test": 5, "train": 3}
     assert told["counts"]["quarantined"] == {"duplicate_leak": 3}
     assert told["duplicates"]["dropped_from_train"] == 3
+
+
+def test_parquet_files_that_are_not_ours_are_never_touched(
+    spark: SparkSession, pictures: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    foreign = tmp_path / "split=train" / "mine.parquet"
+    foreign.parent.mkdir(parents=True)
+    foreign.write_bytes(b"somebody's data")
+    for choice in ("fail", "overwrite", "append", "resume"):
+        assert build(tmp_path, source="folder", input=pictures, detector="none", on_existing=choice) == 2
+        assert "no manifest" in capsys.readouterr().err
+    assert foreign.read_bytes() == b"somebody's data"
+    ours = tmp_path / "ours"
+    shutil.copytree(built, ours)
+    beside = ours / "split=train" / "mine.parquet"
+    beside.write_bytes(b"somebody's data")
+    assert build(ours, source="folder", input=pictures, detector="none", on_existing="overwrite") == 0
+    assert beside.read_bytes() == b"somebody's data"
+    listed = {file["path"] for file in manifest(ours)["files"]} | {"split=train/mine.parquet"}
+    assert {str(path.relative_to(ours)) for path in ours.glob("split=*/*.parquet")} == listed

@@ -42,8 +42,9 @@ class Decided:
     duplicates: dict[str, Any]
 
     def release(self) -> None:
-        self.faces.unpersist()
-        self.quarantine.unpersist()
+        for frame in (self.faces, self.quarantine, self.dropped):
+            if frame is not None:
+                frame.unpersist()
 
 
 def decide(
@@ -115,9 +116,8 @@ def _dropped(
     if not parts:
         return None, found
     union = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
-    return union.groupBy("face_id").agg(
-        F.min("reason").alias("reason"), F.min_by("detail", "reason").alias("detail")
-    ), found
+    once = union.groupBy("face_id").agg(F.min("reason").alias("reason"), F.min_by("detail", "reason").alias("detail"))
+    return once.persist(StorageLevel.MEMORY_AND_DISK), found
 
 
 def _quarantine(

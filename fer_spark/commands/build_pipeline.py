@@ -18,7 +18,7 @@ from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.on_spark import prepare_faces
 from fer_spark.shards.manifest import Manifest, read_manifest
 from fer_spark.shards.staging import Job, Staging
-from fer_spark.shards.write import read_files
+from fer_spark.shards.write import data_files, read_files
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.settings import SourceError
@@ -38,6 +38,11 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     settings.shards.check()
     storage = Storage(spark, settings.shards.output)
     old, staging = read_manifest(storage), Staging(spark, storage)
+    if old is None and staging.unfinished() is None and data_files(storage):
+        raise ExistingOutputError(
+            f"{storage.root} holds Parquet files under split=… but no manifest: they are not ours to replace; "
+            "choose another --output"
+        )
     with progress.step("listing the input"):
         source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20))
     if source.images == 0:

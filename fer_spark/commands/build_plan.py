@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.staging import Job, Staging
@@ -15,12 +15,16 @@ class ExistingOutputError(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """`base`: the manifest to add to. `go_on`: committed chunks count. `finished`: nothing is left to do."""
+    """`base`: the manifest to add to. `go_on`: committed chunks count. `finished`: nothing is left to do.
+
+    `leftovers`: a job broke off here before, so files that no manifest lists are its own and may be removed.
+    """
 
     job: Job
     base: Manifest | None
     go_on: bool
     finished: bool = False
+    leftovers: bool = False
 
     @property
     def job_id(self) -> str:
@@ -37,17 +41,21 @@ def plan_run(on_existing: str, old: Manifest | None, staging: Staging, job: Job)
     Raises ExistingOutputError where the user has to choose.
     """
     unfinished = staging.unfinished()
+    return replace(_plan(on_existing, old, unfinished is not None, staging, job), leftovers=unfinished is not None)
+
+
+def _plan(on_existing: str, old: Manifest | None, unfinished: bool, staging: Staging, job: Job) -> Plan:
     if on_existing == "fail":
-        _refuse(old, unfinished is not None)
+        _refuse(old, unfinished)
         return Plan(job, None, go_on=False)
     if on_existing == "resume":
-        return _resume(old, unfinished is not None, staging, job)
-    differences = staging.differences(job) if unfinished is not None else []
+        return _resume(old, unfinished, staging, job)
+    differences = staging.differences(job) if unfinished else []
     if on_existing == "append":
         if differences:
             raise ExistingOutputError(_other_job(differences))
-        return Plan(job, old, go_on=unfinished is not None)
-    return Plan(job, None, go_on=unfinished is not None and not differences)
+        return Plan(job, old, go_on=unfinished)
+    return Plan(job, None, go_on=unfinished and not differences)
 
 
 def _refuse(old: Manifest | None, unfinished: bool) -> None:

@@ -44,7 +44,9 @@ def publish(
     draft = _draft(build, decided, counts, run)
     if counts.bad_fraction > build.settings.shards.max_bad_fraction:
         return Published(draft, published=False, too_many_bad=True, examples=decided.examples)
-    remove_orphans(storage, set() if old is None else {*(f.path for f in old.files), *old.quarantine_files})
+    replaced = set() if old is None else {*(file.path for file in old.files), *old.quarantine_files}
+    if build.plan.leftovers:
+        remove_orphans(storage, replaced)
     faces = _with_splits(build, staged.where("reason IS NULL"), decided)
     layout = _layout(build, decided)
     with build.progress.step("writing shards"):
@@ -71,8 +73,8 @@ def publish(
         manifest = _merge(base, manifest, superseded)
     manifest = replace(manifest, run=manifest.run | {"total_s": round(time.monotonic() - began, 2)})
     storage.publish_text(NAME, manifest.to_json())
-    if old is not None:
-        remove_orphans(storage, {*(file.path for file in manifest.files), *manifest.quarantine_files})
+    for path in sorted(replaced - {*(file.path for file in manifest.files), *manifest.quarantine_files}):
+        storage.delete(path)
     build.staging.drop()
     return Published(manifest, published=True, too_many_bad=False, examples=decided.examples)
 
