@@ -10,7 +10,7 @@ setup: $(VENV)/.ready
 
 $(VENV)/.ready: docker/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -r docker/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r docker/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
@@ -36,7 +36,7 @@ zip: ## dist/fer_spark.zip, for spark-submit --py-files
 	mkdir -p dist && git archive --format=zip --output=dist/fer_spark.zip HEAD fer_spark
 
 lock: ## renew docker/requirements.lock from pyproject.toml
-	$(BIN)/pip freeze --exclude-editable > docker/requirements.lock
+	$(BIN)/pip freeze --all --exclude pip --exclude-editable > docker/requirements.lock
 
 clean:
 	rm -rf $(VENV) $(OUT) build dist *.egg-info

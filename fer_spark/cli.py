@@ -14,9 +14,29 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "fer_spark.commands.build_shards",
         "pictures → prepared faces in Parquet, every picture accounted for",
     ),
+    "augment-shards": (
+        "fer_spark.commands.augment_shards",
+        "shards → shards with marked copies of the rarer classes in train",
+    ),
     "fetch-detector": (
         "fer_spark.commands.fetch_detector",
         "bring the YuNet face detector into your cache, checksum checked",
+    ),
+    "train": (
+        "fer_spark.commands.train",
+        "shards → a model: a bundle of weights and a card, the epoch chosen on the val split",
+    ),
+    "evaluate": (
+        "fer_spark.commands.evaluate",
+        "a bundle on a split of shards → figures with intervals, pictures, one page",
+    ),
+    "compare": (
+        "fer_spark.commands.compare",
+        "remedies for imbalanced classes, trained on one budget: one table",
+    ),
+    "export": (
+        "fer_spark.commands.export",
+        "a trained bundle → ONNX or torch.export, checked equal",
     ),
 }
 

@@ -22,7 +22,7 @@ STAGES = (
     "reports",
     "sample",
 )
-JOINERS = ("commands", "cli")
+JOINERS = ("commands", "cli", "__main__")
 
 
 def _imports(path: Path) -> set[str]:

@@ -16,6 +16,7 @@ from fer_spark.faces.settings import ImageSpec
 from fer_spark.rows import QUARANTINE, moments_column
 from fer_spark.shards.layout import Layout
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest
+from fer_spark.shards.petastorm_metadata import publish_petastorm_metadata
 from fer_spark.shards.write import describe_files, measure, remove_orphans, write_faces, write_quarantine
 from fer_spark.sources.splits import assign_splits
 
@@ -71,7 +72,9 @@ def publish(
         raise RuntimeError(f"{counts.written_faces:,} faces were to be written, {counts_written:,} were read back")
     if base is not None:
         manifest = _merge(base, manifest, superseded)
-    manifest = replace(manifest, run=manifest.run | {"total_s": round(time.monotonic() - began, 2)})
+    asked = build.settings.shards.petastorm_metadata
+    noted = publish_petastorm_metadata(build.spark, storage, manifest, old, asked)
+    manifest = replace(manifest, run=manifest.run | noted | {"total_s": round(time.monotonic() - began, 2)})
     storage.publish_text(NAME, manifest.to_json())
     for path in sorted(replaced - {*(file.path for file in manifest.files), *manifest.quarantine_files}):
         storage.delete(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 ON_EXISTING = ("fail", "resume", "append", "overwrite")
 
@@ -47,6 +48,10 @@ class ShardSettings:
         default=4,
         metadata={"help": "pictures whose 64-bit perceptual hashes differ in at most this many bits are near-copies"},
     )
+    petastorm_metadata: bool = field(
+        default=False,
+        metadata={"help": "also write Petastorm's _common_metadata, for petastorm.make_reader; needs Petastorm here"},
+    )
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
@@ -61,3 +66,7 @@ class ShardSettings:
             raise ValueError(f"--max-bad-fraction: {self.max_bad_fraction} is not between 0 and 1")
         if not 0 <= self.leak_bits <= 16:
             raise ValueError(f"--leak-bits: {self.leak_bits} is not between 0 and 16")
+        if self.petastorm_metadata and find_spec("petastorm") is None:
+            raise ValueError(
+                "--petastorm-metadata needs Petastorm: pip install --no-deps petastorm==0.13.1, and its needs"
+            )

@@ -7,7 +7,7 @@ from tests.benchmarks import __doc__ as description
 if __name__ == "__main__":
     line = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=description)
     line.formatter_class = argparse.RawDescriptionHelpFormatter
-    line.add_argument("what", nargs="*", choices=["prepare", "photographs", "eyes", "scale", []], default=[])
+    line.add_argument("what", nargs="*", choices=["prepare", "photographs", "eyes", "scale", "reader", []], default=[])
     line.add_argument("--images", type=int, default=0, help="how many pictures; 0: the benchmark's own number")
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
@@ -17,6 +17,10 @@ if __name__ == "__main__":
             from tests.benchmarks.scale import run as run_scale
 
             run_scale(asked.images or 200_000, asked.cores)
+        elif name == "reader":
+            from tests.benchmarks.reader import run as run_reader
+
+            run_reader(asked.images, asked.rounds, asked.cores)
         elif name == "eyes":
             from tests.benchmarks.eyes import run as run_eyes
 

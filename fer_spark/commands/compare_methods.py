@@ -1,0 +1,91 @@
+"""The remedies for imbalance that `fer-spark compare` sets side by side: each a name and what it changes."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+
+from fer_spark.training.imbalance.settings import ImbalanceSettings
+
+METHODS: dict[str, dict[str, object]] = {
+    "none": {},
+    "undersample": {"sampler": "undersample"},
+    "oversample": {"sampler": "oversample"},
+    "augment": {"sampler": "augment"},
+    "balanced": {"sampler": "balanced"},
+    "sqrt": {"sampler": "sqrt"},
+    "inverse_weights": {"class_weights": "inverse"},
+    "sqrt_weights": {"class_weights": "sqrt_inverse"},
+    "effective_weights": {"class_weights": "effective"},
+    "focal": {"loss": "focal"},
+    "logit_adjusted": {"loss": "logit_adjusted"},
+    "soft_f1": {"loss": "soft_f1"},
+}
+KNN = "knn"
+BUDGETS = ("steps", "epochs")
+_ALL = (*METHODS, KNN)
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """Flags of `fer-spark compare` beside those of `fer-spark train`."""
+
+    method: tuple[str, ...] = field(
+        default=("none", "undersample", "balanced", "sqrt", "sqrt_weights", "inverse_weights", "focal", KNN),
+        metadata={"help": f"a remedy to compare; repeat for several, `all` for every one of: {', '.join(_ALL)}"},
+    )
+    seeds: str = field(default="0,1,2", metadata={"help": "train each remedy with these seeds", "metavar": "N,N,…"})
+    budget: str = field(
+        default="steps",
+        metadata={
+            "help": "what is equal for all. steps: a remedy that draws fewer rows gets more epochs; epochs: as many "
+            "epochs for each, as most papers have it",
+            "choices": BUDGETS,
+        },
+    )
+    measure_split: str = field(
+        default="",
+        metadata={"help": "split that the figures are taken on; empty: the one that chose the epoch, --val-split"},
+    )
+
+    def check(self) -> None:
+        """Raise ValueError naming the first setting that cannot be."""
+        for name in self.names:
+            if name not in _ALL:
+                near = difflib.get_close_matches(name, _ALL, 1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise ValueError(f"--method: {name!r} is none of {', '.join(_ALL)}{hint}")
+        if self.budget not in BUDGETS:
+            raise ValueError(f"--budget: {self.budget!r} is none of {', '.join(BUDGETS)}")
+        _ = self.seed_list
+
+    @property
+    def names(self) -> list[str]:
+        """The methods in the order asked for, each once."""
+        asked = _ALL if "all" in self.method else self.method
+        return list(dict.fromkeys(asked))
+
+    @property
+    def seed_list(self) -> list[int]:
+        """The seeds; ValueError that shows the form."""
+        try:
+            seeds = [int(word) for word in self.seeds.split(",")]
+        except ValueError:
+            raise ValueError(f"--seeds: {self.seeds!r}, expected numbers joined by commas, as in 0,1,2") from None
+        if min(seeds) < 0 or len(set(seeds)) < len(seeds):
+            raise ValueError(f"--seeds: {self.seeds!r}, expected different numbers of 0 or more")
+        return seeds
+
+
+def remedy(name: str, base: ImbalanceSettings) -> ImbalanceSettings:
+    """The settings of one method: its own choice, with the numbers (γ, β, τ, rows per class) of `base`."""
+    plain = dataclasses.replace(base, loss="cross_entropy", class_weights="none", sampler="natural")
+    return dataclasses.replace(plain, **METHODS[name])  # type: ignore[arg-type]
+
+
+def epochs_for(epochs: int, natural_rows: int, drawn_rows: int, budget: str) -> int:
+    """How many epochs a method trains: with `steps`, about as many rows in all as `epochs` over all rows."""
+    if budget == "epochs" or drawn_rows < 1:
+        return epochs
+    return max(1, round(epochs * natural_rows / drawn_rows))

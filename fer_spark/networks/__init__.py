@@ -1,0 +1,1 @@
+"""The networks, and the bundle a trained one travels in."""

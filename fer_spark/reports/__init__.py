@@ -1,0 +1,1 @@
+"""Pictures and pages from figures that are already there: no Spark, no torch."""

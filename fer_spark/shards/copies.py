@@ -1,0 +1,154 @@
+"""Marked copies of prepared faces: flipped, turned, shifted and zoomed by an amount that the copy's id decides."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from fer_spark.rows import Column
+from fer_spark.shards.manifest import ImageColumn
+
+Pixels = npt.NDArray[np.uint8]
+Encode = Callable[[Pixels], bytes]
+
+AUGMENTED_FROM = Column("augmented_from", "string", "face_id of the face that this is a copy of; null on an original")
+COPIES = "_copies"
+_BATCH_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class CopySettings:
+    """How far a copy may be from its original. Nothing here changes what a face expresses: no vertical flips, no
+    large turns."""
+
+    seed: int = field(default=0, metadata={"help": "another seed gives other copies"})
+    flip: bool = field(default=True, metadata={"help": "mirror every second copy, left to right"})
+    max_angle_deg: float = field(default=15.0, metadata={"help": "turn by up to this, either way"})
+    max_shift_frac: float = field(default=0.1, metadata={"help": "shift by up to this part of the side, either way"})
+    max_zoom_frac: float = field(default=0.1, metadata={"help": "enlarge or shrink by up to this part"})
+
+    def check(self) -> None:
+        """Raise ValueError naming the first setting that cannot be."""
+        for name, most in (("max_angle_deg", 45.0), ("max_shift_frac", 0.5), ("max_zoom_frac", 0.5)):
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"--{name.replace('_', '-')}: {getattr(self, name)} is not between 0 and {most:g}")
+
+
+@dataclass(frozen=True)
+class Warp:
+    """What is done to one copy; shifts as a part of the side, so that every size of a face gets the same."""
+
+    flip: bool
+    angle_deg: float
+    shift_x_frac: float
+    shift_y_frac: float
+    zoom: float
+
+    @classmethod
+    def draw(cls, copy_id: str, settings: CopySettings) -> Warp:
+        """Uniform within the settings' bounds: a pure function of the copy's id."""
+        digest = hashlib.blake2b(copy_id.encode(), digest_size=40).digest()
+        words = [int.from_bytes(digest[i : i + 8], "big") for i in range(0, 40, 8)]
+        flip, angle, x, y, zoom = (word / 2**64 for word in words)
+        return cls(
+            flip=settings.flip and flip < 0.5,
+            angle_deg=(2 * angle - 1) * settings.max_angle_deg,
+            shift_x_frac=(2 * x - 1) * settings.max_shift_frac,
+            shift_y_frac=(2 * y - 1) * settings.max_shift_frac,
+            zoom=1 + (2 * zoom - 1) * settings.max_zoom_frac,
+        )
+
+    def apply(self, face: Pixels) -> Pixels:
+        """(S, S[, 3]) uint8 → the same shape: mirrored, turned and zoomed about the centre, then shifted. What comes in
+        from outside repeats the edge."""
+        side = face.shape[0]
+        matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), self.angle_deg, self.zoom)
+        matrix[:, 2] += self.shift_x_frac * side, self.shift_y_frac * side
+        source = np.ascontiguousarray(face[:, ::-1]) if self.flip else face
+        moved = cv2.warpAffine(source, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(moved, np.uint8)
+
+
+def copy_id(face_id: str, number: int, seed: int) -> str:
+    """face_id of a copy, 1 the first: 32 hex digits of SHA-256 over `face_id|copy|seed|number`."""
+    return hashlib.sha256(f"{face_id}|copy|{seed}|{number}".encode()).hexdigest()[:32]
+
+
+def decode_stored(content: bytes, image: ImageColumn, face_id: str) -> Pixels:
+    """A stored face as (S, S) gray or (S, S, 3) RGB uint8; floats come back on the 256 levels they were made from.
+
+    Raises ValueError naming the face where the bytes are not what the manifest says.
+    """
+    shape = tuple(image.shape)
+    if image.codec == "raw":
+        kind = np.dtype("<f4") if image.dtype == "float32" else np.dtype(np.uint8)
+        if len(content) == kind.itemsize * int(np.prod(shape)):
+            stored = np.frombuffer(content, kind).reshape(shape)
+            return np.rint(stored * 255).astype(np.uint8) if image.dtype == "float32" else np.asarray(stored, np.uint8)
+    elif content:
+        flags = cv2.IMREAD_GRAYSCALE if len(shape) == 2 else cv2.IMREAD_COLOR
+        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        if decoded is not None and decoded.shape == shape:
+            return np.asarray(decoded if len(shape) == 2 else cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
+    raise ValueError(
+        f"face {face_id}: {len(content)} bytes are no {image.codec} {image.dtype} picture of shape {shape}, as the "
+        "manifest says; the shards are damaged: build them again"
+    )
+
+
+def make_copies(
+    batches: Iterator[pa.RecordBatch],
+    images: Mapping[str, ImageColumn],
+    encoders: Mapping[str, Encode],
+    settings: CopySettings,
+) -> Iterator[pa.RecordBatch]:
+    """Rows of FACE with pixel columns and `_copies` → that many copies of each, and no original, marked as such.
+
+    A copy differs from its original in face_id, `augmented_from`, pixels, and `decodes` (0). All else describes the
+    picture it comes from, its hashes included, so that a search for leaks finds copies where it finds their original.
+    """
+    cv2.setNumThreads(1)
+    for batch in batches:
+        numbers = batch.column(COPIES).to_numpy(zero_copy_only=False)
+        row_of = np.repeat(np.arange(batch.num_rows), numbers)
+        number_of = np.concatenate([np.arange(1, count + 1) for count in numbers]) if len(numbers) else numbers
+        row_bytes = sum(batch.column(name).nbytes for name in images) // max(batch.num_rows, 1)
+        at_once = max(1, _BATCH_BYTES // max(row_bytes, 1))
+        for start in range(0, len(row_of), at_once):
+            part = slice(start, start + at_once)
+            yield _copies_of(batch, row_of[part], number_of[part], images, encoders, settings)
+
+
+def _copies_of(
+    batch: pa.RecordBatch,
+    row_of: npt.NDArray[np.int64],
+    number_of: npt.NDArray[np.int64],
+    images: Mapping[str, ImageColumn],
+    encoders: Mapping[str, Encode],
+    settings: CopySettings,
+) -> pa.RecordBatch:
+    originals = batch.drop_columns([COPIES, *images]).take(pa.array(row_of))
+    face_ids = originals.column("face_id").to_pylist()
+    ids = [copy_id(face, int(number), settings.seed) for face, number in zip(face_ids, number_of, strict=True)]
+    warps = [Warp.draw(one, settings) for one in ids]
+    columns: dict[str, Any] = dict(zip(originals.schema.names, originals.columns, strict=True))
+    columns["face_id"] = pa.array(ids, pa.string())
+    columns["decodes"] = pa.array([0] * len(ids), pa.int32())
+    for name, image in images.items():
+        stored = batch.column(name)
+        columns[name] = pa.array(
+            [
+                encoders[name](warp.apply(decode_stored(stored[row].as_py(), image, face)))
+                for row, face, warp in zip(row_of.tolist(), face_ids, warps, strict=True)
+            ],
+            pa.binary(),
+        )
+    columns[AUGMENTED_FROM.name] = pa.array(face_ids, pa.string())
+    return pa.RecordBatch.from_pydict(columns)

@@ -1,0 +1,164 @@
+"""The files of one split: found through the manifest, opened on any storage that fsspec reads, and checked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import fsspec  # type: ignore[import-untyped]
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+
+from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError, ShardFile
+
+_HADOOP_NAMES = {"s3a": "s3", "s3n": "s3", "wasb": "abfs", "wasbs": "abfs", "abfss": "abfs"}
+
+
+class ShardError(Exception):
+    """Shards cannot be read as asked, or are not what their manifest says; the message names the file."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One row group: its file, its number there, and the rows of the split that it holds."""
+
+    file: ShardFile
+    row_group: int
+    first_row: int
+    rows: int
+
+    @property
+    def path(self) -> str:
+        return self.file.path
+
+
+@dataclass
+class ShardFiles:
+    """One split. `pieces` are its row groups in the manifest's file order, `starts` (G,) their first rows."""
+
+    uri: str
+    split: str
+    manifest: Manifest
+    filesystem: Any
+    root: str
+    pieces: list[Piece] = field(default_factory=list)
+    _footers: dict[str, pq.FileMetaData] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def find(cls, uri: str, split: str) -> ShardFiles:
+        """Reads the manifest. Raises ShardError where there is none, or no such split."""
+        scheme, separator, rest = uri.partition("://")
+        filesystem, root = fsspec.core.url_to_fs(f"{_HADOOP_NAMES.get(scheme, scheme)}://{rest}" if separator else uri)
+        try:
+            text = filesystem.cat_file(f"{root.rstrip('/')}/{NAME}").decode("utf-8")
+            manifest = Manifest.from_json(text, f"{uri.rstrip('/')}/{NAME}")
+        except FileNotFoundError as error:
+            raise ShardError(f"{uri}: no {NAME} there: give the output directory of build-shards") from error
+        except (OSError, UnicodeDecodeError, ManifestError) as error:
+            raise ShardError(f"{uri.rstrip('/')}/{NAME}: cannot be read ({error})") from error
+        files = cls(uri.rstrip("/"), split, manifest, filesystem, root.rstrip("/"))
+        splits = sorted({file.split for file in manifest.files})
+        if split not in splits:
+            raise ShardError(f"{uri}: no split {split!r}; there are: {', '.join(splits) or '(none)'}")
+        first = 0
+        for file in (file for file in manifest.files if file.split == split):
+            for number, rows in enumerate(file.row_groups):
+                files.pieces.append(Piece(file, number, first, rows))
+                first += rows
+        return files
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        return np.array([piece.first_row for piece in self.pieces], np.int64)
+
+    @property
+    def rows_per_piece(self) -> npt.NDArray[np.int64]:
+        return np.array([piece.rows for piece in self.pieces], np.int64)
+
+    @property
+    def rows(self) -> int:
+        return int(self.rows_per_piece.sum())
+
+    def image(self, name: str) -> tuple[str, ImageColumn]:
+        """The named pixel column, or the smallest. Raises ShardError listing those that there are."""
+        images = self.manifest.images
+        if not name and images:
+            name = min(
+                images, key=lambda key: (images[key].size_px, len(images[key].shape), images[key].dtype != "uint8")
+            )
+        if name not in images:
+            raise ShardError(f"{self.uri}: no pixel column {name!r}; there are: {', '.join(images) or '(none)'}")
+        return name, images[name]
+
+    def place(self, row: int) -> str:
+        """File and row, for messages."""
+        piece = self.pieces[int(np.searchsorted(self.starts, row, "right")) - 1]
+        inside = sum(piece.file.row_groups[: piece.row_group]) + row - piece.first_row
+        return f"{self.uri}/{piece.path}, row {inside}"
+
+    def read(self, piece: Piece, columns: list[str]) -> pa.Table:
+        """Columns of one row group, in the order asked for. Raises ShardError naming the file."""
+        with self._opened(piece.file, columns) as file:
+            return file.read_row_group(piece.row_group, columns=columns, use_threads=False)
+
+    def read_column(self, name: str, threads: int) -> list[pa.ChunkedArray]:
+        """One column of the whole split, file by file."""
+        files = [file for file in self.manifest.files if file.split == self.split]
+
+        def one(listed: ShardFile) -> pa.ChunkedArray:
+            with self._opened(listed, [name]) as file:
+                return file.read(columns=[name], use_threads=False).column(0)
+
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(one, files))
+
+    @contextmanager
+    def _opened(self, listed: ShardFile, columns: list[str]) -> Iterator[pq.ParquetFile]:
+        where = f"{self.uri}/{listed.path}"
+        path = f"{self.root}/{listed.path}"
+        try:
+            with self._source(path) as source:
+                file = pq.ParquetFile(
+                    source, metadata=self._footers.get(path), pre_buffer=True, page_checksum_verification=True
+                )
+                if path not in self._footers:
+                    self._check(file, listed, source.size, where)
+                    with self._lock:
+                        self._footers[path] = file.metadata
+                missing = [name for name in columns if name not in file.schema_arrow.names]
+                if missing:
+                    raise ShardError(f"{where}: no column {', '.join(missing)}")
+                yield file
+        except FileNotFoundError as error:
+            raise ShardError(f"{where}: not there, though {NAME} lists it") from error
+        except (pa.ArrowException, OSError) as error:
+            raise ShardError(f"{where}: damaged or unreadable ({error})") from error
+
+    @contextmanager
+    def _source(self, path: str) -> Iterator[Any]:
+        if isinstance(self.filesystem, LocalFileSystem):
+            with pa.OSFile(path) as file:
+                yield file
+        else:
+            with self.filesystem.open(path, "rb") as file:
+                yield file
+
+    def _check(self, file: pq.ParquetFile, listed: ShardFile, size: Any, where: str) -> None:
+        metadata = file.metadata
+        groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+        if groups != listed.row_groups:
+            raise ShardError(
+                f"{where}: {sum(groups):,} rows in {len(groups)} row groups, {NAME} says {listed.rows:,} in "
+                f"{len(listed.row_groups)}: this is not the file that the manifest lists"
+            )
+        found = size() if callable(size) else size
+        if found != listed.bytes:
+            raise ShardError(f"{where}: {found:,} bytes, {NAME} says {listed.bytes:,}: the file was changed")
