@@ -14,11 +14,15 @@ $(VENV)/.ready: docker/requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-demo: setup ## draws labelled faces, builds shards from them, prints what became of every picture
+demo: setup ## draws labelled faces, builds shards from them, trains a small model, measures it
 	rm -rf $(OUT)
 	$(BIN)/python -m fer_spark.sample --output $(OUT)/pictures --count 2000 --seed 7 --layout folder --broken 0.05 --workers 2
 	$(BIN)/fer-spark build-shards --source folder --input $(OUT)/pictures --output $(OUT)/shards \
 	    --size 48:gray --size 256:rgb --leak-guard drop
+	$(BIN)/fer-spark train --shards $(OUT)/shards --output $(OUT)/model --epochs 12 --batch-size 64 \
+	    --widths 16-32-64 --blocks 1-1-1 --sampler balanced --ema-decay 0.98
+	$(BIN)/fer-spark evaluate --bundle $(OUT)/model --shards $(OUT)/shards --split test --output $(OUT)/evaluation
+	@echo "Open $(OUT)/evaluation/report.html"
 
 test: setup ## the default tests, under 10 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow"

@@ -26,6 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "fer_spark.commands.train",
         "shards → a model: a bundle of weights and a card, the epoch chosen on the val split",
     ),
+    "tune": (
+        "fer_spark.commands.tune",
+        "shards → settings: a search over trainings, its best bundle, and which settings mattered",
+    ),
     "evaluate": (
         "fer_spark.commands.evaluate",
         "a bundle on a split of shards → figures with intervals, pictures, one page",

@@ -10,8 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
 
-from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
+from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, flag, parse, settings_from
 from fer_spark.networks.settings import NetworkSettings
 from fer_spark.shards.read_settings import ReadSettings
 from fer_spark.training.augment_settings import AugmentSettings
@@ -31,6 +32,7 @@ The epoch that is kept is the best one on --val-split; the test split is never l
 on from its last checkpoint, with the same result as if it had never stopped, when it is started again.
 
 Exit codes: 0 the bundle is written; 1 failed; 2 wrong usage; 4 stopped by --max-minutes or a signal: start again.
+(torchrun itself ends with 1 whenever one of its processes does not end with 0.)
 """
 
 
@@ -60,6 +62,8 @@ class RunSettings:
                 raise ValueError(f"--{name} is missing")
         if self.train_split in (self.val_split, ""):
             raise ValueError(f"--train-split {self.train_split!r} and --val-split {self.val_split!r}: they must differ")
+        if self.processes < 0:
+            raise ValueError(f"--processes: {self.processes} is negative; 0 trains in this process")
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,26 @@ class AllSettings:
         self.network.check()
         self.train.check()
         self.imbalance.check()
+        _check_ranges(self.train, _NOT_NEGATIVE, float("inf"))
+        _check_ranges(self.augment, tuple(vars(self.augment)), float("inf"))
+        _check_ranges(self.augment, _SHARES, 1.0)
+        if self.network.freeze and not (self.train.init or self.network.weights):
+            raise ValueError("--freeze trains the head alone: give what lies under it, --init BUNDLE or --weights FILE")
+
+
+_NOT_NEGATIVE = (
+    *("learning_rate", "weight_decay", "mixup_alpha", "clip_norm", "crop_px", "patience", "va_weight", "threads"),
+    *("checkpoint_minutes", "max_minutes"),
+)
+_SHARES = ("flip_prob", "affine_prob", "light_prob", "erase_prob", "erase_frac", "shift_frac")
+
+
+def _check_ranges(settings: TrainSettings | AugmentSettings, names: tuple[str, ...], largest: float) -> None:
+    """Raise ValueError naming the first number outside 0 to `largest`."""
+    for name in names:
+        value = getattr(settings, name)
+        if not 0 <= value <= largest:
+            raise ValueError(f"{flag(name)}: {value}, expected {'0 or more' if largest > 1 else '0 to 1'}")
 
 
 SETTINGS = (RunSettings, ReadSettings, NetworkSettings, TrainSettings, AugmentSettings, ImbalanceSettings)
@@ -117,29 +141,33 @@ def settings_of(parsed: argparse.Namespace) -> AllSettings:
 def main(argv: Sequence[str] | None = None) -> int:
     """Train; returns the exit code. Wrong usage raises SystemExit(2), as argparse does."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    line = parser()
-    parsed = parse(line, arguments, SETTINGS)
+    parsed = parse(parser(), arguments, SETTINGS)
     console = Console(stderr=True)
     try:
         settings = settings_of(parsed)
         settings.check()
         from fer_spark.commands.train_run import FAILURES, USAGE, run_training, train_on_spark
-
-        if settings.run.processes:
-            return train_on_spark(arguments, settings, parsed.master, parsed.conf)
     except ValueError as error:
-        console.print(f"[bold]fer-spark train:[/bold] {error}", highlight=False, soft_wrap=True)
-        return USAGE_ERROR
+        return _say(console, error, USAGE_ERROR)
+    except ImportError as error:
+        return _say(console, f"{error}; training needs pip install 'fer-spark[train]'", USAGE_ERROR)
     try:
-        with stop_signals() as stopping:
-            finished = run_training(settings, stopping)
+        if settings.run.processes:
+            finished = train_on_spark(arguments, settings, parsed.master, parsed.conf)
+        else:
+            with stop_signals() as stopping:
+                finished = run_training(settings, stopping)
     except USAGE as error:
-        console.print(f"[bold]fer-spark train:[/bold] {error}", highlight=False, soft_wrap=True)
-        return USAGE_ERROR
+        return _say(console, error, USAGE_ERROR)
     except FAILURES as error:
-        console.print(f"[bold red]fer-spark train failed:[/bold red] {error}", highlight=False, soft_wrap=True)
-        return FAILED
+        return _say(console, error, FAILED)
     return OK if finished else STOPPED
+
+
+def _say(console: Console, error: Exception | str, code: int) -> int:
+    head = "[bold red]fer-spark train failed:[/]" if code == FAILED else "[bold]fer-spark train:[/]"
+    console.print(head, escape(str(error)), highlight=False, soft_wrap=True)
+    return code
 
 
 @contextmanager

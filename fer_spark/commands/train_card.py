@@ -11,6 +11,7 @@ from rich.console import Console
 
 from fer_spark.metrics.evaluation import evaluate
 from fer_spark.metrics.probabilities import fit_temperature, softmax
+from fer_spark.networks.build import rebuild_network
 from fer_spark.networks.card import Card, ImageInput
 from fer_spark.networks.parameters import parameter_count
 from fer_spark.training.predict import Answers
@@ -38,18 +39,21 @@ LICENCE = "weights: as the licence of the training data allows; code: Apache-2.0
 
 
 def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answers | None) -> Card:
-    """What the bundle says about itself. The temperature is fitted on the val split, where there is one."""
+    """What the bundle says about itself. The temperature is fitted on the val split, where there is one.
+
+    Mirrored views are for networks that have seen mirrored pictures.
+    """
     train, manifest = opened.train, opened.train.manifest
     figures, temperature = _val_figures(settings, train.label_names, val)
     return Card(
-        network=opened.name,
-        arguments=opened.arguments,
+        network=opened.start.name,
+        arguments=opened.start.arguments,
         label_names=list(train.label_names),
         image=ImageInput(train.image.size_px, train.image.mode),
         mean=list(opened.task.scale.mean),
         std=list(opened.task.scale.std),
         name=Path(settings.run.output).name,
-        views="flip",
+        views="flip" if settings.augment.augment and settings.augment.flip_prob > 0 else "single",
         crop_px=settings.train.crop_px,
         temperature=temperature,
         preparation={**manifest.settings.get("faces", {}), "detector_model": ""},
@@ -58,6 +62,8 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
                 group: dataclasses.asdict(getattr(settings, group))
                 for group in ("read", "network", "train", "augment", "imbalance")
             },
+            "started_from": opened.start.origin,
+            "teachers": opened.teachers,
             "best_epoch": trained.best_epoch,
             "epochs_run": len(trained.history),
             "history": trained.history,
@@ -92,20 +98,17 @@ def _val_figures(settings: AllSettings, names: list[str], val: Answers | None) -
 
 def print_summary(console: Console, output: Path, card: Card, trained: Trained) -> None:
     """What was trained, how good it is, and where it lies."""
-    from fer_spark.networks.build import rebuild_network
-
     size = (output / "weights.safetensors").stat().st_size / 2**20
     millions = parameter_count(rebuild_network(card.network, card.arguments)) / 1e6
-    console.print(
+    lines = [
         f"Kept epoch {trained.best_epoch + 1} of {len(trained.history)}: {card.network}, {millions:.2f} M parameters, "
-        f"{size:.1f} MiB.",
-        highlight=False,
-    )
+        f"{size:.1f} MiB."
+    ]
     if card.metrics:
         rows = card.metrics
-        console.print(
+        lines.append(
             f"On {rows['split']}, which chose it: accuracy {rows['accuracy']:.4f}, balanced accuracy "
-            f"{rows['balanced_accuracy']:.4f}, macro-F1 {rows['macro']['f1']:.4f}; temperature {card.temperature:.2f}.",
-            highlight=False,
+            f"{rows['balanced_accuracy']:.4f}, macro-F1 {rows['macro']['f1']:.4f}; temperature {card.temperature:.2f}."
         )
-    console.print(f"Bundle: {output}", highlight=False)
+    for line in [*lines, f"Bundle: {output}"]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

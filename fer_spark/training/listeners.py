@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
 import os
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,9 +32,9 @@ class Terminal:
 
     def __call__(self, event: str, figures: dict[str, Any]) -> None:
         if event == "note":
-            self._console.print(figures["text"], highlight=False)
+            self._print(figures["text"])
         elif event == "epoch":
-            self._console.print(epoch_line(figures, self._epochs), highlight=False)
+            self._print(epoch_line(figures, self._epochs))
         elif event == "step" and self._console.is_terminal:
             self._bar(figures)
         elif event == "step":
@@ -60,11 +63,14 @@ class Terminal:
         self._said = now
         pace = (now - self._began[0]) / max(1, figures["step"] - self._began[1])
         left = pace * (figures["steps"] - figures["step"])
-        self._console.print(
+        self._print(
             f"epoch {figures['epoch'] + 1}/{self._epochs}, batch {figures['batch']}/{figures['batches']}; "
-            f"about {left / 60:.0f} min left",
-            highlight=False,
+            f"about {left / 60:.0f} min left"
         )
+
+    def _print(self, text: str) -> None:
+        """One line, however long: in a log it is cut nowhere."""
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
 
 def epoch_line(figures: dict[str, Any], epochs: int) -> str:
@@ -90,8 +96,16 @@ class JsonLines:
     def __call__(self, event: str, figures: dict[str, Any]) -> None:
         if event == "history":
             aside = self._path.with_name(f".{self._path.name}")
-            aside.write_text("".join(json.dumps(entry) + "\n" for entry in figures["history"]), encoding="utf-8")
+            lines = [json.dumps(_plain(entry), allow_nan=False) + "\n" for entry in figures["history"]]
+            aside.write_text("".join(lines), encoding="utf-8")
             os.replace(aside, self._path)
+
+
+def _plain(entry: dict[str, Any]) -> dict[str, Any]:
+    """JSON knows neither NaN nor infinity: they become null."""
+    return {
+        name: None if isinstance(value, float) and not math.isfinite(value) else value for name, value in entry.items()
+    }
 
 
 class TensorBoard:
@@ -110,32 +124,79 @@ class TensorBoard:
         if event == "epoch":
             for name, value in numbers(figures).items():
                 self._writer.add_scalar(name, value, figures["epoch"])
+            self._writer.flush()  # a kill loses nothing
 
     def close(self) -> None:
         self._writer.close()
 
 
 class MlFlow:
-    """A run in MLflow: settings as parameters, figures per epoch as metrics. A path is a local store."""
+    """A run in MLflow: settings as parameters, figures per epoch as metrics. A path is a local store.
 
-    def __init__(self, store: str, name: str, settings: dict[str, Any]) -> None:
+    `place` is what tells this training from others in the store: one that `resumes` goes on in the run that it began.
+    Raises ImportError where the package is not installed, ValueError for a store that cannot be used.
+    """
+
+    def __init__(self, store: str, name: str, settings: dict[str, Any], place: str = "", resumes: bool = False) -> None:
+        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
         try:
             import mlflow
+            from mlflow.entities import Metric, Param
+            from mlflow.exceptions import MlflowException
         except ImportError as error:
             raise ImportError(f"--mlflow needs the package mlflow: pip install mlflow-skinny ({error})") from error
-        self._mlflow = mlflow
-        os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
-        mlflow.set_tracking_uri(store if "://" in store else Path(store).absolute().as_uri())
-        mlflow.set_experiment("fer-spark")
-        mlflow.start_run(run_name=name)
-        mlflow.log_params({key: str(value)[:500] for key, value in settings.items()})
+        self._errors, self._metric, self._status = MlflowException, Metric, "FAILED"
+        self._heard = True
+        uri = store if "://" in store else Path(store).absolute().as_uri()
+        try:
+            self._client = mlflow.MlflowClient(tracking_uri=uri)
+            self._run_id, is_new = self._begin(name, hashlib.sha256(place.encode()).hexdigest()[:16], resumes)
+            if is_new:
+                params = [Param(key, str(value)[:500]) for key, value in settings.items()]
+                for first in range(0, len(params), 100):  # as many as MLflow takes at once
+                    self._client.log_batch(self._run_id, params=params[first : first + 100])
+        except ImportError as error:
+            raise ImportError(
+                f"--mlflow {store}: this kind of store needs more: pip install mlflow ({error})"
+            ) from error
+        except MlflowException as error:
+            raise ValueError(f"--mlflow {store}: no store that can be used ({error})") from error
 
     def __call__(self, event: str, figures: dict[str, Any]) -> None:
         if event == "epoch":
-            self._mlflow.log_metrics(numbers(figures), step=figures["epoch"])
+            now = int(time.time() * 1000)
+            metrics = [self._metric(key, value, now, figures["epoch"]) for key, value in numbers(figures).items()]
+            self._try(lambda: self._client.log_batch(self._run_id, metrics=metrics))
+
+    def end(self, finished: bool) -> None:
+        """Say how it ended; a run that never says so has failed."""
+        self._status = "FINISHED" if finished else "KILLED"
 
     def close(self) -> None:
-        self._mlflow.end_run()
+        self._try(lambda: self._client.set_terminated(self._run_id, self._status))
+
+    def _begin(self, name: str, key: str, resumes: bool) -> tuple[str, bool]:
+        """The run's id, and whether it is new."""
+        title = os.environ.get("MLFLOW_EXPERIMENT_NAME", "fer-spark")
+        found = self._client.get_experiment_by_name(title)
+        experiment = found.experiment_id if found else self._client.create_experiment(title)
+        if resumes:
+            query, order = f"tags.fer_spark_run = '{key}'", ["attributes.start_time DESC"]
+            for run in self._client.search_runs([experiment], query, order_by=order, max_results=1):
+                if run.info.status != "FINISHED":
+                    self._client.update_run(run.info.run_id, status="RUNNING")
+                    return str(run.info.run_id), False
+        run = self._client.create_run(experiment, run_name=name, tags={"fer_spark_run": key})
+        return str(run.info.run_id), True
+
+    def _try(self, call: Callable[[], object]) -> None:
+        """A store that no longer answers does not end a training: it is told once."""
+        try:
+            call()
+        except self._errors as error:
+            if self._heard:
+                warnings.warn(f"--mlflow: the store no longer takes figures ({error})", stacklevel=2)
+            self._heard = False
 
 
 def numbers(figures: dict[str, Any]) -> dict[str, float]:
