@@ -79,6 +79,10 @@ def _measure(settings: EvaluateSettings, matched: Matched, console: Console) -> 
     answers = answer(settings, matched, console)
     measured = Measured(settings, matched, answers, identities, score(settings, matched, answers, identities))
     print_summary(measured, write_output(measured))
+    if settings.record:
+        from fer_spark.commands.evaluate_record import record
+
+        console.print(f"Recorded in {record(measured)}", highlight=False, soft_wrap=True)
 
 
 def _say(console: Console, error: Exception | str, code: int) -> int:

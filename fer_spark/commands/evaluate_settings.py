@@ -43,6 +43,9 @@ class EvaluateSettings:
         default=False, metadata={"help": "measure although the pictures were prepared otherwise than the bundle's"}
     )
     overwrite: bool = field(default=False, metadata={"help": "replace an earlier evaluation in --output"})
+    record: bool = field(
+        default=False, metadata={"help": "write the figures into the bundle's card.json and MODEL_CARD.md too"}
+    )
     mistakes: int = field(default=24, metadata={"help": "how many of the surest mistakes to show"})
     min_support: int = field(
         default=20, metadata={"help": "pictures a class must have to count in the macro-F1 of supported classes"}
@@ -59,6 +62,8 @@ class EvaluateSettings:
                 raise ValueError(f"--{name} is missing; --help shows an example")
         if "://" in self.output:
             raise ValueError(f"--output {self.output}: expected a local directory; copy it from there")
+        if self.record and not Path(self.bundle).is_dir():
+            raise ValueError(f"--record: {self.bundle} is no directory; a shipped bundle's card stays as it is")
         if self.batch_size < 1:
             raise ValueError(f"--batch-size: {self.batch_size} is not a positive number")
         for name in ("mistakes", "min_support", "seed"):

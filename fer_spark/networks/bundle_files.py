@@ -55,6 +55,12 @@ def save_bundle(directory: str | Path, network: Network, card: Card, weights_dty
     return card
 
 
+def write_card(directory: Path, card: Card) -> None:
+    """Replace the card of a bundle whose weights stay. Raises ValueError for a card that does not hold together."""
+    card.check()
+    _replace(directory / CARD, card.to_json().encode())
+
+
 def read_bundle(place: Traversable) -> tuple[Card, Network]:
     """The card and its network, on the CPU, in float32 and in `eval` mode. Raises BundleError."""
     card_file = place / CARD

@@ -57,7 +57,8 @@ class Terminal:
 
     def _line(self, figures: dict[str, Any]) -> None:
         now = time.monotonic()
-        self._began = self._began or (now, figures["step"] - 1)
+        if self._began is None:  # the first step takes longer than others: it says nothing of the time left
+            self._began, self._said = (now, figures["step"]), now
         if now - self._said < _LOG_EVERY_S:
             return
         self._said = now

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +53,17 @@ def test_lines_in_a_log_are_neither_broken_nor_read_as_markup() -> None:
 
 
 def test_a_log_hears_of_the_time_left_every_half_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Steps of one second; 600 of them, from step 101 on, as a resumed run has it."""
+    """Steps of one second; 600 of them, from step 101 on, as a resumed run has it. The first takes a minute."""
     now = [1000.0]
     monkeypatch.setattr(listeners.time, "monotonic", lambda: now[0])
     console = log()
     terminal = Terminal(console, 6)
+    now[0] += 60
     for step in range(101, 181):
         now[0] += 1
         terminal("step", {"epoch": 1, "batch": step - 100, "batches": 100, "step": step, "steps": 600})
     lines = text(console).splitlines()
-    assert [line.split(";")[0] for line in lines] == ["epoch 2/6, batch 30/100", "epoch 2/6, batch 60/100"]
+    assert [line.split(";")[0] for line in lines] == ["epoch 2/6, batch 31/100", "epoch 2/6, batch 61/100"]
     assert [line.split(";")[1] for line in lines] == [" about 8 min left", " about 7 min left"]
 
 
@@ -169,11 +171,11 @@ def test_a_store_that_dies_is_told_once_and_ends_nothing(tmp_path: Path, client:
         raise MlflowException("connection refused")
 
     tracked._client.log_batch = dead
-    with pytest.warns(UserWarning, match="connection refused") as told:
+    with pytest.warns(UserWarning, match="connection refused"):
         tracked("epoch", epoch(0))
+    with warnings.catch_warnings(action="error"):
         tracked("epoch", epoch(1))
-    assert len(told) == 1
-    tracked.close()
+        tracked.close()
 
 
 def test_a_store_that_cannot_be_is_named(client: Any) -> None:

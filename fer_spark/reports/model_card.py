@@ -1,0 +1,90 @@
+"""A bundle's card as a page to read: what it is, how it was made, how good it is, what it is not for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def model_card(card: dict[str, Any]) -> str:
+    """Markdown from the content of `card.json`; figures that were measured with `fer-spark evaluate --record` first."""
+    training = card.get("training", {})
+    settings = {key: value for group in training.values() if isinstance(group, dict) for key, value in group.items()}
+    data = card.get("data", {})
+    sections = [
+        f"# {card['name'] or 'A fer_spark bundle'}",
+        "Outputs are *perceived expressions*: what a face looks like to annotators, not what a person feels.",
+        f"**Intended use.** {card['intended_use']}",
+        f"**Limits.** {card['limits']}",
+        f"**Law.** {card['law']}",
+        f"**Licence.** {card['licence']}",
+        "## Input and output",
+        _list(
+            {
+                "picture": f"{card['image']['size_px']} px {card['image']['mode']}, one face, prepared alike",
+                "looked at": f"{card['views']}, crop of {card['crop_px'] or card['image']['size_px']} px",
+                "classes, in order": ", ".join(card["label_names"]),
+                "network": f"{card['network']} {card['arguments']}",
+                "temperature": f"{card['temperature']:.3f}",
+            }
+        ),
+        "## How it was made",
+        _list(
+            {
+                "shards": f"checksum {data.get('checksum', '?')}",
+                "trained on": f"split {data.get('train_split', '?')}, {data.get('train_rows', 0):,} rows: "
+                + ", ".join(f"{name} {count:,}" for name, count in data.get("train_counts", {}).items()),
+                "epoch chosen on": f"split {data.get('val_split') or 'none'}, by {settings.get('select_on', '?')}: "
+                f"epoch {training.get('best_epoch', -1) + 1} of {training.get('epochs_run', 0)}",
+                "seed": settings.get("seed", "?"),
+                "package": f"fer_spark {card['package_version']}",
+            }
+        ),
+        *_figures(card.get("metrics", {})),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _list(entries: dict[str, Any]) -> str:
+    return "\n".join(f"- {name}: {value}" for name, value in entries.items())
+
+
+def _figures(metrics: dict[str, Any]) -> list[str]:
+    found: list[str] = []
+    for split, content in metrics.get("measured", {}).items():
+        found += [f"## Measured on {split}", content["protocol"]]
+        found += [_scores_table(content["scores"])]
+        found += [_classes_table(content["scores"][0])]
+    if not found and metrics:
+        found = [
+            f"## On {metrics['split']}, which chose the epoch; one view",
+            _scores_table([{**metrics, "pictures": "all"}]),
+            _classes_table(metrics),
+        ]
+    return found
+
+
+def _scores_table(scores: list[dict[str, Any]]) -> str:
+    lines = [
+        "| views | pictures | rows | accuracy (95 %) | balanced accuracy | macro-F1 (95 %) | ECE |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for one in scores:
+        lines.append(
+            f"| {one['views']} | {one['pictures']} | {one['rows']:,} | {_interval(one, 'accuracy', one['accuracy'])} "
+            f"| {one['balanced_accuracy']:.4f} | {_interval(one, 'macro_f1', one['macro']['f1'])} "
+            f"| {one['calibration']['ece']:.3f} |"
+        )
+    return "\n".join(lines)
+
+
+def _interval(scores: dict[str, Any], name: str, value: float) -> str:
+    around = scores["intervals"].get(name)
+    return f"{value:.4f}" + (f" ({around['low']:.4f} to {around['high']:.4f})" if around else "")
+
+
+def _classes_table(scores: dict[str, Any]) -> str:
+    lines = ["| class | precision | recall | F1 | support |", "|---|---|---|---|---|"]
+    for one in scores["per_class"]:
+        shown = ["–" if one[key] is None else f"{one[key]:.3f}" for key in ("precision", "recall", "f1")]
+        lines.append(f"| {one['name']} | {' | '.join(shown)} | {one['support']:,} |")
+    return "\n".join(lines)
