@@ -1,0 +1,52 @@
+"""What scoring and explaining ask of a model: faces in, probabilities out, and names for what it is."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+
+class Scorer(Protocol):
+    """A loaded model. fer_spark.networks.bundle.Bundle is one; tests use small ones with known answers."""
+
+    @property
+    def labels(self) -> list[str]:
+        """The K classes, in the order of the columns of `predict_proba`."""
+        ...
+
+    @property
+    def digest(self) -> str:
+        """Names the weights and all settings that probabilities depend on."""
+        ...
+
+    @property
+    def preparation_digest(self) -> str:
+        """Names the settings that pictures must be prepared with."""
+        ...
+
+    def predict_proba(
+        self, images: npt.NDArray[Any], batch_size: int | None = None, views: str | None = None
+    ) -> npt.NDArray[np.float32]:
+        """(N, S, S) or (N, S, S, 3) uint8, or floats in [0, 1] → (N, K) float32, each row summing to 1."""
+        ...
+
+    def predict(
+        self, images: npt.NDArray[Any], batch_size: int | None = None, views: str | None = None
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
+        """`predict_proba`, and valence and arousal as (N, 2) in [-1, 1] or None."""
+        ...
+
+
+class ScorerSpec(Protocol):
+    """What travels to the executors instead of a model: small, picklable by Spark, opened once per Python worker."""
+
+    @property
+    def key(self) -> str:
+        """Equal keys open equal models: the model's digest and the device."""
+        ...
+
+    def open(self) -> Scorer:
+        """Load the model here."""
+        ...
