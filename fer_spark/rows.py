@@ -18,6 +18,9 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "float": pa.float32(),
     "array<float>": pa.list_(pa.float32()),
     "array<double>": pa.list_(pa.float64()),
+    "boolean": pa.bool_(),
+    "array<string>": pa.list_(pa.string()),
+    "map<string,float>": pa.map_(pa.string(), pa.float32()),
 }
 
 
@@ -94,7 +97,9 @@ RAW_IMAGE = Table(
         *_SOURCE,
         Column("content", "binary", "encoded bytes; null when reject_reason is set"),
         Column(
-            "encoding", "string", "`file`: a picture file; `pixels`: gray values 0-255 as decimal text, square picture"
+            "encoding",
+            "string",
+            "what content is. `file`: a picture file; `path`: where one lies; `pixels`: gray values as decimal text",
         ),
         *_ANNOTATION,
         *_BOX,
@@ -195,3 +200,85 @@ def prepared_table(pixel_columns: list[str]) -> Table:
             for name in pixel_columns
         ),
     )
+
+
+EXPLANATION = Table(
+    "EXPLANATION",
+    (
+        Column("face_id", "string", "as in FACE"),
+        Column("image_id", "string", "as in FACE"),
+        Column("source_path", "string", "as in FACE"),
+        Column("label", "string", "as in FACE: what the data set says; null where it says nothing"),
+        Column("status", "string", "ok, or unreadable: then everything after `detail` but the digests is null"),
+        Column("detail", "string", "what was wrong with the pixels; null when ok"),
+        Column("model_digest", "string", "names the weights and settings that probabilities depend on"),
+        Column("preparation_digest", "string", "names the settings that pictures are prepared with"),
+        Column("predicted", "string", "label of the highest probability"),
+        Column("explained_label", "string", "the label whose probability the weights explain"),
+        Column("probability", "float", "[0, 1], of explained_label on the whole face"),
+        Column("hidden_probability", "float", "[0, 1], of explained_label with every segment hidden"),
+        Column("weights", "array<float>", "of each segment: what showing it adds to the probability; may be negative"),
+        Column("intercept", "float", "of the local model: its answer with every segment hidden"),
+        Column(
+            "segment_map",
+            "binary",
+            "segment of each pixel, rows from the top; uint8, or little-endian uint16 above 256 segments",
+        ),
+        Column("size_px", "int", "side of segment_map, px"),
+        Column("segment_count", "int", "length of `weights`"),
+        Column("segment_names", "array<string>", "of each segment with segments=landmarks, else null"),
+        Column("segments", "string", "how the face was cut: grid, slic, landmarks, quickshift"),
+        Column("hide", "string", "what hidden segments showed: gray, mean, blur, black"),
+        Column("r2", "float", "R² of the local model on the masks it was fitted to; 0 where nothing changed"),
+        Column("r2_held_out", "float", "R² on a fifth of the masks, of a model fitted without them; may be negative, null if they are under 8"),
+        Column("explained", "boolean", "whether r2_held_out is there and reaches the threshold"),
+        Column("stability_overlap", "float", "[0, 1], Jaccard of the top segments of two halves of the masks"),
+        Column("stability_rank", "float", "[-1, 1], rank correlation of the weights of two halves of the masks"),
+        Column("samples", "int", "masks drawn"),
+        Column("unique_samples", "int", "different masks, each scored once"),
+        Column("seed", "bigint", "of the masks, together with face_id"),
+        Column("deletion_auc", "float", "[0, 1], mean probability while hiding the heaviest first; lower is better"),
+        Column("insertion_auc", "float", "[0, 1], mean probability while showing the heaviest first; higher is better"),
+        Column("deletion_random", "float", "deletion_auc of random orders, mean of three"),
+        Column("insertion_random", "float", "insertion_auc of random orders, mean of three"),
+        Column("deletion_centre", "float", "deletion_auc from the picture's centre outwards"),
+        Column("insertion_centre", "float", "insertion_auc from the picture's centre outwards"),
+    ),
+)
+"""One row per explained face (LIME). The six AUC columns are null unless fidelity was asked for."""
+
+
+SCORE = Table(
+    "SCORE",
+    (
+        Column("face_id", "string", "as in FACE; null where the picture gave no face. A hash of it with --salt"),
+        Column("image_id", "string", "32 hex digits of SHA-256 over the picture's bytes; null where there were none"),
+        *_SOURCE,
+        Column("face_index", "int", "0 for the largest face of its picture, then by falling area"),
+        Column("face_count", "int", "faces scored in this picture"),
+        *_BOX,
+        Column("detector", "string", "yunet, haar, source, or none (the whole picture is the face)"),
+        Column("detector_score", "float", "[0, 1]; null where the detector gives none"),
+        Column("image_width", "int", "px, upright full-size picture"),
+        Column("image_height", "int", "px, upright full-size picture"),
+        Column("face_px", "float", "geometric mean side of the face box in the full-size picture, px"),
+        Column("sharpness", "float", "variance of the Laplacian of the face at 48 px gray; higher is sharper"),
+        Column("brightness", "float", "[0, 1], mean gray of the face"),
+        Column("contrast", "float", "[0, 1], standard deviation of the face's gray"),
+        Column("label", "string", "the perceived expression: the label of the highest probability"),
+        Column("confidence", "float", "[0, 1], the highest probability"),
+        Column("probabilities", "map<string,float>", "of each of the bundle's labels, in its order; they sum to 1"),
+        Column("margin", "float", "[0, 1], the highest probability less the second"),
+        Column("abstained", "boolean", "whether confidence is below --abstain-below"),
+        Column("valence", "float", "[-1, 1]; null for a bundle without that output"),
+        Column("arousal", "float", "[-1, 1]; null for a bundle without that output"),
+        Column("given_label", "string", "the label that the source states; null without one"),
+        Column("status", "string", "ok, or one of REASONS: then there is no face and no answer"),
+        Column("detail", "string", "what exactly was wrong; null with --salt, as it may name a path"),
+        Column("model_digest", "string", "names the weights and settings that probabilities depend on"),
+        Column("preparation_digest", "string", "names the settings, and the detector, that faces are prepared with"),
+        Column("crop", "binary", "PNG of the face as the model saw it; null without --keep-crop"),
+        Column("batch", "int", "which commit of an incremental run wrote the row; 0 in a single run"),
+    ),
+)
+"""One row per scored face, and one per picture that gave none."""

@@ -21,6 +21,7 @@ from fer_spark import cli
 from fer_spark.commands import tune_run
 from fer_spark.commands.train import AllSettings, RunSettings
 from fer_spark.commands.tune import main
+from fer_spark.commands.tune_parallel import _cause, _heard, _passed_on
 from fer_spark.commands.tune_space import GROUPS, Choices, Space, Span, apply, default_space, toml
 from fer_spark.commands.tune_space_file import read_space
 from fer_spark.commands.tune_study import Search
@@ -338,13 +339,36 @@ def test_killed_in_the_middle_of_a_trial_it_comes_to_the_same_end(shards: Path, 
     assert weights[0] == weights[1]
 
 
+def test_what_went_wrong_in_a_task_is_told_in_its_own_words() -> None:
+    told = """An error occurred while calling z:org.apache.spark.api.python.PythonRDD.collectAndServe.
+: org.apache.spark.SparkException: Job aborted due to stage failure: Task 0 in stage 0.0 failed 4 times
+Traceback (most recent call last):
+  File "worker.py", line 3, in main
+fer_spark.training.checkpoint.CheckpointError: /out/trials/0001: damaged
+\tat org.apache.spark.api.python.BasePythonRunner"""
+    assert _cause(told) == "a task failed: fer_spark.training.checkpoint.CheckpointError: /out/trials/0001: damaged"
+    assert "Job aborted" in _cause(told.replace("CheckpointError", "none"))
+
+
+def test_a_signal_reaches_the_tasks_through_the_shared_disk(tmp_path: Path) -> None:
+    caught: list[int] = []
+    with _passed_on(caught, tmp_path / "stop"), _heard(tmp_path / "stop") as heard:
+        time.sleep(1.2)
+        assert heard == []
+        caught.append(signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while not heard and time.monotonic() < deadline:
+            time.sleep(0.05)
+    assert heard
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_trials_on_spark_are_those_of_one_process(spark: SparkSession, shards: Path, tmp_path: Path) -> None:
     space = space_file(tmp_path, "learning_rate = [1e30, 1e-9, 0.05]\n")
     both, one = tmp_path / "both", tmp_path / "one"
-    assert main(command(shards, both, space, "--trials", "6", "--parallel", "2")) == 0
-    assert main(command(shards, one, space, "--trials", "6")) == 0
+    assert main(command(shards, both, space, "--trials", "4", "--parallel", "2")) == 0
+    assert main(command(shards, one, space, "--trials", "4")) == 0
     found = [
         {trial["parameters"]["learning_rate"]: (trial["state"], trial["value"]) for trial in tuning(out)["trials"]}
         for out in (both, one)
@@ -352,7 +376,7 @@ def test_trials_on_spark_are_those_of_one_process(spark: SparkSession, shards: P
     assert found[0][0.05][0] == COMPLETE
     for rate in found[0].keys() & found[1].keys():
         assert found[0][rate] == found[1][rate]
-    assert len(tuning(both)["trials"]) == 6
+    assert len(tuning(both)["trials"]) == 4
     assert tuning(both)["best"]["parameters"] == {"learning_rate": 0.05}
     assert load_bundle(both / "best").labels == NAMES
     assert "epoch 1/1" in next(both.glob("trials/*/train.log")).read_text(encoding="utf-8")

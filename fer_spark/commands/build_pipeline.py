@@ -44,7 +44,8 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             "choose another --output"
         )
     with progress.step("listing the input"):
-        source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20))
+        by_path = _workers_read(settings, staging)
+        source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20), by_path)
     if source.images == 0:
         raise SourceError(f"no pictures found: {source.description}")
     detector = resolve_detector(settings.faces, _source_detector(source))
@@ -74,6 +75,14 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             return publish(build, staged, decided, old, run, began)
         finally:
             decided.release()
+
+
+def _workers_read(settings: BuildSettings, staging: Staging) -> bool:
+    """Whether Python workers open local files. Appending compares contents before the workers see them."""
+    appending = settings.shards.on_existing == "append" or (staging.unfinished() or {}).get("mode") == "append"
+    if appending and settings.source.read_files == "workers":
+        raise SourceError("--read-files workers does not go with --on-existing append; leave it at auto")
+    return settings.source.read_files != "spark" and not appending
 
 
 def _source_detector(source: Source) -> str | None:

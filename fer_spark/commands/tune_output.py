@@ -131,7 +131,8 @@ def print_summary(console: Console, found: Searched) -> None:
     """The best trials, what mattered, and where everything lies."""
     ranking, failed = found.ranking, [one for one in found.trials if one.outcome.state == FAILED]
     if ranking:
-        table = Table(title=f"Best of {len(found.trials)} trials by {found.select_on.replace('_', ' ')} on val")
+        compared = f"{found.select_on.replace('_', ' ')} on {found.settings.run.val_split}"
+        table = Table(title=f"Best of {len(found.trials)} trials by {compared}")
         for name in ("trial", "accuracy", "balanced", "macro-F1", "loss", "epoch"):
             table.add_column(name, justify="right")
         table.add_column("settings")

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_spark.commands.tune_trial import COMPLETE, Outcome, SearchError, run_trial
+from fer_spark.commands.tune_trial import COMPLETE, STOPPED, Outcome, SearchError, run_trial
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -34,6 +34,8 @@ def run_together(spark: SparkSession, trials: list[AllSettings], directory: Path
     """
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 
+    if spark.sparkContext.getConf().get("spark.speculation", "false") == "true":
+        raise ValueError("--conf spark.speculation=true: two copies of a trial would write into one directory")
     stop_file = directory / _STOP
     stop_file.unlink(missing_ok=True)
     try:
@@ -41,6 +43,8 @@ def run_together(spark: SparkSession, trials: list[AllSettings], directory: Path
             tasks = spark.sparkContext.parallelize(trials, len(trials))
             found = tasks.map(partial(_one, stop_file=stop_file)).collect()
     except Py4JError as error:
+        if stopping:  # the signal reached the JVM too
+            return [Outcome(STOPPED) for _ in trials]
         raise SearchError(_cause(f"{error}")) from error
     finally:
         stop_file.unlink(missing_ok=True)
@@ -54,9 +58,9 @@ def run_together(spark: SparkSession, trials: list[AllSettings], directory: Path
 
 
 def _cause(told: str) -> str:
-    """The last line of the task's own traceback in what Spark tells, else its first line."""
-    lines = told.splitlines()
-    named = [line.strip() for line in lines if re.match(r"[\w.]+(Error|Exception|Interrupt): ", line.strip())]
+    """The last line of the task's own traceback in what Spark tells, else Spark's own error."""
+    lines = [line.strip(": \t") for line in told.splitlines()]
+    named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
     own = [line for line in named if not line.startswith(("org.", "java.", "py4j."))]
     return "a task failed: " + (own or named or lines)[0]
 

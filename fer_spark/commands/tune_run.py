@@ -144,11 +144,11 @@ class Rounds:
         settings = apply(self._settings, trial.parameters)
         place, run = directory(self._output, trial.number), settings.run
         board = str(Path(run.tensorboard) / place.name) if run.tensorboard else ""
-        minutes = (self._ends - time.monotonic()) / 60 if settings.train.max_minutes else 0.0
+        left = max((self._ends - time.monotonic()) / 60, 1e-6)
         return dataclasses.replace(
             settings,
             run=dataclasses.replace(run, output=str(place), overwrite=False, tensorboard=board),
-            train=dataclasses.replace(settings.train, max_minutes=max(minutes, 1e-6) if minutes else 0.0),
+            train=dataclasses.replace(settings.train, max_minutes=left if settings.train.max_minutes else 0.0),
         )
 
     def _say(self, trial: Trial, told: list[Trial]) -> None:

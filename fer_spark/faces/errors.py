@@ -21,6 +21,12 @@ class UnreadablePictureError(RejectedPictureError):
     reason = "unreadable"
 
 
+class MissingPictureError(RejectedPictureError):
+    """The file that was listed is no longer there, or may not be read."""
+
+    reason = "missing_file"
+
+
 class EmptyPictureError(RejectedPictureError):
     """No bytes."""
 
@@ -54,6 +60,7 @@ class BadAnnotationError(RejectedPictureError):
 _KINDS = (
     BadAnnotationError,
     UnreadablePictureError,
+    MissingPictureError,
     EmptyPictureError,
     PictureTooLargeError,
     PictureTooSmallError,

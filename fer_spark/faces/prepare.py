@@ -8,7 +8,13 @@ from typing import Any
 from fer_spark.faces.annotation import annotated_face
 from fer_spark.faces.cut_out import cut_out
 from fer_spark.faces.detect import Detector, DetectorSpec, load_detector
-from fer_spark.faces.errors import EmptyPictureError, NoFaceFoundError, PictureTooSmallError, RejectedPictureError
+from fer_spark.faces.errors import (
+    EmptyPictureError,
+    MissingPictureError,
+    NoFaceFoundError,
+    PictureTooSmallError,
+    RejectedPictureError,
+)
 from fer_spark.faces.geometry import CropSquare, Detection, eye_angle_deg
 from fer_spark.faces.hashes import face_id
 from fer_spark.faces.opened import OpenedPicture
@@ -44,6 +50,7 @@ class FacePreparer:
         self._blank: Row = dict.fromkeys(self.table.names)
         self._kept = [name for name in RAW_IMAGE.names if name in self._blank and name not in _DETECTED]
         self._last: OpenedPicture | None = None
+        self._last_file: tuple[bytes, bytes] | None = None
         self._past_decodes = 0
 
     @property
@@ -60,6 +67,9 @@ class FacePreparer:
         if row["reject_reason"] is not None:
             return [self._rejected(base, row, row["reject_reason"], row["reject_detail"])]
         try:
+            if row["encoding"] == "path":
+                path, row = row["content"], {**row, "content": None, "encoding": "file"}
+                row["content"] = self._read(path)
             return self._faces(row, base)
         except RejectedPictureError as rejected:
             return [self._rejected(base, row, rejected.reason, rejected.detail)]
@@ -70,6 +80,16 @@ class FacePreparer:
         base["content_bytes"] = None if content is None else len(content)
         base["decodes"] = 1 if reason == "no_face" else 0  # every other reason is known before the decoder is done
         return base | {"reason": reason, "detail": detail}
+
+    def _read(self, path: bytes) -> bytes:
+        """A file's bytes, kept for the next row in case it names the same. Raises MissingPictureError."""
+        if self._last_file is None or self._last_file[0] != path:
+            try:
+                with open(path, "rb") as file:
+                    self._last_file = (path, file.read())
+            except OSError as error:
+                raise MissingPictureError(f"listed, but cannot be opened: {error.strerror}") from error
+        return self._last_file[1]
 
     def _open(self, content: bytes, encoding: str) -> OpenedPicture:
         """The picture, kept from the row before when its bytes are the same."""

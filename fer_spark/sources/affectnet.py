@@ -17,7 +17,7 @@ from fer_spark.sources.labelling import label_rule, reject
 from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.pictures import NOT_PICTURES, file_pictures, whole_path
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures
-from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
@@ -39,18 +39,18 @@ _LIST_FOLDERS = (
 _FULL_RELEASE = re.compile(r"^face_(x|y|width|height)$", re.IGNORECASE)
 
 
-def open_affectnet(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+def open_affectnet(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """The layout is told from what --input holds: a table (or a folder of tables), or `*/annotations/*.npy`."""
     root = open_root(spark, settings.input)
     if not root.is_file and root.literal:
         names = child_names(spark, root.uri)
         inner = [name for name in names if exists(spark, posixpath.join(root.uri, name, "annotations"))]
         if "annotations" in names or inner:
-            return _open_npy(spark, settings, max_file_bytes)
-    return _open_table(spark, settings, max_file_bytes)
+            return _open_npy(spark, settings, reading)
+    return _open_table(spark, settings, reading)
 
 
-def _open_table(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     where = _lists_folder(spark, settings.input)
     table = open_table(spark, where)
     named = table.column(settings.path_column, _PATHS, "--path-column", required=True)
@@ -58,7 +58,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, max_file_bytes: i
     assert named is not None
     assert label is not None
     images = settings.images or _pictures_folder(spark, table.root.uri)
-    pictures = open_pictures(spark, settings, images, max_file_bytes, whole_path)
+    pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(_with_box(annotation_rows(table, settings, named, label, pictures), table), table)
     rows = rows.withColumn("split", F.coalesce("split", _split_of_file()))
     rule = label_rule(settings, "affectnet8", "affectnet8")
@@ -79,9 +79,9 @@ def _open_table(spark: SparkSession, settings: SourceSettings, max_file_bytes: i
     )
 
 
-def _open_npy(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     glob = settings.glob
-    pictures = file_pictures(spark, settings.input, glob, max_file_bytes, picture_stem, "" if glob else NOT_PICTURES)
+    pictures = file_pictures(spark, settings.input, glob, reading, picture_stem, "" if glob else NOT_PICTURES)
     rule = label_rule(settings, "affectnet8", "affectnet8")
     rows = npy_annotations(spark, pictures.root)
     ready = rule.apply(check_feelings(rows))

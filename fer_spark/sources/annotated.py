@@ -51,7 +51,7 @@ class Annotated:
             files = files.withColumn("_files", F.lit(1))
         # Left join by broadcast keeps all annotations of a picture together, so that it is decoded once.
         found = files.join(rows, "key", "left")
-        return raw_images(_with_reasons(found)).unionAll(raw_images(self._missing(part)))
+        return raw_images(_with_reasons(found, self.pictures.encoding)).unionAll(raw_images(self._missing(part)))
 
     def _shared_names(self) -> DataFrame:
         names = self.pictures.listed().select(self.pictures.key(F.col("path")).alias("key"))
@@ -88,7 +88,7 @@ def annotated(pictures: Pictures, rows: DataFrame, one_file_per_key: bool, what:
     return Annotated(pictures, kept, count, one_file_per_key)
 
 
-def _with_reasons(found: DataFrame) -> DataFrame:
+def _with_reasons(found: DataFrame, encoding: str) -> DataFrame:
     unlisted = F.col("named").isNull()
     shared = F.col("_files") > 1
     own = F.col("reject_reason").isNotNull()
@@ -108,7 +108,7 @@ def _with_reasons(found: DataFrame) -> DataFrame:
         .otherwise(F.col("file_detail"))
     )
     return found.withColumns(
-        {"source_path": F.col("path"), "encoding": F.lit("file"), "reject_reason": reason, "reject_detail": detail}
+        {"source_path": F.col("path"), "encoding": F.lit(encoding), "reject_reason": reason, "reject_detail": detail}
     )
 
 

@@ -11,10 +11,10 @@ from fer_spark.sources.base import Source
 from fer_spark.sources.fer2013 import open_fer2013, open_ferplus
 from fer_spark.sources.folder import open_folder, open_images, open_tar
 from fer_spark.sources.legend import open_legend
-from fer_spark.sources.settings import SOURCES, SourceError, SourceSettings, did_you_mean
+from fer_spark.sources.settings import SOURCES, FileReading, SourceError, SourceSettings, did_you_mean
 from fer_spark.sources.table import open_any_table
 
-_OPENERS: dict[str, Callable[[SparkSession, SourceSettings, int], Source]] = {
+_OPENERS: dict[str, Callable[[SparkSession, SourceSettings, FileReading], Source]] = {
     "fer2013": open_fer2013,
     "ferplus": open_ferplus,
     "legend": open_legend,
@@ -38,8 +38,12 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
 }
 
 
-def open_source(spark: SparkSession, settings: SourceSettings, max_file_bytes: int = 256 << 20) -> Source:
+def open_source(
+    spark: SparkSession, settings: SourceSettings, max_file_bytes: int = 256 << 20, by_path: bool = False
+) -> Source:
     """Open the input named by --source and --input. Files above `max_file_bytes` are listed, not read.
+
+    `by_path`: rows of local files hold the file's path instead of its bytes, with the encoding `path`.
 
     Raises SourceError for an unknown source, a flag that does not go with it, or an input that cannot be opened.
     """
@@ -53,4 +57,4 @@ def open_source(spark: SparkSession, settings: SourceSettings, max_file_bytes: i
             )
     if settings.label_from != "none" and settings.source not in ("images", "tar"):
         raise SourceError(f"--label-from goes with --source images or tar, not {settings.source}")
-    return _OPENERS[settings.source](spark, settings, max_file_bytes)
+    return _OPENERS[settings.source](spark, settings, FileReading(max_file_bytes, by_path))

@@ -7,13 +7,13 @@ from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
 from fer_spark.sources.labelling import LabelRule, label_rule, reject
-from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 from fer_spark.sources.votes import decided_votes
 
 
-def open_fer2013(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+def open_fer2013(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """`emotion,pixels,Usage` in any order, case and spacing; without `emotion` the pictures are unlabelled.
 
     With --votes, --drop-nonface removes what the FER+ voters call no face.
@@ -23,7 +23,7 @@ def open_fer2013(spark: SparkSession, settings: SourceSettings, max_file_bytes: 
     return _open(spark, settings, label_rule(settings, "fer2013", "fer2013"), relabel=False)
 
 
-def open_ferplus(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+def open_ferplus(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """The pictures of FER-2013 with labels decided by the FER+ votes on the same row."""
     if not settings.votes:
         raise SourceError(

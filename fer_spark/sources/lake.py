@@ -38,6 +38,12 @@ class Root:
         return F.url_decode(F.replace(below, F.lit("+"), F.lit("%2B")))
 
 
+def local_path(encoded: Column) -> Column:
+    """The unescaped path of a URL-encoded `file:` URI, as a program on this machine opens it."""
+    path = F.regexp_replace(encoded, "^file:(//)?", "")
+    return F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
+
+
 def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
     """Resolve a file, folder or glob. Something that exists under the very name is not taken for a glob.
 

@@ -14,11 +14,11 @@ from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.pictures import file_name, whole_path
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures
-from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.tables import open_table
 
 
-def open_legend(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """`user.id,image,emotion` CSV, or any table with such columns under other names.
 
     --input is the table, or a folder that holds exactly one CSV (itself or in data/); --images the pictures' folder,
@@ -32,7 +32,7 @@ def open_legend(spark: SparkSession, settings: SourceSettings, max_file_bytes: i
     assert label is not None
     images = settings.images or (settings.input if where != settings.input else table.root.uri)
     only_names = table.frame.where(F.trim(named).rlike(r"[/\\]")).limit(1).count() == 0
-    pictures = open_pictures(spark, settings, images, max_file_bytes, file_name if only_names else whole_path)
+    pictures = open_pictures(spark, settings, images, reading, file_name if only_names else whole_path)
     rows = annotation_rows(table, settings, named, label, pictures)
     rule = rule_of(rows, settings)
     ready = settle(rule.apply(rows), ("key",), settings.conflicts)

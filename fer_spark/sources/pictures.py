@@ -9,8 +9,9 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Slice, digest_rows
-from fer_spark.sources.lake import Root, listed_bytes, listed_files, open_root
+from fer_spark.sources.lake import Root, listed_bytes, listed_files, local_path, open_root
 from fer_spark.sources.omitted import JUNK, find_omitted
+from fer_spark.sources.settings import FileReading
 
 PICTURE_DDL = "path string, content binary, reject_reason string, reject_detail string"
 NOT_PICTURES = (
@@ -25,6 +26,7 @@ class Pictures:
 
     `read(slice)` gives PICTURE_DDL rows of the slice of `key(path)`; `listed()` the same rows without reading any
     picture (content null). `key_of_name` makes the same key of a path as an annotation table spells it.
+    `encoding` says what content is: `file`, a picture's bytes, or `path`, where they lie.
     """
 
     description: str
@@ -34,6 +36,7 @@ class Pictures:
     read: Callable[[Slice], DataFrame]
     listed: Callable[[], DataFrame]
     digest: Callable[[], str]
+    encoding: str = "file"
 
 
 def whole_path(path: Column) -> Column:
@@ -48,7 +51,7 @@ def file_pictures(
     spark: SparkSession,
     text: str,
     glob: str,
-    max_file_bytes: int,
+    reading: FileReading,
     key: Callable[[Column], Column] = whole_path,
     skip: str = "",
 ) -> Pictures:
@@ -58,6 +61,10 @@ def file_pictures(
     omitted = find_omitted(spark, root, glob)
     lost = spark.createDataFrame([(o.path, None, o.reason, o.detail) for o in omitted], PICTURE_DDL).coalesce(1)
     path = root.relative(F.col("_metadata.file_path"))
+    by_path = reading.by_path and root.is_local
+    content = (local_path(F.col("_metadata.file_path")).cast("binary") if by_path else F.col("content")).alias(
+        "content"
+    )
     nothing = (F.lit(None).cast("string").alias("reject_reason"), F.lit(None).cast("string").alias("reject_detail"))
 
     def wanted(frame: DataFrame, column: Column) -> DataFrame:
@@ -67,9 +74,9 @@ def file_pictures(
     def read(part: Slice) -> DataFrame:
         here = part.of(wanted(scan, path), key(path))
         size = F.col("_metadata.file_size")
-        fine = here.where(size <= max_file_bytes).select(path.alias("path"), "content", *nothing)
-        detail = F.format_string(f"%d bytes, the limit is {max_file_bytes}; see --max-file-mb", size)
-        large = here.where(size > max_file_bytes).select(
+        fine = here.where(size <= reading.max_bytes).select(path.alias("path"), content.alias("content"), *nothing)
+        detail = F.format_string(f"%d bytes, the limit is {reading.max_bytes}; see --max-file-mb", size)
+        large = here.where(size > reading.max_bytes).select(
             path.alias("path"), F.lit(None).cast("binary").alias("content"), F.lit("too_large"), detail
         )
         rest = part.of(wanted(lost, F.col("path")), key(F.col("path")))
@@ -84,7 +91,7 @@ def file_pictures(
     def digest() -> str:
         return digest_rows(listed().select("path"), listed_bytes(scan))
 
-    return Pictures(text, root, key, key, read, listed, digest)
+    return Pictures(text, root, key, key, read, listed, digest, "path" if by_path else "file")
 
 
 def _scan(spark: SparkSession, root: Root, glob: str) -> DataFrame:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.sources.annotated import place_key
 from fer_spark.sources.pictures import NOT_PICTURES, Pictures, file_pictures
-from fer_spark.sources.settings import SourceSettings
+from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, optional
 from fer_spark.sources.tar import TAR_NAME, tar_pictures
@@ -22,12 +22,12 @@ SPLIT_COLUMNS = ("split", "usage", "subset")
 
 
 def open_pictures(
-    spark: SparkSession, settings: SourceSettings, images: str, max_file_bytes: int, key: Callable[[Column], Column]
+    spark: SparkSession, settings: SourceSettings, images: str, reading: FileReading, key: Callable[[Column], Column]
 ) -> Pictures:
     """The pictures that a table speaks of: a folder, a glob or archives."""
     if TAR_NAME.search(images):
-        return tar_pictures(spark, images, settings.glob, max_file_bytes, key)
-    return file_pictures(spark, images, settings.glob, max_file_bytes, key, "" if settings.glob else NOT_PICTURES)
+        return tar_pictures(spark, images, settings.glob, reading.max_bytes, key)
+    return file_pictures(spark, images, settings.glob, reading, key, "" if settings.glob else NOT_PICTURES)
 
 
 def annotation_rows(

@@ -66,6 +66,14 @@ class SourceSettings:
     group_column: str = field(default="", metadata=_help("annotation column with the person or user, for splits"))
     split_column: str = field(default="", metadata=_help("annotation column with the split"))
     bytes_column: str = field(default="", metadata=_help("table column with the encoded picture, e.g. image.bytes"))
+    read_files: str = field(
+        default="auto",
+        metadata=_help(
+            "who opens picture files. workers: the Python workers, faster, on storage that they all see under the same "
+            "path; spark: Spark; auto: workers for file: paths, except with --on-existing append",
+            choices=("auto", "workers", "spark"),
+        ),
+    )
     conflicts: str = field(
         default="quarantine",
         metadata=_help(
@@ -77,6 +85,18 @@ class SourceSettings:
         default=False,
         metadata=_help("keep AffectNet's None and Uncertain faces, without a label, for valence and arousal"),
     )
+
+
+@dataclass(frozen=True)
+class FileReading:
+    """How picture files come to whoever decodes them: files above `max_bytes` are listed, not read.
+
+    `by_path` hands over a file's path instead of its bytes where it lies on a file system (`file:`), for the Python
+    worker to open: bytes that go through the JVM cost more than decoding a large photograph at an eighth of its size.
+    """
+
+    max_bytes: int = 256 << 20
+    by_path: bool = False
 
 
 SPLITS = ("train", "val", "test")

@@ -20,12 +20,12 @@ from fer_spark.sources.plain_rows import (
     annotation_rows,
     open_pictures,
 )
-from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
 
-def open_any_table(spark: SparkSession, settings: SourceSettings, max_file_bytes: int) -> Source:
+def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Pictures from --bytes-column, else the first binary column (or struct with `bytes`), else from --path-column.
 
     Paths are relative to --images or to the table's own folder. A table without a label column is unlabelled.
@@ -33,8 +33,8 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, max_file_bytes
     table = open_table(spark, settings.input)
     content = _bytes_column(table, settings)
     if content is not None:
-        return _from_bytes(table, settings, content, max_file_bytes)
-    return _from_paths(spark, table, settings, max_file_bytes)
+        return _from_bytes(table, settings, content, reading.max_bytes)
+    return _from_paths(spark, table, settings, reading)
 
 
 def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, max_file_bytes: int) -> Source:
@@ -76,7 +76,7 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
     return Source(f"table {settings.input}", names, False, False, read, lambda: keys, table.scan.count, table.digest)
 
 
-def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSettings, max_file_bytes: int) -> Source:
+def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSettings, reading: FileReading) -> Source:
     named = table.column(settings.path_column, PATH_COLUMNS, "--path-column")
     if named is None:
         raise SourceError(
@@ -84,7 +84,7 @@ def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSet
         )
     label = table.column(settings.label_column, LABEL_COLUMNS, "--label-column")
     images = settings.images or table.root.uri
-    pictures = open_pictures(spark, settings, images, max_file_bytes, whole_path)
+    pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
     ready, names = _labelled(rows, settings, label)
     if label is None:

@@ -79,7 +79,7 @@ class TrainSettings:
     threads: int = field(default=0, metadata={"help": "CPU threads; 0: as torch decides"})
     checkpoint_minutes: float = field(default=5.0, metadata={"help": "write a checkpoint so often, besides each epoch"})
     max_minutes: float = field(
-        default=0.0, metadata={"help": "stop after so long with a checkpoint; --resume goes on; 0: no limit"}
+        default=0.0, metadata={"help": "stop after so long with a checkpoint; the same command goes on; 0: no limit"}
     )
 
     def check(self) -> None:

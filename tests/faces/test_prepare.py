@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,16 @@ def test_float_storage_and_normalisation_reach_the_pixels() -> None:
     expected = cv2.equalizeHist(pixels(plain, "image_48_gray", 48, 48))
     assert np.array_equal(pixels(equalized, "image_48_gray", 48, 48), expected)
     assert equalized["contrast"] == plain["contrast"]
+
+
+def test_a_picture_named_by_its_path_gives_the_very_rows_of_its_bytes(tmp_path: Path) -> None:
+    _, encoded = cv2.imencode(".png", np.random.default_rng(2).integers(0, 256, (60, 50, 3)).astype(np.uint8))
+    file = tmp_path / "a+b %2B \u00fc.png"
+    file.write_bytes(encoded.tobytes())
+    preparer = FacePreparer(FaceSettings(), NONE)
+    by_bytes = preparer.prepare(raw(encoded.tobytes(), "x.png"))
+    assert preparer.prepare(raw(os.fsencode(file), "x.png", encoding="path")) == by_bytes
+    file.unlink()
+    (gone,) = FacePreparer(FaceSettings(), NONE).prepare(raw(os.fsencode(file), "x.png", encoding="path"))
+    assert (gone["reason"], gone["image_id"], gone["content_bytes"]) == ("missing_file", None, None)
+    assert "cannot be opened" in gone["detail"]
