@@ -7,7 +7,9 @@ from tests.benchmarks import __doc__ as description
 if __name__ == "__main__":
     line = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=description)
     line.formatter_class = argparse.RawDescriptionHelpFormatter
-    line.add_argument("what", nargs="*", choices=["prepare", "photographs", "eyes", "scale", "reader", []], default=[])
+    line.add_argument(
+        "what", nargs="*", choices=["prepare", "photographs", "eyes", "scale", "reader", "training", []], default=[]
+    )
     line.add_argument("--images", type=int, default=0, help="how many pictures; 0: the benchmark's own number")
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
@@ -21,6 +23,10 @@ if __name__ == "__main__":
             from tests.benchmarks.reader import run as run_reader
 
             run_reader(asked.images, asked.rounds, asked.cores)
+        elif name == "training":
+            from tests.benchmarks.training import run as run_training
+
+            run_training(asked.images, asked.rounds)
         elif name == "eyes":
             from tests.benchmarks.eyes import run as run_eyes
 

@@ -36,7 +36,7 @@ Epoch = Callable[[int], int]
 
 def run(images: int, rounds: int, cores: int) -> None:
     """Print img/s of each contender, median over rounds, and ours against it (median of the rounds' ratios)."""
-    pictures, labels, whose = _pictures(images)
+    pictures, labels, whose = load_pictures(images)
     torch.set_num_threads(1)
     print(f"{len(labels):,} pictures of 48 px ({whose}), batches of {_BATCH}, {cores} workers, {rounds} rounds")
     with tempfile.TemporaryDirectory(prefix="fer-spark-reader-") as directory:
@@ -71,7 +71,7 @@ def _race(contenders: dict[str, Epoch], count: int, rounds: int) -> dict[str, li
     return rates
 
 
-def _pictures(images: int) -> tuple[np.ndarray, np.ndarray, str]:
+def load_pictures(images: int) -> tuple[np.ndarray, np.ndarray, str]:
     """(N, 48, 48) uint8 and (N,) int64: FER-2013's training set where $FER_SPARK_DATA has it, else drawn faces."""
     table = Path(os.environ.get("FER_SPARK_DATA", "")) / "fer2013.csv.zst"
     if os.environ.get("FER_SPARK_DATA") and table.exists():
@@ -83,13 +83,14 @@ def _pictures(images: int) -> tuple[np.ndarray, np.ndarray, str]:
         labels = rows["emotion"].to_numpy().astype(np.int64)
         count = min(images or len(labels), len(labels))
         return pictures[:count], labels[:count], "FER-2013"
-    drawn = [draw_face(5, number, Drawing(size_px=48)).pixels for number in range(512)]
-    gray = np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) if one.ndim == 3 else one for one in drawn])
+    drawn = [draw_face(5, number, Drawing(size_px=48)).image for number in range(512)]
+    gray = np.stack([cv2.resize(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY), (48, 48)) for one in drawn])
     count = images or _DRAWN
     return np.resize(gray, (count, 48, 48)), np.arange(count, dtype=np.int64) % 7, "drawn"
 
 
-def _ours(pictures: np.ndarray, labels: np.ndarray, work: Path, cores: int) -> Epoch:
+def write_ours(pictures: np.ndarray, labels: np.ndarray, work: Path) -> None:
+    """Shards of these pictures in two files."""
     schema = pa.schema([*(f for f in FACE.arrow_schema if f.name != "split"), pa.field("image_48_gray", pa.binary())])
     files = []
     for number, part in enumerate(np.array_split(np.arange(len(labels)), 2)):
@@ -106,9 +107,14 @@ def _ours(pictures: np.ndarray, labels: np.ndarray, work: Path, cores: int) -> E
         files.append(ShardFile(path, "train", len(part), sizes, (work / path).stat().st_size))
     count = len(labels)
     image = ImageColumn(48, "gray", "raw", "uint8", [48, 48], "gray", [0.5], [0.25])
-    counts = Counts(count, count, count, 0, {}, {"train": count}, {})
+    per_label = {"train": {name: int((labels == k).sum()) for k, name in enumerate(_NAMES)}}
+    counts = Counts(count, count, count, 0, {}, {"train": count}, per_label)
     manifest = Manifest(_NAMES, {"image_48_gray": image}, counts, files, [], "0", {}, [], {}, 1.0, {}, "0")
     (work / NAME).write_text(manifest.to_json())
+
+
+def _ours(pictures: np.ndarray, labels: np.ndarray, work: Path, cores: int) -> Epoch:
+    write_ours(pictures, labels, work)
     reader = open_shards(str(work), "train", ReadSettings(batch_size=_BATCH, read_workers=cores))
     return lambda epoch: sum(int(batch.real.sum()) for batch in reader.epoch(epoch))
 

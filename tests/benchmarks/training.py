@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import statistics
 import tempfile
 import time
@@ -25,7 +24,7 @@ from fer_spark.training.pixels import PixelScale
 from fer_spark.training.ranks import Ranks, choose_device
 from fer_spark.training.settings import TrainSettings
 from fer_spark.training.trainer import Task, Trainer
-from tests.benchmarks.reader import faces, write_shards
+from tests.benchmarks.reader import load_pictures, write_ours
 
 NETWORKS = {
     "tiny (0.02 M)": NetworkSettings(widths="16-32", blocks="1-1", squeeze_excite=False, stem_stride=2),
@@ -60,8 +59,9 @@ def run(images: int, rounds: int) -> None:
     """Print pictures per second of both, in turn, and their ratio."""
     device = choose_device("auto")
     with tempfile.TemporaryDirectory() as folder:
-        found = faces(images or (28_709 if os.environ.get("FER_SPARK_DATA") else 10_000))
-        write_shards(Path(folder), found)
+        pictures, labels, whose = load_pictures(images)
+        print(f"{len(labels):,} pictures of 48 px ({whose}), batches of 128, {rounds} rounds")
+        write_ours(pictures, labels, Path(folder))
         for name, settings in NETWORKS.items():
             limit = None if device.type == "cuda" or name.startswith("tiny") else 4_096
             _compare(Path(folder), name, settings, device, rounds, limit)

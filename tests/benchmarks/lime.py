@@ -1,0 +1,174 @@
+"""Explanations per second: ours and the lime package's `lime_image`, same network, same faces, on one core, in one run.
+
+python -m tests.benchmarks.lime --images 4 --rounds 2 --bundle fer2013
+
+Without --bundle the network has the shipped one's shape and random weights: it takes the same time.
+`lime_image` gets its best batch size of those tried. Where masks are the same, the weights are compared too.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+
+os.environ["TQDM_DISABLE"] = "1"  # read when lime is imported; its bar costs it time
+from lime import lime_image
+
+from fer_spark.commands.explain_fused import fused
+from fer_spark.explaining.lime import Explanation, Face, explain
+from fer_spark.explaining.local_model import fit_faces
+from fer_spark.explaining.masks import join_repetitions
+from fer_spark.explaining.perturb import hide, score
+from fer_spark.explaining.ridge import rank_correlation
+from fer_spark.explaining.settings import LimeSettings
+from fer_spark.explaining.superpixels import grid
+from fer_spark.networks.build import build_network, network_arguments
+from fer_spark.networks.bundle import Bundle, Card, ImageInput, load_bundle
+from fer_spark.networks.settings import NetworkSettings
+from fer_spark.sample import Drawing, draw_face
+
+SIDE, SAMPLES, SEGMENTS = 48, 1000, 36
+BATCHES = (10, 32, 100, 250)
+STOCK = LimeSettings(samples=SAMPLES, segment_count=SEGMENTS, hide="mean", views="single")
+CHOSEN = replace(STOCK, masks="balanced", adaptive=True, first_samples=128, stable_overlap=0.5, stable_rank=0.8)
+Weights = list[np.ndarray[Any, Any]]
+
+
+def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") -> None:
+    """Print explanations per second of each, and how well each agrees with another run of itself."""
+    torch.set_num_threads(1)
+    bundle = _bundle(bundle_name, device)
+    quick = {"fp32": fused(bundle), "bf16": Bundle(bundle.card, fused(bundle).network, device, bf16=True)}
+    faces = _faces(images)
+    best = _best_batch(bundle, faces[0])
+    print(
+        f"{images} faces of {SIDE} px, {SAMPLES} masks of {SEGMENTS} segments, {device}; lime_image by {best} at a time"
+    )
+    contenders: dict[str, Callable[[int], Weights]] = {
+        "lime_image": lambda seed: [_stock(bundle, face, best, seed) for face in faces],
+        "ours, fp32, its masks": lambda seed: _ours(quick["fp32"], faces, seed),
+        "ours, bf16, its masks": lambda seed: _ours(quick["bf16"], faces, seed),
+        "ours, fp32, balanced, adaptive": lambda seed: _chosen(quick["fp32"], faces, seed),
+        "ours, bf16, balanced, adaptive": lambda seed: _chosen(quick["bf16"], faces, seed),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    answers: dict[str, list[Weights]] = {name: [] for name in contenders}
+    for round_ in range(rounds):
+        for name, contender in contenders.items():
+            began = time.perf_counter()
+            answers[name].append(contender(round_))
+            seconds[name].append(time.perf_counter() - began)
+    for name, taken in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(seconds["lime_image"], taken, strict=True))
+        again = [rank_correlation(a, b) for a, b in zip(*answers[name][:2], strict=True)] if rounds > 1 else []
+        stable = f"   ranks of two seeds agree to {np.mean(again):.3f}" if again else ""
+        print(f"{name:<34} {images / statistics.median(taken):7.3f}/s   {ratio:5.2f} times lime_image{stable}")
+    for name in ("ours, fp32, its masks", "ours, bf16, its masks"):
+        pairs = list(zip(answers["lime_image"][0], answers[name][0], strict=True))
+        far = max(float(np.abs(a - b).max()) for a, b in pairs)
+        ranks = min(rank_correlation(a, b) for a, b in pairs)
+        print(f"{name}: largest difference of a weight from lime_image's {far:.1e}, least rank correlation {ranks:.5f}")
+    for name, fit in _fits(quick["fp32"], faces).items():
+        print(f"{name}: {fit}")
+
+
+def _stock(bundle: Bundle, face: Face, batch: int, seed: int) -> np.ndarray[Any, Any]:
+    explainer = lime_image.LimeImageExplainer(random_state=seed)
+    cut = grid(SIDE, SEGMENTS)
+    found = explainer.explain_instance(
+        face.pixels,
+        lambda images: bundle.predict_proba(images[..., 0], batch, "single"),
+        top_labels=1,
+        num_samples=SAMPLES,
+        batch_size=batch,
+        segmentation_fn=lambda _: cut,
+        random_seed=0,
+    )
+    weights = np.zeros(SEGMENTS)
+    for place, weight in found.local_exp[found.top_labels[0]]:
+        weights[place] = weight
+    return weights
+
+
+def _ours(bundle: Bundle, faces: list[Face], seed: int) -> Weights:
+    """Our way on the masks that lime_image draws."""
+    cut, jobs = grid(SIDE, SEGMENTS), []
+    for face in faces:
+        masks = np.random.RandomState(seed).randint(0, 2, SAMPLES * SEGMENTS).reshape(SAMPLES, SEGMENTS)
+        masks[0] = 1
+        jobs.append((hide(face.pixels, cut, "mean"), join_repetitions(masks.astype(np.uint8))))
+    answers = score([(job, drawn.unique) for job, drawn in jobs], bundle, "single")
+    targets = [a[:, a[0].argmax()].astype(np.float64) for a in answers]
+    models = fit_faces([(drawn, t) for (_, drawn), t in zip(jobs, targets, strict=True)], STOCK)
+    return [model.weights for model in models]
+
+
+def _chosen(bundle: Bundle, faces: list[Face], seed: int) -> Weights:
+    return [one.model.weights for one in explain(faces, bundle, replace(CHOSEN, seed=seed))]
+
+
+def _fits(bundle: Bundle, faces: list[Face]) -> dict[str, str]:
+    def said(found: list[Explanation]) -> str:
+        held_out = np.mean([one.model.r2_held_out for one in found])
+        return f"held-out R² {held_out:.3f}, {np.mean([one.samples for one in found]):.0f} masks"
+
+    kinds = {"random, 1,000 masks": STOCK, "balanced, adaptive": CHOSEN}
+    return {name: said(explain(faces, bundle, settings)) for name, settings in kinds.items()}
+
+
+def _best_batch(bundle: Bundle, face: Face) -> int:
+    """Of BATCHES, the one with which a quarter of lime_image's forward passes are quickest."""
+    taken = {}
+    for batch in BATCHES:
+        pictures = np.repeat(face.pixels[None], SAMPLES // 4, axis=0)
+        bundle.predict_proba(pictures[:batch], batch, "single")
+        began = time.perf_counter()
+        for start in range(0, len(pictures), batch):
+            bundle.predict_proba(pictures[start : start + batch], batch, "single")
+        taken[batch] = time.perf_counter() - began
+    return min(taken, key=lambda batch: taken[batch])
+
+
+def _bundle(name: str, device: str) -> Bundle:
+    if name:
+        return load_bundle(name, device)
+    torch.manual_seed(0)
+    settings = NetworkSettings(widths="32-64-128-256", blocks="2-2-2-2", squeeze_excite=False)
+    names = [f"class{number}" for number in range(7)]
+    card = Card(
+        network=settings.network,
+        arguments=network_arguments(settings, 7, 1, SIDE),
+        label_names=names,
+        image=ImageInput(SIDE, "gray"),
+        mean=[0.5],
+        std=[0.25],
+    )
+    network = build_network(settings, 7, 1, SIDE)
+    with torch.no_grad():
+        network.head.classes.weight *= 30  # else every probability is a seventh, whatever is hidden
+    return Bundle(card, network, device)
+
+
+def _faces(count: int) -> list[Face]:
+    drawn = [draw_face(5, number, Drawing(size_px=SIDE)).pixels for number in range(count)]
+    gray = [one if one.ndim == 2 else cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in drawn]
+    return [Face(str(number), np.asarray(pixels, np.uint8)) for number, pixels in enumerate(gray)]
+
+
+if __name__ == "__main__":
+    line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    line.add_argument("--images", type=int, default=4)
+    line.add_argument("--rounds", type=int, default=2)
+    line.add_argument("--bundle", default="")
+    line.add_argument("--device", default="cpu")
+    asked = line.parse_args()
+    run(asked.images, asked.rounds, asked.bundle, asked.device)
