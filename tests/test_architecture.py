@@ -22,7 +22,7 @@ STAGES = (
     "reports",
     "sample",
 )
-JOINERS = ("commands", "cli", "__main__")
+JOINERS = ("commands", "cli", "__main__", "udf")
 
 
 def _imports(path: Path) -> set[str]:

@@ -92,6 +92,8 @@ def test_one_process_that_fails_ends_all(shards: Path, tmp_path: Path) -> None:
     code, said = finish(words(broken, tmp_path / "out", "--partition", "row_groups", flags=SMALL_CNN), 2)
     assert code not in (0, None)
     assert "split=train/part-3.parquet" in said
+    assert "[rank0]: Traceback" not in said
+    assert "[rank1]: Traceback" not in said
     assert time.monotonic() - began < LIMIT_S / 2
     assert not (tmp_path / "out" / "card.json").exists()
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 
 from fer_spark.commands.compare_methods import CompareSettings
 from fer_spark.commands.train import FAILED, OK, SETTINGS, STOPPED, TITLES, settings_of, stop_signals
@@ -53,16 +54,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fer_spark.commands.compare_run import run_comparison
         from fer_spark.commands.train_run import FAILURES, USAGE
     except ValueError as error:
-        console.print(f"[bold]fer-spark compare:[/bold] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fer-spark compare:[/bold] {escape(str(error))}", highlight=False, soft_wrap=True)
         return USAGE_ERROR
     try:
         with stop_signals() as stopping:
             finished = run_comparison(asked, settings, stopping, console)
     except USAGE as error:
-        console.print(f"[bold]fer-spark compare:[/bold] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fer-spark compare:[/bold] {escape(str(error))}", highlight=False, soft_wrap=True)
         return USAGE_ERROR
     except FAILURES as error:
-        console.print(f"[bold red]fer-spark compare failed:[/bold red] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[bold red]fer-spark compare failed:[/bold red] {escape(str(error))}", highlight=False, soft_wrap=True)
         return FAILED
     return OK if finished else STOPPED
 

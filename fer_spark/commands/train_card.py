@@ -69,7 +69,7 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
             "history": trained.history,
         },
         data={
-            "sources": manifest.sources,
+            "sources": [_without_folders(source) for source in manifest.sources],
             "checksum": manifest.checksum,
             "train_split": settings.run.train_split,
             "val_split": settings.run.val_split,
@@ -83,6 +83,12 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
         limits=LIMITS,
         law=LAW,
     )
+
+
+def _without_folders(source: dict[str, Any]) -> dict[str, Any]:
+    """A source as the manifest tells it, its paths cut down to their last part: a card travels, folders do not."""
+    words = [word.rstrip("/").rsplit("/", 1)[-1] for word in str(source.get("description", "")).split(" ")]
+    return {**source, "description": " ".join(words)}
 
 
 def _val_figures(settings: AllSettings, names: list[str], val: Answers | None) -> tuple[dict[str, Any], float]:

@@ -1,4 +1,4 @@
-"""One of the processes that `fer-spark train --processes N` starts. A stop with a checkpoint is no failure."""
+"""One of the processes that `fer-spark train --processes N` starts."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import sys
 
 from fer_spark.commands.train import OK, STOPPED, main
 
-if __name__ == "__main__":
-    code = main()
-    sys.exit(OK if code == STOPPED else code)
+
+def run_rank(arguments: list[str]) -> int:
+    """The exit code of `fer-spark train` in this process. It ends here unless the code is OK or STOPPED, so that torch
+    ends the others."""
+    code = main(arguments)
+    if code not in (OK, STOPPED):
+        sys.exit(code)
+    return code

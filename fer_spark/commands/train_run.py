@@ -111,6 +111,7 @@ def _say_stopped(console: Console, output: Path, overwrite: bool) -> None:
 
 def train_on_spark(arguments: list[str], settings: AllSettings, master: str, conf: list[str]) -> bool:
     """Run this command in several processes on Spark's executors; False when they stopped before the end."""
+    from fer_spark.commands.train_rank import run_rank
     from fer_spark.spark.session import get_session
 
     output = Path(settings.run.output)
@@ -118,8 +119,7 @@ def train_on_spark(arguments: list[str], settings: AllSettings, master: str, con
         raise ValueError(f"{output} holds a finished bundle; choose another --output, or --overwrite")
     spark = get_session("fer-spark train", conf, master)
     words = [*arguments, "--processes", "0"]  # the last one wins, also over a --config file
-    distribute(spark, "fer_spark.commands.train_rank", words, settings.run.processes, settings.train.device != "cpu")
-    return not (output / _CHECKPOINTS).exists()
+    return distribute(spark, run_rank, words, settings.run.processes, settings.train.device != "cpu") == 0
 
 
 def _make_room(output: Path, overwrite: bool) -> None:

@@ -63,7 +63,7 @@ def _pyarrow() -> View:
 
 
 def _local() -> Any:
-    from fsspec.implementations.local import LocalFileSystem  # type: ignore[import-untyped]
+    from fsspec.implementations.local import LocalFileSystem
 
     return LocalFileSystem
 
@@ -84,7 +84,7 @@ def _parquet() -> View:
 
 
 def _hdfs() -> View:
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec
 
     def not_here(self: Any, *arguments: Any, **options: Any) -> Any:
         raise NotImplementedError

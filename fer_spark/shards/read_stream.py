@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -57,6 +58,7 @@ class _Stream:
         ahead = width + settings.read_workers + 1
         self._threads = ThreadPoolExecutor(settings.read_workers, thread_name_prefix="fer-spark-batch")
         self._groups = RowGroups(reading, self._needed.order.tolist(), settings.read_workers, ahead)
+        self._stop = weakref.finalize(self, _stop, self._threads, self._groups)  # at exit, too, while threads can run
         self._windows: dict[int, Future[Loaded]] = {}
         self._joined = 0
 
@@ -76,9 +78,7 @@ class _Stream:
         return self._threads.submit(self._put_together, slots, parts)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._groups.close()
-        self._threads.shutdown(wait=True)
+        self._stop()
 
     def _put_together(self, slots: slice, parts: dict[int, Future[Loaded]]) -> Batch:
         window, index = self._needed.window[slots], self._needed.index[slots]
@@ -93,6 +93,12 @@ class _Stream:
     @property
     def _pins(self) -> bool:
         return self._settings.pin_memory and torch.cuda.is_available()
+
+
+def _stop(threads: ThreadPoolExecutor, groups: RowGroups) -> None:
+    threads.shutdown(wait=False, cancel_futures=True)
+    groups.close()
+    threads.shutdown(wait=True)
 
 
 def batches(plan: Plan, start: int, reading: Reading, settings: ReadSettings) -> Generator[Batch, None, None]:

@@ -13,6 +13,10 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 
+class RankLostError(ConnectionError):
+    """Another process has ended before its time."""
+
+
 @dataclass(frozen=True)
 class Ranks:
     """This process's number among `world`; 0 of 1 without torch.distributed."""
@@ -35,7 +39,8 @@ class Ranks:
         """Sum over the ranks, on each of them; without gradient."""
         value = value.detach().clone()
         if self.world > 1:
-            dist.all_reduce(value)
+            with self._together():
+                dist.all_reduce(value)
         return value
 
     def join(self, rows: torch.Tensor) -> torch.Tensor:
@@ -43,12 +48,23 @@ class Ranks:
         if self.world == 1:
             return rows
         parts = [torch.empty_like(rows) for _ in range(self.world)]
-        dist.all_gather(parts, rows.contiguous())
+        with self._together():
+            dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
     def agree(self, yes: bool, device: torch.device) -> bool:
         """Whether any rank says yes."""
         return bool(self.total(torch.tensor(float(yes), device=device)) > 0)
+
+    @contextmanager
+    def _together(self) -> Iterator[None]:
+        """Turns what torch says of a broken connection into RankLostError."""
+        try:
+            yield
+        except RuntimeError as error:
+            raise RankLostError(
+                f"process {self.rank} of {self.world} lost the others; one of them has said why ({str(error)[:200]})"
+            ) from error
 
 
 @contextmanager

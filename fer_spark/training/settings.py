@@ -8,7 +8,6 @@ OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("one_cycle", "cosine", "constant")
 PRECISIONS = ("auto", "bf16", "fp32")
 SELECT_ON = ("accuracy", "balanced_accuracy", "macro_f1", "loss")
-DISTRIBUTED = ("gloo", "nccl")
 
 
 @dataclass(frozen=True)

