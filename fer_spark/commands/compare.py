@@ -45,6 +45,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Compare; returns the exit code. Wrong usage raises SystemExit(2), as argparse does."""
     parsed = parse(parser(), argv, (CompareSettings, *SETTINGS))
     console = Console(stderr=True)
+    usage, failed = "[bold]fer-spark compare:[/bold]", "[bold red]fer-spark compare failed:[/bold red]"
     try:
         asked, settings = settings_from(parsed, CompareSettings), settings_of(parsed)
         asked.check()
@@ -54,16 +55,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fer_spark.commands.compare_run import run_comparison
         from fer_spark.commands.train_run import FAILURES, USAGE
     except ValueError as error:
-        console.print(f"[bold]fer-spark compare:[/bold] {escape(str(error))}", highlight=False, soft_wrap=True)
+        console.print(usage, escape(str(error)), highlight=False, soft_wrap=True)
         return USAGE_ERROR
     try:
         with stop_signals() as stopping:
             finished = run_comparison(asked, settings, stopping, console)
     except USAGE as error:
-        console.print(f"[bold]fer-spark compare:[/bold] {escape(str(error))}", highlight=False, soft_wrap=True)
+        console.print(usage, escape(str(error)), highlight=False, soft_wrap=True)
         return USAGE_ERROR
     except FAILURES as error:
-        console.print(f"[bold red]fer-spark compare failed:[/bold red] {escape(str(error))}", highlight=False, soft_wrap=True)
+        console.print(failed, escape(str(error)), highlight=False, soft_wrap=True)
         return FAILED
     return OK if finished else STOPPED
 

@@ -31,7 +31,7 @@ class EfficientNetTrunk(nn.Module):
 
     def __init__(self, input_px: int) -> None:
         super().__init__()
-        from torchvision.models import efficientnet_b0 as ready_made  # type: ignore[import-untyped]
+        from torchvision.models import efficientnet_b0 as ready_made
 
         self.input_px = input_px
         self.features: nn.Module = ready_made(weights=None).features

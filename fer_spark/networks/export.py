@@ -78,7 +78,7 @@ def graph_metadata(bundle: Bundle) -> dict[str, str]:
 
 def _write_onnx(bundle: Bundle, path: Path) -> Run:
     try:
-        import onnxruntime  # type: ignore[import-untyped]
+        import onnxruntime
         import onnxscript  # noqa: F401  (torch.onnx needs it and says so less clearly)
     except ImportError as error:
         raise ExportError(f"ONNX needs {error.name}: pip install 'fer-spark[export]'") from error

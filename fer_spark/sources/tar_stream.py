@@ -102,7 +102,7 @@ def open_stream(uri: str) -> IO[bytes]:
 
 def _fsspec(uri: str, kind: str) -> fs.FileSystem:
     try:
-        import fsspec  # type: ignore[import-not-found]
+        import fsspec
     except ImportError as error:
         raise OSError(f"no reader for {kind}: archives ({uri}); install fsspec with the package for {kind}") from error
     return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(kind)))

@@ -72,23 +72,32 @@ def test_petastorms_own_tests_pass_but_for_those_listed(tmp_path: Path) -> None:
     (tmp_path / "yardstick.py").write_text(_PLUGIN)
     (tmp_path / "sitecustomize.py").write_text(_EVERY_PROCESS.format(root=str(ROOT)))  # Spark's workers import it too
     python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
-    words = [sys.executable, "-m", "pytest", "-p", "yardstick", "-p", "no:cacheprovider", "--assert=plain", "-q"]
-    words += ["-c", os.devnull, "--rootdir", str(tmp_path), "--timeout", "600", "--junit-xml", str(tmp_path / "r.xml")]
-    words += ["--pyargs", *(f"petastorm.tests.test_{name}" for name in MODULES), "petastorm.workers_pool.tests"]
     environment = os.environ | python | {"PYTHONPATH": str(tmp_path), "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(words, env=environment, cwd=tmp_path, capture_output=True, text=True)
-    assert (tmp_path / "r.xml").exists(), done.stdout[-3000:] + done.stderr[-3000:]
-    cases = list(ET.parse(tmp_path / "r.xml").iter("testcase"))
-    failed = {
-        f"{_module(case.get('classname', ''))}.{case.get('name')}"
-        for case in cases
-        if case.find("failure") is not None or case.find("error") is not None
-    }
-    print(f"{len(cases)} of Petastorm's tests ran, {len(failed)} failed: {sorted(failed)}")
-    assert len(cases) > 300
-    assert failed <= set(KNOWN), done.stdout[-6000:]
+    every = [*(f"petastorm.tests.test_{name}" for name in MODULES), "petastorm.workers_pool.tests"]
+    count, failed, said = _run(every, tmp_path, environment)
+    print(f"{count} of Petastorm's tests ran, {len(failed)} failed: {sorted(failed)}")
+    assert count > 300, said
+    unexpected = [target for name, target in failed.items() if name not in KNOWN]
+    if unexpected:  # several of them wait for threads and processes by the clock: those get a second chance
+        _, failed, said = _run(unexpected, tmp_path, environment)
+    assert failed.keys() <= KNOWN.keys(), said
 
 
-def _module(classname: str) -> str:
-    """`petastorm.tests.test_reader.TestReader` → `test_reader`."""
-    return next(part for part in classname.split(".") if part.startswith("test_"))
+def _run(targets: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, dict[str, str], str]:
+    """(tests that ran, {name of a test that failed: how pytest is told to run it}, the end of what pytest said)."""
+    words = [sys.executable, "-m", "pytest", "-p", "yardstick", "-p", "no:cacheprovider", "--assert=plain", "-q"]
+    words += ["-c", os.devnull, "--rootdir", str(folder), "--timeout", "600", "--junit-xml", str(folder / "r.xml")]
+    (folder / "r.xml").unlink(missing_ok=True)
+    done = subprocess.run(
+        [*words, "--pyargs", *targets], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert (folder / "r.xml").exists(), done.stdout[-3000:] + done.stderr[-3000:]
+    cases = list(ET.parse(folder / "r.xml").iter("testcase"))
+    failed = {}
+    for case in cases:
+        if case.find("failure") is not None or case.find("error") is not None:
+            place, name = str(case.get("classname", "")), case.get("name")
+            parts = place.split(".")
+            at = next(number for number, part in enumerate(parts) if part.startswith("test_"))
+            failed[f"{parts[at]}.{name}"] = "::".join([".".join(parts[: at + 1]), *parts[at + 1 :], str(name)])
+    return len(cases), failed, done.stdout[-6000:]
