@@ -34,6 +34,14 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "fer_spark.commands.evaluate",
         "a bundle on a split of shards → figures with intervals, pictures, one page",
     ),
+    "score": (
+        "fer_spark.commands.score",
+        "pictures → one row per face with its perceived expression; nightly, only what is new",
+    ),
+    "explain": (
+        "fer_spark.commands.explain",
+        "a bundle on faces of shards → why: LIME weights per segment, each with its fit",
+    ),
     "compare": (
         "fer_spark.commands.compare",
         "remedies for imbalanced classes, trained on one budget: one table",

@@ -5,5 +5,6 @@ python -m tests.benchmarks photographs    # 8-megapixel photographs, 48 px gray 
 python -m tests.benchmarks eyes           # where the eyes are found: small first, one pass at 320 px, and the truth
 python -m tests.benchmarks reader         # batches of 48 px faces: ours, and the other ways to read them
 python -m tests.benchmarks training       # the training loop on shards, and on a tensor in memory
+python -m tests.benchmarks.lime --bundle B # explanations per second: ours and stock lime_image
 python -m tests.benchmarks scale          # 50,000 to 200,000 drawn pictures through a 2 GB driver, memory watched
 """

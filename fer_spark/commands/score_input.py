@@ -1,0 +1,133 @@
+"""What is to be scored: pictures of any source, or the prepared faces of shards; and what each file looks like."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from fer_spark.artifacts import Storage
+from fer_spark.commands.evaluate_match import check_preparation, image_column, preparation_differences
+from fer_spark.commands.score_sources import FILES, SHARDS
+from fer_spark.networks.card import Card
+from fer_spark.scoring.pixels import PixelFormat
+from fer_spark.shards.manifest import read_manifest
+from fer_spark.shards.write import read_files
+from fer_spark.sources.base import Slice, Source, digest_rows
+from fer_spark.sources.catalog import open_source
+from fer_spark.sources.lake import open_root
+from fer_spark.sources.settings import SourceError, SourceSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+
+@dataclass(frozen=True)
+class Only(Slice):
+    """The pictures of the named paths alone: no other file is opened."""
+
+    paths: tuple[str, ...] = ()
+
+    def of(self, frame: DataFrame, key: Column) -> DataFrame:
+        return frame.where(key.isin(list(self.paths)))
+
+
+@dataclass(frozen=True)
+class Input:
+    """An opened input.
+
+    read      rows of one slice: RAW_IMAGE, or faces of shards where `pixels` is set
+    keys      source_path, source_row of everything to account for
+    stats     path, length and modified_us of each file, where pictures are files of their own; else None
+    """
+
+    description: str
+    read: Callable[[Slice], DataFrame]
+    keys: Callable[[], DataFrame]
+    images: int
+    stats: Callable[[], DataFrame] | None
+    fingerprint: Callable[[], str]
+    detector: str | None = None
+    pixels: PixelFormat | None = None
+    preparation: str = ""
+
+
+def open_input(spark: SparkSession, settings: SourceSettings, card: Card, max_file_mb: float, whole: bool) -> Input:
+    """Open what --source and --input name. `whole`: nothing is compared by its bytes before the workers see them.
+
+    Raises SourceError for an input that cannot be opened, MismatchError for shards that do not fit the bundle.
+    """
+    if settings.source == SHARDS:
+        return _open_shards(spark, settings, card)
+    by_path = whole and settings.read_files != "spark"
+    if settings.read_files == "workers" and not whole:
+        raise SourceError("--read-files workers does not go with --incremental; leave it at auto")
+    source = open_source(spark, settings, int(max_file_mb * 2**20), by_path)
+    return Input(
+        source.description,
+        source.read,
+        lambda: source.keys().select("source_path", "source_row"),
+        source.images,
+        (lambda: file_stats(spark, settings)) if settings.source in FILES else None,
+        lambda: fingerprint(spark, settings, source),
+        _detector(source),
+    )
+
+
+def file_stats(spark: SparkSession, settings: SourceSettings, where: str = "") -> DataFrame:
+    """path (below the input's root), length and modified_us of every file, from the listing alone."""
+    root = open_root(spark, where or settings.input)
+    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+    if root.literal:
+        reader = reader.option("__globPaths__", "false")
+    if settings.glob and not where:
+        reader = reader.option("pathGlobFilter", settings.glob)
+    return reader.load(list(root.targets)).select(
+        root.relative(F.col("_metadata.file_path")).alias("path"),
+        F.col("_metadata.file_size").alias("length"),
+        F.unix_micros("_metadata.file_modification_time").alias("modified_us"),
+    )
+
+
+def fingerprint(spark: SparkSession, settings: SourceSettings, source: Source) -> str:
+    """Over every file of the input: path, length and age. Empty where pictures lie in a folder that is not named."""
+    beside_a_table = settings.source in ("legend", "affectnet") or " with " in source.description
+    if beside_a_table and not settings.images:
+        return ""
+    places = [place for place in (settings.input, settings.images, settings.votes) if place]
+    return ",".join(digest_rows(file_stats(spark, settings, place)) for place in places)
+
+
+def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> Input:
+    storage = Storage(spark, settings.input)
+    manifest = read_manifest(storage)
+    if manifest is None:
+        raise SourceError(f"--input {settings.input!r} holds no shards: there is no manifest")
+    column = image_column(card, manifest, "")
+    check_preparation(preparation_differences(card, manifest, column), forced=False)
+    image = manifest.images[column]
+    if not manifest.files:
+        raise SourceError(f"--input {settings.input!r}: these shards hold no face")
+    frame = read_files(spark, storage, [file.path for file in manifest.files])
+    codec = "jpeg" if image.codec.startswith("jpeg") else image.codec
+    return Input(
+        f"shards {settings.input}",
+        lambda part: part.of(frame, F.col("image_id")),
+        lambda: frame.select("source_path", "source_row").distinct(),
+        manifest.counts.written_images,
+        None,
+        lambda: manifest.checksum,
+        None,
+        PixelFormat(column, tuple(image.shape), image.dtype, codec),
+        str(manifest.settings.get("detector", {}).get("digest", "")),
+    )
+
+
+def _detector(source: Source) -> str | None:
+    """As in build-shards: the source's own boxes, nothing for pictures that are faces already, None for photographs."""
+    if source.has_boxes:
+        return "source"
+    return "none" if source.faces_are_cropped else None

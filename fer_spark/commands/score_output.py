@@ -1,0 +1,154 @@
+"""Rows of SCORE into files or tables: written aside, then put where readers look."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.sql import functions as F
+
+from fer_spark.artifacts import Storage
+from fer_spark.rows import SCORE
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from fer_spark.scoring.settings import ScoreSettings
+
+SUMMARY = "_summary.json"
+STAGING = "_staging"
+FILES = ("parquet", "json")
+"""Formats whose output is a directory of files that the summary lists; the others keep their own books."""
+ROWS_PER_FILE = 500_000
+
+
+class OutputError(ValueError):
+    """The output cannot be written to as asked; the message says what would work."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where scores go. `storage`: the data; `books`: summary and staging, the same place but for tables."""
+
+    spark: SparkSession
+    form: str
+    name: str
+    storage: Storage
+    books: Storage
+
+    @classmethod
+    def open(cls, spark: SparkSession, settings: ScoreSettings) -> Output:
+        """Raises OutputError for a format that this Spark does not know."""
+        check_format(spark, settings.format)
+        books = Storage(spark, settings.checkpoint if settings.format == "iceberg" else settings.output)
+        data = books if settings.format == "iceberg" else Storage(spark, settings.output)
+        return cls(spark, settings.format, settings.output, data, books)
+
+    @property
+    def holds_files(self) -> bool:
+        return self.form in FILES
+
+    def summary(self) -> dict[str, Any] | None:
+        """What the last run that came to its end said; None where there is none."""
+        text = self.books.read_text(SUMMARY)
+        return None if text is None else dict(json.loads(text))
+
+    def stage(self, name: str, rows: DataFrame) -> DataFrame:
+        """Run `rows` once, keep them aside, and give them back as written."""
+        self.books.delete(f"{STAGING}/{name}")
+        rows.write.option("compression", "snappy").parquet(self.books.uri(f"{STAGING}/{name}"))
+        return self.spark.read.schema(rows.schema).parquet(self.books.uri(f"{STAGING}/{name}"))
+
+    def drop_staging(self) -> None:
+        self.books.delete(STAGING)
+
+    def add_files(self, rows: DataFrame, files: int, prefix: str) -> list[str]:
+        """Write rows as `files` files at most, named `prefix…`, each of which appears whole; returns their names."""
+        aside = f"{STAGING}/out"
+        self.storage.delete(aside)
+        rows.select(SCORE.names).coalesce(files).write.format(self.form).save(self.storage.uri(aside))
+        written = [file.path for file in self.storage.list_files(aside) if "/part-" in file.path]
+        names = [
+            f"{prefix}.{self.form}" if files == 1 else f"{prefix}-{i:05d}.{self.form}" for i in range(len(written))
+        ]
+        for path, name in zip(written, names, strict=True):
+            _rename(self.spark, self.storage.uri(path), self.storage.uri(name))
+        return names
+
+    def add_table(self, rows: DataFrame, batch: int | None) -> None:
+        """Replace the rows of one batch, or all of them with None, in one commit of the table's own."""
+        chosen = rows.select(SCORE.names)
+        if self.form == "iceberg":
+            if not self.spark.catalog.tableExists(self.name):
+                chosen.writeTo(self.name).using("iceberg").create()
+            elif batch is None:
+                chosen.writeTo(self.name).overwrite(F.lit(True))
+            else:
+                chosen.writeTo(self.name).overwrite(F.col("batch") == batch)
+            return
+        writer = chosen.write.format(self.form).mode("overwrite")
+        if batch is not None:
+            writer = writer.option("replaceWhere", f"batch = {batch}")
+        writer.save(self.storage.root)
+
+    def drop_batches_from(self, batch: int) -> None:
+        """Remove rows of batches that no ledger entry speaks of. Tables only."""
+        if self.form == "iceberg":
+            if self.spark.catalog.tableExists(self.name):
+                self.spark.sql(f"DELETE FROM {self.name} WHERE batch >= {batch}")
+        elif self.storage.list_files("_delta_log"):
+            self.spark.sql(f"DELETE FROM delta.`{self.storage.root}` WHERE batch >= {batch}")
+
+    def occupied(self) -> bool:
+        """Whether there is data already, whoever wrote it."""
+        if self.form == "iceberg":
+            return bool(self.spark.catalog.tableExists(self.name))
+        return bool(self.data_files())
+
+    def data_files(self) -> list[str]:
+        """Data files that are there already, whoever wrote them."""
+        return [f.path for f in self.storage.list_files() if not f.path.startswith(("_", "."))]
+
+
+def check_format(spark: SparkSession, form: str) -> None:
+    """Raise OutputError, with the package to add, for a format that this Spark has no classes for."""
+    jvm: Any = spark._jvm
+    try:
+        conf = spark._jsparkSession.sessionState().conf()
+        jvm.org.apache.spark.sql.execution.datasources.DataSource.lookupDataSource(form, conf)
+    except Py4JJavaError as error:
+        packages = {
+            "delta": "io.delta:delta-spark_2.13:VERSION",
+            "iceberg": "org.apache.iceberg:iceberg-spark-runtime…",
+        }
+        raise OutputError(
+            f"--format {form}: this Spark does not know it; add --conf spark.jars.packages={packages.get(form, '…')}"
+        ) from error
+
+
+def read_scores(spark: SparkSession, uri: str) -> DataFrame:
+    """The scores of a directory of Parquet or JSON files: those that its summary lists, and no others.
+
+    Raises OutputError where no run has come to its end.
+    """
+    storage = Storage(spark, uri)
+    text = storage.read_text(SUMMARY)
+    if text is None:
+        raise OutputError(f"{uri}: no {SUMMARY}, so no run has come to its end there")
+    summary = json.loads(text)
+    reader = spark.read.schema(SCORE.spark_schema)
+    paths = [storage.uri(name) for name in summary["files"]]
+    if not paths:
+        return spark.createDataFrame([], SCORE.spark_schema)
+    return reader.parquet(*paths) if summary["format"] == "parquet" else reader.json(paths)
+
+
+def _rename(spark: SparkSession, source: str, target: str) -> None:
+    """Raises OutputError where the storage refuses."""
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path
+    system = path(source).getFileSystem(spark._jsc.hadoopConfiguration())
+    if not system.rename(path(source), path(target)):
+        raise OutputError(f"{source} could not be moved to {target}")

@@ -1,0 +1,10 @@
+"""The inputs that can be scored, by name."""
+
+from __future__ import annotations
+
+from fer_spark.sources.settings import SOURCES
+
+SHARDS = "shards"
+ALL_SOURCES = (*SOURCES, SHARDS)
+FILES = ("images", "folder")
+"""Sources in which each picture is a file of its own."""

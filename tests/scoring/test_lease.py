@@ -1,0 +1,149 @@
+"""One owner at a time: among those that begin together, after a death, and after a pause that was too long."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fer_spark.scoring.lease import Lease, LeaseError, LeaseTaken, Owner
+
+
+class Folder:
+    """A claim store in memory whose clock is turned by hand."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, tuple[float, str]] = {}
+        self.now_s = 1000.0
+        self._lock = threading.Lock()
+
+    def write(self, name: str, text: str) -> None:
+        with self._lock:
+            self.files[name] = (self.now_s, text)
+
+    def read(self, name: str) -> str | None:
+        with self._lock:
+            return self.files[name][1] if name in self.files else None
+
+    def delete(self, name: str) -> None:
+        with self._lock:
+            self.files.pop(name, None)
+
+    def modified_s(self) -> dict[str, float]:
+        with self._lock:
+            return {name: when for name, (when, _) in self.files.items()}
+
+
+def elsewhere(token: str) -> Owner:
+    return Owner(token, "another-machine", 7, "some boot 12345")
+
+
+def test_a_second_run_is_told_who_holds_the_lease_and_leaves_no_claim() -> None:
+    store = Folder()
+    with Lease(store, 60, elsewhere("first")), pytest.raises(LeaseTaken, match="process 7 on another-machine"):
+        Lease(store, 60, elsewhere("a-second")).__enter__()
+    assert store.files == {}
+
+
+def test_a_run_that_ended_or_failed_leaves_the_lease_free() -> None:
+    store = Folder()
+    with pytest.raises(ZeroDivisionError), Lease(store, 60):
+        _ = 1 // 0
+    with Lease(store, 60) as lease:
+        lease.verify()
+
+
+def test_of_many_that_begin_at_once_never_two_hold_it_and_one_does() -> None:
+    store, lock = Folder(), threading.Lock()
+    holding = most = entered = 0
+    start = threading.Barrier(8)
+
+    def run(number: int) -> None:
+        nonlocal holding, most, entered
+        start.wait()
+        try:
+            with Lease(store, 60, elsewhere(f"run-{number}")) as lease:
+                with lock:
+                    holding, entered = holding + 1, entered + 1
+                    most = max(most, holding)
+                time.sleep(0.1)
+                lease.verify()
+                with lock:
+                    holding -= 1
+        except LeaseTaken:
+            pass
+
+    threads = [threading.Thread(target=run, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert most == 1
+    assert entered >= 1
+
+
+def test_a_silent_owner_on_another_machine_is_waited_for_until_the_expiry_and_no_longer() -> None:
+    store = Folder()
+    dead = Lease(store, 60, elsewhere("dead"))
+    dead._held = True
+    dead._beat()
+    store.now_s += 59
+    with pytest.raises(LeaseTaken):
+        Lease(store, 60).__enter__()
+    store.now_s += 2
+    with Lease(store, 60) as lease:
+        lease.verify()
+        with pytest.raises(LeaseError, match="another took over"):
+            dead.verify()
+
+
+def test_an_owner_that_wakes_up_after_its_lease_was_taken_cannot_commit_even_if_its_claim_comes_back() -> None:
+    store = Folder()
+    sleeper = Lease(store, 60, elsewhere("sleeper"))
+    sleeper._held = True
+    sleeper._beat()
+    store.now_s += 61
+    with Lease(store, 60, elsewhere("taker")):
+        sleeper._beat()
+        with pytest.raises(LeaseError):
+            sleeper.verify()
+
+
+def test_the_heartbeat_keeps_a_long_run_alive() -> None:
+    store = Folder()
+    with Lease(store, 0.5, elsewhere("long")):
+        store.now_s += 10
+        time.sleep(0.4)
+        assert max(store.modified_s().values()) == store.now_s
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to tell processes apart")
+def test_a_process_of_this_machine_that_is_dead_is_not_waited_for() -> None:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    owner = replace(Owner.here(), token="child", pid=child.pid)
+    from fer_spark.scoring.lease import _process
+
+    owner = replace(owner, process=_process(child.pid))
+    store = Folder()
+    lease = Lease(store, 3600, owner)
+    lease._held = True
+    lease._beat()
+    with pytest.raises(LeaseTaken):
+        Lease(store, 3600).__enter__()
+    child.kill()
+    child.wait()
+    with Lease(store, 3600) as mine:
+        mine.verify()
+
+
+def test_a_number_that_another_process_has_now_is_not_the_owner() -> None:
+    old = replace(Owner.here(), process="another-boot 1")
+    assert old.pid == os.getpid()
+    assert old.gone
+    assert not Owner.here().gone
