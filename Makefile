@@ -19,9 +19,12 @@ demo: setup ## draws labelled faces, builds shards from them, trains a small mod
 	$(BIN)/python -m fer_spark.sample --output $(OUT)/pictures --count 2000 --seed 7 --layout folder --broken 0.05 --workers 2
 	$(BIN)/fer-spark build-shards --source folder --input $(OUT)/pictures --output $(OUT)/shards \
 	    --size 48:gray --size 256:rgb --leak-guard drop
-	$(BIN)/fer-spark train --shards $(OUT)/shards --output $(OUT)/model --epochs 12 --batch-size 64 \
-	    --widths 16-32-64 --blocks 1-1-1 --sampler balanced --ema-decay 0.98
+	$(BIN)/fer-spark train --shards $(OUT)/shards --output $(OUT)/model --epochs 36 --batch-size 32 --learning-rate 0.2 \
+	    --widths 16-32-64 --blocks 1-1-1 --sampler balanced --erase-prob 0.1 --affine-prob 0.5 --ema-decay 0.98
 	$(BIN)/fer-spark evaluate --bundle $(OUT)/model --shards $(OUT)/shards --split test --output $(OUT)/evaluation
+	$(BIN)/fer-spark score --bundle $(OUT)/model --source images --input $(OUT)/pictures --output $(OUT)/scores
+	$(BIN)/fer-spark explain --bundle $(OUT)/model --shards $(OUT)/shards --split test --per-class 2 --views single \
+	    --overlays 14 --output $(OUT)/explanations
 	@echo "Open $(OUT)/evaluation/report.html"
 
 test: setup ## the default tests, under 10 minutes on 2 cores
