@@ -268,6 +268,7 @@ def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
     assert [row["source_path"] for row in lost] == [f"happy/{gone.name}"]
 
 
+@pytest.mark.slow
 def test_leaks_are_dropped_from_train_and_counted(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     readable = sorted(pictures.glob("happy/*.jpg")) + sorted(pictures.glob("sad/*.jpg"))
     readable = [path for path in readable if path.stat().st_size > 1500][:8]
@@ -288,6 +289,7 @@ def test_leaks_are_dropped_from_train_and_counted(spark: SparkSession, pictures:
     assert told["duplicates"]["dropped_from_train"] == 3
 
 
+@pytest.mark.slow
 def test_parquet_files_that_are_not_ours_are_never_touched(
     spark: SparkSession, pictures: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

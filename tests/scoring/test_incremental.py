@@ -51,6 +51,7 @@ def rows(tmp_path: Path) -> dict[tuple[str, str], int]:
     return found
 
 
+@pytest.mark.slow
 def test_nights_of_new_changed_touched_copied_and_vanished_pictures(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -111,6 +112,7 @@ def hidden(name: str) -> str:
     return hmac.new(b"pepper", name.encode(), "sha256").hexdigest()[:32]
 
 
+@pytest.mark.slow
 def test_bad_pictures_are_told_once_and_tried_again_when_they_change_also_under_salted_names(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_picture_that_goes_while_its_chunk_is_read_is_a_row(
     assert rows(tmp_path)[("b.png", "missing_file")] == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["before the entry", "after the entry"])
 def test_a_run_that_dies_at_a_commit_leaves_each_face_once_after_the_next(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
@@ -199,6 +202,7 @@ def test_a_second_submission_says_so_exits_0_and_writes_nothing(
     assert not list(claims.iterdir())
 
 
+@pytest.mark.slow
 def test_a_table_is_compared_by_its_bytes(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
