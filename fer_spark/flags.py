@@ -67,6 +67,17 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type, title: str)
         group.add_argument(flag(field.name), **options)
 
 
+def add_spark_flags(parser: argparse.ArgumentParser) -> None:
+    """--master and --conf, for a command that runs on Spark."""
+    group = parser.add_argument_group("spark")
+    group.add_argument(
+        "--master", default="", help="Spark master, e.g. local[8]; spark-submit's own is used where it gives one"
+    )
+    group.add_argument(
+        "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting; repeat for several"
+    )
+
+
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None, settings: Sequence[type]) -> argparse.Namespace:
     """Parse flags; `--config FILE.toml` gives defaults under them. Wrong usage ends the program with exit code 2."""
     parser.add_argument(

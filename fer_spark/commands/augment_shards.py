@@ -12,7 +12,7 @@ from rich.table import Table
 
 from fer_spark.commands.augment_plan import AugmentError
 from fer_spark.commands.augment_publish import Augmented, augment
-from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
+from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, add_spark_flags, parse, settings_from
 from fer_spark.shards.copies import CopySettings
 from fer_spark.shards.manifest import NAME, ManifestError
 
@@ -68,13 +68,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_flags(made, AugmentShardsSettings, "shards")
     add_flags(made, CopySettings, "copies")
-    spark = made.add_argument_group("spark")
-    spark.add_argument(
-        "--master", default="", help="Spark master, e.g. local[8]; spark-submit's own is used where it gives one"
-    )
-    spark.add_argument(
-        "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting; repeat for several"
-    )
+    add_spark_flags(made)
     return made
 
 

@@ -14,7 +14,7 @@ from fer_spark.commands.build_plan import ExistingOutputError
 from fer_spark.commands.build_summary import print_summary
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.settings import FaceSettings
-from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
+from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, add_spark_flags, parse, settings_from
 from fer_spark.shards.manifest import ManifestError
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.shards.staging import StagingError
@@ -45,13 +45,7 @@ def parser() -> argparse.ArgumentParser:
     )
     for settings, title in zip(_SETTINGS, ("source", "faces", "splits", "shards"), strict=True):
         add_flags(made, settings, title)
-    spark = made.add_argument_group("spark")
-    spark.add_argument(
-        "--master", default="", help="Spark master, e.g. local[8]; spark-submit's own is used where it gives one"
-    )
-    spark.add_argument(
-        "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting; repeat for several"
-    )
+    add_spark_flags(made)
     return made
 
 

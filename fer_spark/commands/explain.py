@@ -11,7 +11,7 @@ from rich.markup import escape
 
 from fer_spark.commands.explain_settings import ExplainSettings
 from fer_spark.explaining.settings import LimeSettings
-from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
+from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, add_spark_flags, parse, settings_from
 
 OK, FAILED = 0, 1
 _DESCRIPTION = """Why a bundle answers as it does: LIME on faces of shards. Segments of a face are hidden in many ways,
@@ -40,13 +40,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add_flags(made, ExplainSettings, "faces")
     add_flags(made, LimeSettings, "explanations")
-    spark = made.add_argument_group("spark")
-    spark.add_argument(
-        "--master", default="", help="Spark master, e.g. local[8]; spark-submit's own is used where it gives one"
-    )
-    spark.add_argument(
-        "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting; repeat for several"
-    )
+    add_spark_flags(made)
     return made
 
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.markup import escape
 
-from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
+from fer_spark.flags import USAGE_ERROR, HelpFormatter, add_flags, add_spark_flags, parse, settings_from
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
 
@@ -47,13 +47,7 @@ def parser() -> argparse.ArgumentParser:
     for action in made._actions:
         if action.dest == "source":
             action.choices = ALL_SOURCES
-    spark = made.add_argument_group("spark")
-    spark.add_argument(
-        "--master", default="", help="Spark master, e.g. local[8]; spark-submit's own is used where it gives one"
-    )
-    spark.add_argument(
-        "--conf", action="append", default=[], metavar="KEY=VALUE", help="a Spark setting; repeat for several"
-    )
+    add_spark_flags(made)
     return made
 
 
