@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import xml.etree.ElementTree as ET
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -42,8 +42,12 @@ KNOWN = {
 """Tests that do not pass, and why."""
 
 _PLUGIN = """
+import json
+import os
 import sys
+
 import pandas.testing
+import pytest
 
 sys.modules["pandas.util.testing"] = pandas.testing  # the name that one test module uses
 
@@ -55,6 +59,17 @@ class Hooks:
 
 def pytest_addhooks(pluginmanager):
     pluginmanager.add_hookspecs(Hooks)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    "One line per test and phase: modules that lie outside the root have node ids without a name."
+    report = yield
+    classes = [node.name for node in item.listchain() if isinstance(node, pytest.Class)]
+    line = [item.module.__name__, "::".join([*classes, item.name]), report.when, report.outcome]
+    with open(os.environ["YARDSTICK"], "a") as lines:
+        lines.write(json.dumps(line) + chr(10))
+    return report
 """
 _EVERY_PROCESS = """
 import sys
@@ -86,18 +101,21 @@ def test_petastorms_own_tests_pass_but_for_those_listed(tmp_path: Path) -> None:
 def _run(targets: list[str], folder: Path, environment: dict[str, str]) -> tuple[int, dict[str, str], str]:
     """(tests that ran, {name of a test that failed: how pytest is told to run it}, the end of what pytest said)."""
     words = [sys.executable, "-m", "pytest", "-p", "yardstick", "-p", "no:cacheprovider", "--assert=plain", "-q"]
-    words += ["-c", os.devnull, "--rootdir", str(folder), "--timeout", "600", "--junit-xml", str(folder / "r.xml")]
-    (folder / "r.xml").unlink(missing_ok=True)
+    words += ["-c", os.devnull, "--rootdir", str(folder), "--timeout", "600"]
+    lines = folder / "lines.jsonl"
+    lines.unlink(missing_ok=True)
     done = subprocess.run(
-        [*words, "--pyargs", *targets], env=environment, cwd=folder, capture_output=True, text=True, check=False
+        [*words, "--pyargs", *targets],
+        env=environment | {"YARDSTICK": str(lines)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert (folder / "r.xml").exists(), done.stdout[-3000:] + done.stderr[-3000:]
-    cases = list(ET.parse(folder / "r.xml").iter("testcase"))
-    failed = {}
-    for case in cases:
-        if case.find("failure") is not None or case.find("error") is not None:
-            place, name = str(case.get("classname", "")), case.get("name")
-            parts = place.split(".")
-            at = next(number for number, part in enumerate(parts) if part.startswith("test_"))
-            failed[f"{parts[at]}.{name}"] = "::".join([".".join(parts[: at + 1]), *parts[at + 1 :], str(name)])
-    return len(cases), failed, done.stdout[-6000:]
+    said = done.stdout[-6000:] + done.stderr[-2000:]
+    assert done.returncode in (0, 1), said  # anything else is no answer: collecting failed, or pytest itself did
+    found = [json.loads(line) for line in lines.read_text().splitlines()]
+    tests = {(module, name) for module, name, _, _ in found}
+    broken = {(module, name) for module, name, _, outcome in found if outcome == "failed"}
+    short = {(module, name): f"{module.split('.')[-1]}.{name.split('::')[-1]}" for module, name in broken}
+    return len(tests), {short[one]: "::".join(one) for one in broken}, said
