@@ -263,6 +263,7 @@ SCORE = Table(
         *_BOX,
         Column("detector", "string", "yunet, haar, source, or none (the whole picture is the face)"),
         Column("detector_score", "float", "[0, 1]; null where the detector gives none"),
+        Column("angle_deg", "float", "rotation applied to bring the eyes level; 0 without alignment"),
         Column("image_width", "int", "px, upright full-size picture"),
         Column("image_height", "int", "px, upright full-size picture"),
         Column("face_px", "float", "geometric mean side of the face box in the full-size picture, px"),

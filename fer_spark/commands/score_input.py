@@ -18,11 +18,15 @@ from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
 from fer_spark.sources.base import Slice, Source, digest_rows
 from fer_spark.sources.catalog import open_source
-from fer_spark.sources.lake import open_root
+from fer_spark.sources.lake import GLOB_CHARS, Root, open_root
 from fer_spark.sources.settings import SourceError, SourceSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+_BINARY_FILE = "path string, modificationTime timestamp, length bigint, content binary"
+_ANY_AGE = "36500d"
+"""Spark's streams pass over files that are a week older than the newest: pictures come with old dates."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Input:
     read      rows of one slice: RAW_IMAGE, or faces of shards where `pixels` is set
     keys      source_path, source_row of everything to account for
     stats     path, length and modified_us of each file, where pictures are files of their own; else None
+    stream    the same as a stream that gives up to so many files at a time; else None
+    detector  of prepared faces their shards' own; else what the source says of its pictures
     """
 
     description: str
@@ -53,6 +59,7 @@ class Input:
     detector: str | None = None
     pixels: PixelFormat | None = None
     preparation: str = ""
+    stream: Callable[[int], DataFrame] | None = None
 
 
 def open_input(spark: SparkSession, settings: SourceSettings, card: Card, max_file_mb: float, whole: bool) -> Input:
@@ -74,6 +81,7 @@ def open_input(spark: SparkSession, settings: SourceSettings, card: Card, max_fi
         (lambda: file_stats(spark, settings)) if settings.source in FILES else None,
         lambda: fingerprint(spark, settings, source),
         _detector(source),
+        stream=(lambda most: file_stream(spark, settings, most)) if settings.source in FILES else None,
     )
 
 
@@ -85,7 +93,24 @@ def file_stats(spark: SparkSession, settings: SourceSettings, where: str = "") -
         reader = reader.option("__globPaths__", "false")
     if settings.glob and not where:
         reader = reader.option("pathGlobFilter", settings.glob)
-    return reader.load(list(root.targets)).select(
+    return _stats(reader.load(list(root.targets)), root)
+
+
+def file_stream(spark: SparkSession, settings: SourceSettings, files_per_chunk: int) -> DataFrame:
+    """A stream of what file_stats gives. Raises SourceError for a single file, or a folder named like a glob."""
+    root = open_root(spark, settings.input)
+    where = root.targets[0] if root.literal else settings.input
+    if root.is_file or (root.literal and set(where) & GLOB_CHARS):
+        raise SourceError(f"--trigger stream: {settings.input!r} must be a folder whose name has none of *?[]{{}}")
+    reader = spark.readStream.format("binaryFile").schema(_BINARY_FILE).option("recursiveFileLookup", "true")
+    reader = reader.option("maxFilesPerTrigger", files_per_chunk).option("maxFileAge", _ANY_AGE)
+    if settings.glob:
+        reader = reader.option("pathGlobFilter", settings.glob)
+    return _stats(reader.load(where), root)
+
+
+def _stats(files: DataFrame, root: Root) -> DataFrame:
+    return files.select(
         root.relative(F.col("_metadata.file_path")).alias("path"),
         F.col("_metadata.file_size").alias("length"),
         F.unix_micros("_metadata.file_modification_time").alias("modified_us"),
@@ -120,7 +145,7 @@ def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> I
         manifest.counts.written_images,
         None,
         lambda: manifest.checksum,
-        None,
+        str(manifest.settings.get("detector", {}).get("name", "none")),
         PixelFormat(column, tuple(image.shape), image.dtype, codec),
         str(manifest.settings.get("detector", {}).get("digest", "")),
     )

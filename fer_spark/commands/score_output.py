@@ -10,7 +10,7 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import functions as F
 
 from fer_spark.artifacts import Storage
-from fer_spark.rows import SCORE
+from fer_spark.rows import EXPLANATION, SCORE
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SUMMARY = "_summary.json"
 STAGING = "_staging"
+EXPLANATIONS = "_explanations"
 FILES = ("parquet", "json")
 """Formats whose output is a directory of files that the summary lists; the others keep their own books."""
 ROWS_PER_FILE = 500_000
@@ -66,15 +67,25 @@ class Output:
 
     def add_files(self, rows: DataFrame, files: int, prefix: str) -> list[str]:
         """Write rows as `files` files at most, named `prefix…`, each of which appears whole; returns their names."""
+        return self._put(self.storage, rows.select(SCORE.names).coalesce(files), self.form, prefix, files > 1)
+
+    def add_explanations(self, rows: DataFrame, prefix: str) -> list[str]:
+        """Write rows of EXPLANATION as one Parquet file beside the books; returns its name in a list."""
+        name = f"{EXPLANATIONS}/{prefix}"
+        return self._put(self.books, rows.select(EXPLANATION.names).coalesce(1), "parquet", name, False)
+
+    def explanation_files(self) -> list[str]:
+        """Files of explanations that are there already."""
+        return [file.path for file in self.books.list_files(EXPLANATIONS)]
+
+    def _put(self, storage: Storage, rows: DataFrame, form: str, prefix: str, numbered: bool) -> list[str]:
         aside = f"{STAGING}/out"
-        self.storage.delete(aside)
-        rows.select(SCORE.names).coalesce(files).write.format(self.form).save(self.storage.uri(aside))
-        written = [file.path for file in self.storage.list_files(aside) if "/part-" in file.path]
-        names = [
-            f"{prefix}.{self.form}" if files == 1 else f"{prefix}-{i:05d}.{self.form}" for i in range(len(written))
-        ]
+        storage.delete(aside)
+        rows.write.format(form).save(storage.uri(aside))
+        written = [file.path for file in storage.list_files(aside) if "/part-" in file.path]
+        names = [f"{prefix}-{i:05d}.{form}" if numbered else f"{prefix}.{form}" for i in range(len(written))]
         for path, name in zip(written, names, strict=True):
-            _rename(self.spark, self.storage.uri(path), self.storage.uri(name))
+            _rename(self.spark, storage.uri(path), storage.uri(name))
         return names
 
     def add_table(self, rows: DataFrame, batch: int | None) -> None:
@@ -150,5 +161,6 @@ def _rename(spark: SparkSession, source: str, target: str) -> None:
     jvm: Any = spark._jvm
     path = jvm.org.apache.hadoop.fs.Path
     system = path(source).getFileSystem(spark._jsc.hadoopConfiguration())
+    system.mkdirs(path(target).getParent())
     if not system.rename(path(source), path(target)):
         raise OutputError(f"{source} could not be moved to {target}")

@@ -8,18 +8,17 @@ from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 
 from fer_spark.commands.score_claims import Claims
-from fer_spark.commands.score_context import open_run
+from fer_spark.commands.score_context import Asked, open_run
 from fer_spark.commands.score_incremental import score_new
 from fer_spark.commands.score_output import Output
+from fer_spark.commands.score_stream import score_stream
 from fer_spark.commands.score_summary import print_summary
 from fer_spark.commands.score_whole import check_place, score_whole
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.networks.card import BundleError
 from fer_spark.scoring.lease import Lease, LeaseError, LeaseTaken
 from fer_spark.scoring.ledger import LedgerError
-from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.shards.manifest import ManifestError
-from fer_spark.sources.settings import SourceSettings
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session
 
@@ -29,22 +28,24 @@ FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkExcepti
 """What can go wrong after that."""
 
 
-def run_score(settings: ScoreSettings, source: SourceSettings, conf: Sequence[str] = (), master: str = "") -> bool:
+def run_score(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
     """Score and print the summary; returns whether more pictures are bad than --max-bad-fraction.
 
     While another run holds the lease, says so and does nothing.
     """
     spark = get_session("fer-spark score", conf, master)
+    settings = asked.settings
     output, progress = Output.open(spark, settings), JobProgress(spark.sparkContext)
     if settings.incremental:
         try:
             with Lease(Claims(spark, settings.checkpoint), settings.lease_s) as lease:
-                done = score_new(open_run(spark, settings, source, output, progress), lease)
+                scheduled = score_stream if settings.trigger == "stream" else score_new
+                done = scheduled(open_run(spark, asked, output, progress), lease)
         except LeaseTaken as taken:
             progress.say(f"Nothing done: another run is at work ({taken}).")
             return False
     else:
         check_place(output, settings)
-        done = score_whole(open_run(spark, settings, source, output, progress))
+        done = score_whole(open_run(spark, asked, output, progress))
     print_summary(done, settings)
     return done.too_many_bad

@@ -26,9 +26,17 @@ SUMMARY_VERSION = 1
 _NOTICE = "labels are perceived expressions: what people who look at a face would call it, not what a person feels"
 
 
-def summarise(run: Run, figures: Figures, earlier: Figures, files: list[str], unchanged: int = 0) -> dict[str, Any]:
+def summarise(
+    run: Run,
+    figures: Figures,
+    earlier: Figures,
+    files: list[str],
+    unchanged: int = 0,
+    explanations: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """The content of _summary.json. `figures` are this run's, `earlier` those of the runs before; `files` lists all
-    data files that count, relative to the output. `unchanged`: pictures that were passed over by their listing."""
+    data files that count, relative to the output. `unchanged`: pictures that were passed over by their listing.
+    `explanations`: what --explain came to."""
     card, seconds = run.shipped.card, time.monotonic() - run.began
     labels = {name: figures.labels.get(name, 0) for name in card.label_names}
     shifts = drift(figures, earlier, _trained_on(card.data), card.label_names, run.settings.drift_threshold)
@@ -57,8 +65,10 @@ def summarise(run: Run, figures: Figures, earlier: Figures, files: list[str], un
         "preparation_digest": run.job.rows.preparation_digest,
         "settings": {**asdict(run.settings), "salt": "(hidden)" if run.salt else ""},
         "files": files,
+        **({"explanations": explanations} if explanations is not None else {}),
         "figures": figures.as_dict(),
         "seconds": round(seconds, 2),
+        "scoring_s": round(sum(run.passes_s), 2),
         "pictures_per_s": round(figures.pictures / seconds, 2),
         "notice": _NOTICE,
     }
@@ -90,6 +100,12 @@ def print_summary(done: Scored, settings: ScoreSettings) -> None:
         console.print(
             f"[bold red]{told['bad_fraction']:.1%} of the pictures are bad[/], --max-bad-fraction is "
             f"{settings.max_bad_fraction:.1%}. {published}.",
+            highlight=False,
+        )
+    why = told.get("explanations", {})
+    if why.get("faces"):
+        console.print(
+            f"{why['faces']:,} faces explained by LIME, of which {why['explained']:,} fit a linear model well",
             highlight=False,
         )
     rate = f"{told['pictures_per_s']:,.1f} pictures/s, {told['seconds']:,.1f} s in all"

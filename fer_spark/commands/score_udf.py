@@ -67,7 +67,7 @@ def _function(spec: ScorerSpec, pixels: PixelFormat, prepare: Prepare | None) ->
     def predict(cells: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         predictor = Predictor(open_scorer(spec), pixels, RowSettings(""))
         for series in cells:
-            prepared = _batch(series, pixels) if prepare is None else prepare(iter([_raw(series)]))
+            prepared = _batch(series, pixels) if prepare is None else prepare(iter([raw_rows(series)]))
             table = pa.Table.from_batches(predictor.score(prepared)) if len(series) else _nothing()
             yield table.select(_NAMES).to_pandas(maps_as_pydicts="strict")
 
@@ -76,7 +76,7 @@ def _function(spec: ScorerSpec, pixels: PixelFormat, prepare: Prepare | None) ->
     return made
 
 
-def _raw(series: pd.Series[Any]) -> pa.RecordBatch:
+def raw_rows(series: pd.Series[Any]) -> pa.RecordBatch:
     """Cells as rows of RAW_IMAGE."""
     count = len(series)
     given = {"content": pa.array(series, pa.binary()), "encoding": pa.repeat("file", count)}

@@ -7,6 +7,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from fer_spark.commands.score_context import Run, Scored
+from fer_spark.commands.score_explain import Explained, explain_scored
 from fer_spark.commands.score_output import ROWS_PER_FILE, OutputError
 from fer_spark.commands.score_summary import publish_summary, summarise
 from fer_spark.scoring.figures import Figures
@@ -43,7 +44,7 @@ def score_whole(run: Run) -> Scored:
     """Score, check that every picture is accounted for, then publish: files first, summary last."""
     output, settings = run.output, run.settings
     before = output.summary()
-    with run.progress.step("scoring"):
+    with run.progress.step("scoring"), run.timed_pass():
         staged = output.stage("rows", score_frame(run.input.read(Slice()), run.job))
     with run.progress.step("counting"):
         missing = output.stage("missing", missing_rows(_keys(run), staged, run.job, run.key.model))
@@ -56,24 +57,28 @@ def score_whole(run: Run) -> Scored:
     if figures.bad_fraction > settings.max_bad_fraction:
         output.drop_staging()
         return Scored(summarise(run, figures, earlier, []), figures, too_many_bad=True)
+    name, explained = f"scores-{uuid.uuid4().hex[:8]}", Explained()
+    why = explain_scored(run, rows, name, explained) if figures.faces else []
     with run.progress.step("writing"):
-        files = _write(run, rows, figures)
-    done = Scored(summarise(run, figures, earlier, files), figures)
+        files = _write(run, run.to_write(rows), figures, name)
+    done = Scored(summarise(run, figures, earlier, files, explanations=explained.summary(run, why)), figures)
     publish_summary(output, done.summary)
     if output.holds_files:
         for name in set(output.data_files()) - set(files):
             if _ours(name):
                 output.storage.delete(name)
+    for name in set(output.explanation_files()) - set(why):
+        output.books.delete(name)
     output.drop_staging()
     return done
 
 
-def _write(run: Run, rows: DataFrame, figures: Figures) -> list[str]:
+def _write(run: Run, rows: DataFrame, figures: Figures, name: str) -> list[str]:
     if not run.output.holds_files:
         run.output.add_table(rows, None)
         return []
     files = math.ceil((figures.faces + sum(figures.not_scored.values())) / ROWS_PER_FILE)
-    return run.output.add_files(rows, max(files, 1), f"scores-{uuid.uuid4().hex[:8]}")
+    return run.output.add_files(rows, max(files, 1), name)
 
 
 def _keys(run: Run) -> DataFrame:

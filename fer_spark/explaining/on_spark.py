@@ -20,6 +20,7 @@ from fer_spark.rows import EXPLANATION, Table
 from fer_spark.scorer import Scorer, ScorerSpec
 
 if TYPE_CHECKING:
+    import pandas as pd
     from pyspark.sql import DataFrame
 
 Batches = Iterator[pa.RecordBatch]
@@ -27,6 +28,9 @@ PointsOf = Callable[[Mapping[str, Any]], npt.NDArray[np.float64] | None]
 """A row's five points in px of its face picture; None where they are unknown."""
 
 IDENTITY = ("face_id", "image_id", "source_path", "label")
+EXPLAINED = Table("EXPLAINED", tuple(column for column in EXPLANATION.columns if column.name not in IDENTITY))
+"""EXPLANATION without what tells whose face it is."""
+
 GROUP_FACES = 16
 """Faces explained together: enough to fill a GPU's batch, few enough to hold."""
 
@@ -65,36 +69,17 @@ def explain_faces(faces: DataFrame, job: ExplainJob) -> DataFrame:
     return wanted.mapInArrow(job.__call__, EXPLANATION.spark_schema)
 
 
-def explain_udf(job: ExplainJob) -> Any:
-    """A pandas UDF of (face_id, pixels) → a struct of EXPLANATION's columns but for IDENTITY.
-
-    For Spark SQL: `spark.udf.register("fer_explain", explain_udf(job))`. Points of a face are not looked at.
-    """
-    import pandas as pd
-    from pyspark.sql.pandas.functions import pandas_udf
-
-    job.settings.check()
-    table = Table("EXPLAINED", tuple(column for column in EXPLANATION.columns if column.name not in IDENTITY))
-
-    def run(parts: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
-        scorer = worker_scorer(job.spec)
-        for ids, pixels in parts:
-            rows = [
-                dict.fromkeys(IDENTITY) | {"face_id": one, job.pixels.column: content}
-                for one, content in zip(ids, pixels, strict=True)
-            ]
-            groups = [rows[start : start + job.group_faces] for start in range(0, len(rows), job.group_faces)]
-            found = pa.Table.from_batches(
-                [_explained(group, scorer, job) for group in groups], EXPLANATION.arrow_schema
-            )
-            yield found.select(table.names).to_pandas()
-
-    # named here, as annotations of this module are not read
-    run.__annotations__ = {
-        "parts": Iterator[tuple[pd.Series, pd.Series]],
-        "return": Iterator[pd.DataFrame],
-    }
-    return pandas_udf(run, table.spark_schema)  # type: ignore[call-overload]
+def explained_cells(ids: list[str], pixels: list[bytes | None], job: ExplainJob) -> pd.DataFrame:
+    """Stored faces and an id for each, which seeds its masks → a frame of EXPLAINED, row by row."""
+    scorer = worker_scorer(job.spec)
+    column = job.pixels.column
+    rows = [
+        dict.fromkeys(IDENTITY) | {"face_id": one, column: content} for one, content in zip(ids, pixels, strict=True)
+    ]
+    groups = [rows[start : start + job.group_faces] for start in range(0, len(rows), job.group_faces)]
+    found = pa.Table.from_batches([_explained(group, scorer, job) for group in groups], EXPLANATION.arrow_schema)
+    cells: pd.DataFrame = found.select(EXPLAINED.names).to_pandas()
+    return cells
 
 
 def predict_faces(faces: DataFrame, spec: ScorerSpec, pixels: FacePixels) -> DataFrame:

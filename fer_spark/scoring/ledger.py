@@ -13,7 +13,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from fer_spark.scoring.figures import Figures
@@ -40,13 +40,14 @@ class Key:
 
 @dataclass(frozen=True)
 class Entry:
-    """One commit. `files` are relative to the output, `seen` relative to the ledger."""
+    """One commit. `files` are relative to the output, `seen` to the ledger, `explanations` to the output's books."""
 
     batch: int
     key: Key
     files: list[str]
     seen: str
     figures: Figures
+    explanations: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1)
@@ -121,8 +122,8 @@ class Ledger:
 
     def strays(self, data_files: Iterable[str]) -> list[str]:
         """Those of an output's files that this ledger's runs wrote and that no entry names."""
-        ours = re.compile(rf"batch-\d{{6}}-{self._id}-[0-9a-f]{{8}}\.(parquet|json)")
-        named = {file for entry in self.entries for file in entry.files}
+        ours = re.compile(rf"(.*/)?batch-\d{{6}}-{self._id}-[0-9a-f]{{8}}\.(parquet|json)")
+        named = {file for entry in self.entries for file in (*entry.files, *entry.explanations)}
         return sorted(file for file in data_files if ours.fullmatch(file) and file not in named)
 
     def stray_seen(self) -> list[str]:

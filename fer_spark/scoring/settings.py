@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fer_spark.scoring.choice import FORMS, Wish, wishes
+
 FORMATS = ("parquet", "json", "delta", "iceberg")
 
 
@@ -56,6 +58,14 @@ class ScoreSettings:
         default=0.2, metadata=_help("population stability index above which the summary flags drift")
     )
     incremental: bool = field(default=False, metadata=_help("score only what the ledger at --checkpoint does not know"))
+    trigger: str = field(
+        default="ledger",
+        metadata=_help(
+            "how an incremental run finds what is new. ledger: by path, length, age and bytes; stream: by Spark's "
+            "Structured Streaming (AvailableNow), which does not see a file that is replaced under its name",
+            choices=("ledger", "stream"),
+        ),
+    )
     checkpoint: str = field(
         default="", metadata=_help("directory of the ledger and the lease; for iceberg also of the summary")
     )
@@ -66,6 +76,20 @@ class ScoreSettings:
         default=300.0, metadata=_help("seconds without a heartbeat after which another run takes over")
     )
 
+    explain: tuple[str, ...] = field(
+        default=(),
+        metadata=_help(
+            f"why, by LIME, for some of the faces that this run scores: {FORMS} on the output's columns; repeat for "
+            "several. With --incremental the N are of each commit. Written below OUTPUT/_explanations",
+            metavar="WHICH",
+        ),
+    )
+
+    @property
+    def wishes(self) -> tuple[Wish, ...]:
+        """What --explain asks for. Raises ValueError."""
+        return wishes(self.explain)
+
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
         for name in ("bundle", "output"):
@@ -73,6 +97,9 @@ class ScoreSettings:
                 raise ValueError(f"--{name} is missing")
         if self.incremental and not self.checkpoint:
             raise ValueError("--incremental needs --checkpoint URI: where the ledger is kept")
+        if self.trigger != "ledger" and not self.incremental:
+            raise ValueError(f"--trigger {self.trigger} goes with --incremental --checkpoint URI")
+        _ = self.wishes
         if self.checkpoint and not (self.incremental or self.format == "iceberg"):
             raise ValueError("--checkpoint goes with --incremental")
         if self.format == "iceberg" and not self.checkpoint:

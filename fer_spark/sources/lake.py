@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.sources.settings import SourceError
 
-_GLOB_CHARS = frozenset("*?[]{}")
+GLOB_CHARS = frozenset("*?[]{}")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
             full = status.getPath()
             folder = full.getParent() if status.isFile() else full
             return Root(folder.toString(), _encoded(folder), (full.toString(),), True, bool(status.isFile()))
-        found = system.globStatus(path) if _GLOB_CHARS & set(text) else None
+        found = system.globStatus(path) if GLOB_CHARS & set(text) else None
     except Py4JJavaError as error:
         raise SourceError(f"{flag} {text!r} cannot be reached: {first_line(error)}") from error
     if not found:
@@ -113,7 +113,7 @@ def _encoded(path: Any) -> str:
 
 def _fixed_part(text: str) -> str:
     parts = text.split("/")
-    first = next(i for i, part in enumerate(parts) if _GLOB_CHARS & set(part))
+    first = next(i for i, part in enumerate(parts) if GLOB_CHARS & set(part))
     return "/".join(parts[:first]) or ("/" if text.startswith("/") else ".")
 
 

@@ -8,11 +8,15 @@ if __name__ == "__main__":
     line = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=description)
     line.formatter_class = argparse.RawDescriptionHelpFormatter
     line.add_argument(
-        "what", nargs="*", choices=["prepare", "photographs", "eyes", "scale", "reader", "training", []], default=[]
+        "what",
+        nargs="*",
+        choices=["prepare", "photographs", "eyes", "scale", "reader", "training", "score", []],
+        default=[],
     )
     line.add_argument("--images", type=int, default=0, help="how many pictures; 0: the benchmark's own number")
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
+    line.add_argument("--bundle", default="fer2013", help="for score: a shipped bundle's name, or a directory")
     asked = line.parse_args()
     for name in asked.what or ["prepare", "photographs", "eyes"]:
         if name == "scale":
@@ -27,6 +31,10 @@ if __name__ == "__main__":
             from tests.benchmarks.training import run as run_training
 
             run_training(asked.images, asked.rounds)
+        elif name == "score":
+            from tests.benchmarks.score import run as run_score
+
+            run_score(asked.images, asked.rounds, asked.cores, asked.bundle)
         elif name == "eyes":
             from tests.benchmarks.eyes import run as run_eyes
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
+from fer_spark.commands.explain_udf import function_of
 from fer_spark.explaining.lime import Face, explain
-from fer_spark.explaining.on_spark import ExplainJob, explain_faces, explain_udf, predict_faces
+from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
 from fer_spark.explaining.pixels import FacePixels
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import decode_segments
@@ -98,9 +99,10 @@ def test_predictions_are_the_models_own(spark: SparkSession) -> None:
 
 def test_in_sql_the_same_comes_out(spark: SparkSession) -> None:
     job = ExplainJob(SPEC, replace(SETTINGS, fidelity=False), PIXELS)
-    spark.udf.register("fer_explain", explain_udf(job))
+    function: Any = function_of(job, None)
+    spark.udf.register("fer_explain", function)
     _faces(spark, 6, 2).createOrReplaceTempView("faces")
-    found = spark.sql("SELECT face_id, e.* FROM (SELECT face_id, fer_explain(face_id, image_24_gray) AS e FROM faces)")
+    found = spark.sql("SELECT face_id, e.* FROM (SELECT face_id, fer_explain(image_24_gray, face_id) AS e FROM faces)")
     rows = [row.asDict() for row in found.orderBy("face_id").collect()]
     for of_sql, of_job in zip(rows, _rows(_faces(spark, 6), job), strict=True):
         assert of_sql == {name: value for name, value in of_job.items() if name in of_sql}

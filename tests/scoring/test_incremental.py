@@ -217,7 +217,7 @@ def test_a_table_is_compared_by_its_bytes(
     third = night(bundle, tmp_path / "table", tmp_path, kind="table")
     assert (third["scored_pictures"], third["not_scored"]) == (1, {"already_known": 2})
     assert len(every_score(tmp_path / "scores")) == 3
-    monkeypatch.setattr(score_incremental, "_commit", None)  # no file of the input changed: no row of it is read
+    monkeypatch.setattr(score_incremental, "commit", None)  # no file of the input changed: no row of it is read
     assert night(bundle, tmp_path / "table", tmp_path, kind="table")["not_scored"] == {"already_known": 3}
 
 
