@@ -21,6 +21,7 @@ from typing import Protocol
 DIRECTORY = "lease"
 _TRIES = 20
 _PAUSE_S = 0.3
+_LOOKS, _LOOK_PAUSE_S = 5, 0.05
 
 
 class LeaseError(Exception):
@@ -97,12 +98,13 @@ class Lease:
         self._name = f"{self.owner.token}.json"
         self._held = False
         self._stop = threading.Event()
+        self._writing = threading.Lock()
         self._beats: threading.Thread | None = None
 
     def __enter__(self) -> Lease:
         self._beat()
         for _ in range(_TRIES):
-            others = self._others()
+            others = self._others() or self._after_a_pause()
             if not others:
                 self._held = True
                 self._beat()
@@ -126,30 +128,41 @@ class Lease:
 
     def verify(self) -> None:
         """Raise LeaseError unless this run still holds the lease. To be called before every commit."""
-        if self._store.read(self._name) is None or any(claim.held for claim in self._others().values()):
+        if not self._renew() or any(claim.held for claim in self._others().values()):
             raise LeaseError(
                 f"this run stood still for more than {self._expiry_s:g} s and another took over; nothing is lost, "
                 "what was not committed is scored by the other. Raise --lease-s if pauses are usual"
             )
 
     def _beat(self) -> None:
-        self._store.write(self._name, Claim(self.owner, self._held).to_json())
+        with self._writing:
+            self._store.write(self._name, Claim(self.owner, self._held).to_json())
+
+    def _renew(self) -> bool:
+        """Beat, unless the claim was taken away; returns whether it was still there.
+
+        Under one lock, as heartbeat and commits write from two threads: of two at once, one would find the file that
+        it wrote aside gone, or the claim missing while the other replaces it.
+        """
+        with self._writing:
+            if self._store.read(self._name) is None:
+                return False
+            self._store.write(self._name, Claim(self.owner, self._held).to_json())
+        return True
 
     def _keep_beating(self) -> None:
         while not self._stop.wait(self._expiry_s / 5):
-            if self._store.read(self._name) is None:
+            if not self._renew():
                 return  # taken over: verify will say so
-            self._beat()
 
     def _others(self) -> dict[str, Claim]:
         """Claims of others that are alive, by name; dead ones are removed."""
-        if self._store.read(self._name) is not None:
-            self._beat()
+        self._renew()
         times = self._store.modified_s()
         now = times.get(self._name, 0.0)
         alive = {}
         for name, when in times.items():
-            text = None if name == self._name else self._store.read(name)
+            text = None if name == self._name else self._patient_read(name)
             if text is None:
                 continue
             claim = Claim.from_json(text)
@@ -158,6 +171,20 @@ class Lease:
             else:
                 alive[name] = claim
         return alive
+
+    def _after_a_pause(self) -> dict[str, Claim]:
+        """A second look: a claim that is just being replaced may be missing from one listing."""
+        time.sleep(_LOOK_PAUSE_S)
+        return self._others()
+
+    def _patient_read(self, name: str) -> str | None:
+        """A listed claim; None once it is gone for good. Some storages replace a file by removing the old one first."""
+        for _ in range(_LOOKS):
+            text = self._store.read(name)
+            if text is not None:
+                return text
+            time.sleep(_LOOK_PAUSE_S)
+        return None
 
 
 def _process(pid: int) -> str:

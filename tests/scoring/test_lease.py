@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_spark.scoring.lease import Lease, LeaseError, LeaseTaken, Owner
+from fer_spark.scoring.lease import Claim, Lease, LeaseError, LeaseTaken, Owner
 
 
 class Folder:
@@ -147,3 +147,60 @@ def test_a_number_that_another_process_has_now_is_not_the_owner() -> None:
     assert old.pid == os.getpid()
     assert old.gone
     assert not Owner.here().gone
+
+
+class Replacing(Folder):
+    """Replaces a file by removing the old one first, and cannot be written to twice at once: as local disks do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.overlaps = 0
+        self._busy = 0
+
+    def write(self, name: str, text: str) -> None:
+        self._busy += 1
+        self.overlaps += self._busy > 1
+        self.delete(name)
+        time.sleep(0.01)
+        super().write(name, text)
+        self._busy -= 1
+
+
+def test_heartbeats_and_commits_never_write_the_claim_at_once() -> None:
+    store = Replacing()
+    with Lease(store, 0.05) as lease:  # a beat every hundredth of a second
+        for _ in range(30):
+            lease.verify()
+            time.sleep(0.003)
+        assert lease._beats is not None
+        assert lease._beats.is_alive()
+    assert store.overlaps == 0
+
+
+class Blinking(Folder):
+    """Claims of others are missing from the first listing and from the first reading: they were being replaced."""
+
+    def __init__(self, own: str) -> None:
+        super().__init__()
+        self._own, self._listed, self._read = own, False, False
+
+    def modified_s(self) -> dict[str, float]:
+        times = super().modified_s()
+        if not self._listed:
+            self._listed = True
+            return {name: when for name, when in times.items() if name.startswith(self._own)}
+        return times
+
+    def read(self, name: str) -> str | None:
+        if not name.startswith(self._own) and not self._read:
+            self._read = True
+            return None
+        return super().read(name)
+
+
+def test_a_claim_that_is_just_being_replaced_still_counts() -> None:
+    store = Blinking("second")
+    store.files["first.json"] = (store.now_s, Claim(elsewhere("first"), True).to_json())
+    with pytest.raises(LeaseTaken, match="process 7"):
+        Lease(store, 60, elsewhere("second")).__enter__()
+    assert "first.json" in store.files
