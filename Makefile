@@ -14,18 +14,23 @@ $(VENV)/.ready: docker/requirements.lock pyproject.toml
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
-demo: setup ## draws labelled faces, builds shards from them, trains a small model, measures it
+demo: setup ## draws labelled faces, explores, builds shards, trains, measures, scores, explains; scores real photographs
 	rm -rf $(OUT)
 	$(BIN)/python -m fer_spark.sample --output $(OUT)/pictures --count 2000 --seed 7 --layout folder --broken 0.05 --workers 2
+	$(BIN)/fer-spark explore --source folder --input $(OUT)/pictures --output $(OUT)/exploration
 	$(BIN)/fer-spark build-shards --source folder --input $(OUT)/pictures --output $(OUT)/shards \
 	    --size 48:gray --size 256:rgb --leak-guard drop
-	$(BIN)/fer-spark train --shards $(OUT)/shards --output $(OUT)/model --epochs 36 --batch-size 32 --learning-rate 0.2 \
+	$(BIN)/fer-spark train --shards $(OUT)/shards --output $(OUT)/model --epochs 30 --batch-size 32 --learning-rate 0.2 \
 	    --widths 16-32-64 --blocks 1-1-1 --sampler balanced --erase-prob 0.1 --affine-prob 0.5 --ema-decay 0.98
 	$(BIN)/fer-spark evaluate --bundle $(OUT)/model --shards $(OUT)/shards --split test --output $(OUT)/evaluation
-	$(BIN)/fer-spark score --bundle $(OUT)/model --source images --input $(OUT)/pictures --output $(OUT)/scores
-	$(BIN)/fer-spark explain --bundle $(OUT)/model --shards $(OUT)/shards --split test --per-class 2 --views single \
-	    --overlays 14 --output $(OUT)/explanations
-	@echo "Open $(OUT)/evaluation/report.html"
+	$(BIN)/fer-spark score --bundle $(OUT)/model --source images --label-from parent --input $(OUT)/pictures \
+	    --output $(OUT)/scores --keep-crop --explain least-confident:12 --explain 0.01 --views single
+	$(BIN)/fer-spark report --scores $(OUT)/scores --output $(OUT)/scores.html
+	$(BIN)/python -m fer_spark.sample.photographs --output $(OUT)/photographs
+	$(BIN)/fer-spark score --bundle fer2013 --source images --input $(OUT)/photographs --output $(OUT)/photograph-scores \
+	    --keep-crop --explain 1 --samples 500
+	$(BIN)/fer-spark report --scores $(OUT)/photograph-scores --output $(OUT)/photographs.html
+	@echo "Open $(OUT)/exploration/report.html, $(OUT)/evaluation/report.html, $(OUT)/scores.html, $(OUT)/photographs.html"
 
 test: setup ## the default tests, under 10 minutes on 2 cores
 	$(BIN)/python -m pytest -m "not slow"

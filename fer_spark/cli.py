@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from fer_spark import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "explore": (
+        "fer_spark.commands.explore",
+        "a data set or shards → what it holds, what is wrong with it, what to do: tables and one page",
+    ),
     "build-shards": (
         "fer_spark.commands.build_shards",
         "pictures → prepared faces in Parquet, every picture accounted for",
@@ -41,6 +45,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "explain": (
         "fer_spark.commands.explain",
         "a bundle on faces of shards → why: LIME weights per segment, each with its fit",
+    ),
+    "report": (
+        "fer_spark.commands.report",
+        "scores and explanations → one page: counts, drift, calibration, faces with heat maps",
     ),
     "compare": (
         "fer_spark.commands.compare",

@@ -21,8 +21,8 @@ from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
-_PATHS = ("subDirectory_filePath", "path", "image", "filepath", "file", "filename")
-_LABELS = ("expression", "cat_emot", "emotion", "label")
+PATHS = ("subDirectory_filePath", "path", "image", "filepath", "file", "filename")
+LABELS = ("expression", "cat_emot", "emotion", "label")
 _LANDMARKS = 136
 _PICTURE_FOLDERS = (
     "Manually_Annotated_Images",
@@ -41,26 +41,30 @@ _FULL_RELEASE = re.compile(r"^face_(x|y|width|height)$", re.IGNORECASE)
 
 def open_affectnet(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """The layout is told from what --input holds: a table (or a folder of tables), or `*/annotations/*.npy`."""
-    root = open_root(spark, settings.input)
-    if not root.is_file and root.literal:
-        names = child_names(spark, root.uri)
-        inner = [name for name in names if exists(spark, posixpath.join(root.uri, name, "annotations"))]
-        if "annotations" in names or inner:
-            return _open_npy(spark, settings, reading)
-    return _open_table(spark, settings, reading)
+    opened = _open_npy if holds_npy(spark, settings.input) else _open_table
+    return opened(spark, settings, reading)
+
+
+def holds_npy(spark: SparkSession, text: str) -> bool:
+    """Whether a folder is laid out as the 8-label release: `*/annotations/*.npy`."""
+    root = open_root(spark, text)
+    if root.is_file or not root.literal:
+        return False
+    names = child_names(spark, root.uri)
+    return "annotations" in names or any(exists(spark, posixpath.join(root.uri, name, "annotations")) for name in names)
 
 
 def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
-    where = _lists_folder(spark, settings.input)
+    where = lists_folder(spark, settings.input)
     table = open_table(spark, where)
-    named = table.column(settings.path_column, _PATHS, "--path-column", required=True)
-    label = table.column(settings.label_column, _LABELS, "--label-column", required=True)
+    named = table.column(settings.path_column, PATHS, "--path-column", required=True)
+    label = table.column(settings.label_column, LABELS, "--label-column", required=True)
     assert named is not None
     assert label is not None
     images = settings.images or _pictures_folder(spark, table.root.uri)
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(_with_box(annotation_rows(table, settings, named, label, pictures), table), table)
-    rows = rows.withColumn("split", F.coalesce("split", _split_of_file()))
+    rows = rows.withColumn("split", F.coalesce("split", split_of_file()))
     rule = label_rule(settings, "affectnet8", "affectnet8")
     boxed = any(_FULL_RELEASE.match(name) for name in table.columns)
     place = ("key", "box_left", "box_top", "box_width", "box_height") if boxed else ("key",)
@@ -148,12 +152,14 @@ def _number(table: AnnotationTable, name: str) -> Column:
     return optional(table.column("", (name,), "--input")).try_cast("double")
 
 
-def _split_of_file() -> Column:
+def split_of_file() -> Column:
+    """The split that a table's file name begins with: `training.csv`, `val_1.parquet`; null for any other."""
     stem = F.regexp_extract(F.substring_index("_file", "/", -1), "^([A-Za-z]+)", 1)
     return split_of(stem)
 
 
-def _lists_folder(spark: SparkSession, text: str) -> str:
+def lists_folder(spark: SparkSession, text: str) -> str:
+    """Where the tables lie: the full release keeps them in a folder of their own."""
     root = open_root(spark, text)
     if root.is_file or not root.literal:
         return text

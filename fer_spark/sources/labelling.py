@@ -17,6 +17,8 @@ _NO_EXPRESSION_WORDS = {
     "no_face": "no_face",
     "no-face": "no_face",
     "no face": "no_face",
+    "non-face": "no_face",
+    "nonface": "no_face",
 }
 
 
@@ -30,9 +32,8 @@ class LabelRule:
 
     def apply(self, frame: DataFrame) -> DataFrame:
         """Adds `label` from `label_raw`, and sets `reject_reason`, `reject_detail` where they are still null."""
-        frame = frame.withColumn("_text", F.lower(F.trim("label_raw")))
+        frame = frame.withColumns({"_text": F.lower(F.trim("label_raw")), "_name": self.name_of(F.col("label_raw"))})
         text, name = F.col("_text"), F.col("_name")
-        frame = frame.withColumn("_name", F.coalesce(_lookup(self._words(), text), self._code(text)))
         usable = F.coalesce(name.isin(*self.taxonomy.names), F.lit(False))
         kept = F.coalesce(name.isin("none", "uncertain"), F.lit(False)) if self.keep_no_expression else F.lit(False)
         reason = (
@@ -44,6 +45,11 @@ class LabelRule:
         problem = F.when(usable | kept, None).otherwise(self._problem(text, name))
         frame = frame.withColumn("label", F.when(usable, name))
         return reject(frame, reason, problem).drop("_text", "_name")
+
+    def name_of(self, raw: Column) -> Column:
+        """What a raw label stands for, in the taxonomy or not; also none, uncertain and no_face. Null if unknown."""
+        text = F.lower(F.trim(raw))
+        return F.coalesce(_lookup(self._words(), text), self._code(text))
 
     def _words(self) -> dict[str, str]:
         """Spelling, in lower case, to name."""

@@ -24,7 +24,7 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     --input is the table, or a folder that holds exactly one CSV (itself or in data/); --images the pictures' folder,
     glob or tar. Names without a folder are looked for in every folder.
     """
-    where = _find_table(spark, settings.input)
+    where = find_table(spark, settings.input)
     table = open_table(spark, where)
     named = table.column(settings.path_column, PATH_COLUMNS, "--path-column", required=True)
     label = table.column(settings.label_column, LABEL_COLUMNS, "--label-column", required=True)
@@ -49,7 +49,8 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     )
 
 
-def _find_table(spark: SparkSession, text: str) -> str:
+def find_table(spark: SparkSession, text: str) -> str:
+    """The legend itself: --input, or the one table in that folder or in its data/. Raises SourceError."""
     root = open_root(spark, text)
     if root.is_file or not root.literal:
         return text

@@ -1,0 +1,60 @@
+"""What explorations hold: values survive JSON and CSV, and mistakes are refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+import pytest
+
+from fer_spark.exploration import Advice, Exploration, Figures, picture_name
+
+ROWS = (("all", 'with "quotes", and a comma', 3, 0.1, True), ("", "two\nlines", 0, math.inf, None))
+TABLE = Figures("t", "sanity", "A table", ("split", "text", "count", "share", "ok"), ROWS, "a note")
+
+
+def test_an_exploration_comes_back_from_json_as_it_was_infinity_and_all() -> None:
+    advice = Advice("Do this.", "3 rows", "t", "problem")
+    found = Exploration("title", (("Rows", "3"),), (TABLE,), (advice,), {"faces_happy": b"png"})
+    back = Exploration.from_json(found.to_json(), {"faces_happy": b"png"})
+    assert back == found
+    assert back.table("t") == TABLE
+    assert back.table("u") is None
+
+
+def test_another_version_of_the_format_is_refused() -> None:
+    text = Exploration("t", (), ()).to_json().replace('"format_version": 1', '"format_version": 2')
+    with pytest.raises(ValueError, match="expected format_version 1, got 2"):
+        Exploration.from_json(text)
+
+
+def test_csv_is_read_back_by_any_reader() -> None:
+    rows = list(csv.reader(io.StringIO(TABLE.to_csv())))
+    assert rows == [
+        ["split", "text", "count", "share", "ok"],
+        ["all", 'with "quotes", and a comma', "3", "0.1", "true"],
+        ["", "two\nlines", "0", "inf", ""],
+    ]
+
+
+def test_records_are_found_by_their_values() -> None:
+    assert TABLE.where(split="", count=0) == [dict(zip(TABLE.columns, ROWS[1], strict=True))]
+    assert TABLE.column("count") == (3, 0)
+    with pytest.raises(KeyError, match="no column 'counts', but split, text"):
+        TABLE.where(counts=0)
+
+
+def test_a_row_of_another_length_and_an_unknown_section_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected 2 values"):
+        Figures("t", "sanity", "", ("a", "b"), ((1,),))
+    with pytest.raises(ValueError, match="section 'x' is none of"):
+        Figures("t", "x", "", (), ())
+
+
+def test_names_of_pictures_are_safe_as_file_names() -> None:
+    assert [picture_name("faces", label) for label in ("happy", "a/b", "")] == [
+        "faces_happy",
+        "faces_a_b",
+        "faces_unlabelled",
+    ]

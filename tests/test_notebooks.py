@@ -1,0 +1,63 @@
+"""The notebooks: they call the package and define nothing, show what a reader will see, and run from top to bottom."""
+
+from __future__ import annotations
+
+import ast
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+nbformat = pytest.importorskip("nbformat")
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+BOOKS = sorted(FOLDER.glob("*.ipynb"))
+NOT_OURS = re.compile(r"/(home|root|Users|work|opt)/|/tmp/(?!fer)")
+
+
+def _code(book: Any) -> list[Any]:
+    return [cell for cell in book.cells if cell.cell_type == "code"]
+
+
+def test_there_are_the_four() -> None:
+    assert [book.name[:2] for book in BOOKS] == ["01", "02", "03", "04"]
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
+def test_it_defines_nothing_and_says_at_the_top_what_to_change(path: Path) -> None:
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    assert book.cells[0].cell_type == "markdown"
+    assert "For your own data" in book.cells[0].source
+    for cell in _code(book):
+        defined = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
+        found = [node for node in ast.walk(ast.parse(cell.source)) if isinstance(node, defined)]
+        assert [node for node in found if not isinstance(node, ast.Lambda)] == [], cell.source
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
+def test_it_is_committed_with_the_outputs_of_one_clean_run(path: Path) -> None:
+    book = nbformat.read(path, as_version=4)
+    cells = _code(book)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell.outputs]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert len([output for output in outputs if output.output_type in ("display_data", "execute_result")]) >= 4
+    assert not NOT_OURS.search(path.read_text(encoding="utf-8"))
+    assert path.stat().st_size < 2_000_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
+def test_it_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+    from nbclient import NotebookClient
+
+    shutil.copytree(FOLDER / "data", tmp_path / "data")
+    book = nbformat.read(path, as_version=4)
+    client = NotebookClient(book, timeout=1500, resources={"metadata": {"path": str(tmp_path)}})
+    done = client.execute()
+    before, after = ([bool(cell.outputs) for cell in _code(one)] for one in (nbformat.read(path, as_version=4), done))
+    assert after == before
