@@ -7,13 +7,17 @@ import io
 import json
 import os
 import tomllib
+from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from fer_spark.explaining.lime import Face, explain
+from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.prepare import FacePreparer
 from fer_spark.faces.settings import FaceSettings
@@ -56,19 +60,40 @@ def test_the_page_says_what_the_card_says() -> None:
         assert text in page
 
 
-def test_the_astronaut_is_happy() -> None:
-    """scikit-image's photograph, prepared as the card says, by the detector that needs no download."""
+@pytest.fixture(scope="module")
+def astronaut() -> npt.NDArray[np.uint8]:
+    """scikit-image's photograph, prepared as the card says, by the detector that needs no download: (48, 48)."""
     data = pytest.importorskip("skimage.data")
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(data.astronaut()).save(buffer, "PNG")
-    bundle = load_bundle("fer2013")
-    settings = {key: tuple(v) if isinstance(v, list) else v for key, v in bundle.card.preparation.items()}
+    settings = {k: tuple(v) if isinstance(v, list) else v for k, v in load_bundle("fer2013").card.preparation.items()}
     row = dict.fromkeys(RAW_IMAGE.names) | {"source_path": "a.png", "content": buffer.getvalue(), "encoding": "file"}
     (face,) = FacePreparer(FaceSettings(**settings), DetectorSpec("haar")).prepare(row)
-    pixels = np.frombuffer(face["image_48_gray"], np.uint8).reshape(1, 48, 48)
-    assert bundle.labels[int(bundle.predict_proba(pixels).argmax())] == "happy"
+    return np.frombuffer(face["image_48_gray"], np.uint8).reshape(48, 48)
+
+
+def test_the_astronaut_is_happy(astronaut: npt.NDArray[np.uint8]) -> None:
+    bundle = load_bundle("fer2013")
+    found = bundle.predict_proba(astronaut[None])[0]
+    assert bundle.labels[int(found.argmax())] == "happy"
+    assert found.max() > 0.8
+
+
+@pytest.mark.parametrize("hide", ["gray", "blur", "mean"])
+def test_it_is_the_mouth_that_makes_her_happy(astronaut: npt.NDArray[np.uint8], hide: str) -> None:
+    """The photograph's mouth lies at rows 33-40 and columns 15-32 of the prepared face."""
+    bundle, settings = load_bundle("fer2013"), LimeSettings(samples=400, views="single", hide=hide)
+    mean = tuple(bundle.card.mean)
+    (grid,) = explain([Face("astronaut", astronaut, None)], bundle, settings, mean)
+    heat = grid.model.weights[grid.segmentation.map]
+    assert heat[33:40, 15:32].mean() > 2 * np.abs(heat).mean()
+    assert np.unravel_index(heat.argmax(), heat.shape)[0] in range(32, 41)
+    named = replace(settings, segments="landmarks")
+    (parts,) = explain([Face("astronaut", astronaut, None)], bundle, named, mean)
+    assert parts.segmentation.names is not None
+    assert parts.segmentation.names[int(parts.model.weights.argmax())] == "mouth"
 
 
 @pytest.mark.data
