@@ -115,6 +115,7 @@ def test_an_existing_output_is_left_alone_unless_told(
     assert (built / "_manifest.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_append_adds_only_what_is_unseen(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     everything, lake, output = tmp_path / "everything", tmp_path / "lake", tmp_path / "out"
     write_folder(everything, 31, seed=3, broken_fraction=0.2)
@@ -153,6 +154,7 @@ def test_append_refuses_faces_prepared_otherwise(
     assert "--size" in told
 
 
+@pytest.mark.slow
 def test_overwrite_swaps_and_leaves_no_old_file(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     assert build(tmp_path, source="folder", input=pictures, detector="none", rows_per_file=20) == 0
     old = {file["path"] for file in manifest(tmp_path)["files"]}
@@ -167,6 +169,7 @@ def test_overwrite_swaps_and_leaves_no_old_file(spark: SparkSession, pictures: P
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.glob("split=*/*.parquet")} == new
 
 
+@pytest.mark.slow
 def test_too_many_bad_pictures_publish_nothing_and_resume_can_still_publish(
     spark: SparkSession, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -178,6 +181,7 @@ def test_too_many_bad_pictures_publish_nothing_and_resume_can_still_publish(
     assert manifest(tmp_path)["counts"]["input"] == COUNT
 
 
+@pytest.mark.slow
 def test_float32_is_the_same_picture_in_zero_to_one(
     spark: SparkSession, pictures: Path, built: Path, tmp_path: Path
 ) -> None:
@@ -192,6 +196,7 @@ def test_float32_is_the_same_picture_in_zero_to_one(
         )
 
 
+@pytest.mark.slow
 def test_a_path_that_is_not_local_works_too(spark: SparkSession, pictures: Path, built: Path, tmp_path: Path) -> None:
     spark._jsc.hadoopConfiguration().set("fs.viewfs.mounttable.lake.link./in", f"file://{pictures}")
     (tmp_path / "out").mkdir()

@@ -186,6 +186,7 @@ def test_annotations_without_any_picture_are_explored_as_they_are(
     assert both["categories", "train", "val"]["dropped_terms"] == 3
 
 
+@pytest.mark.slow
 def test_shards_are_explored_from_their_own_columns(pictures: Path, tmp_path: Path) -> None:
     shards = tmp_path / "shards"
     assert build(shards, source="folder", input=pictures, detector="none", leak_guard="off") == 0

@@ -101,6 +101,7 @@ def test_shards_are_scored_without_being_prepared_again(
         assert row["given_label"] == by_face[row["face_id"]]["label"]
 
 
+@pytest.mark.slow
 def test_faces_of_shards_are_scored_once(
     spark: SparkSession, built: Path, bundle: Path, by_reader: Answers, tmp_path: Path
 ) -> None:

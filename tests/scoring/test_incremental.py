@@ -94,6 +94,7 @@ def test_nights_of_new_changed_touched_copied_and_vanished_pictures(
     assert summary(tmp_path / "scores")["drift"] == []
 
 
+@pytest.mark.slow
 def test_a_file_that_may_still_be_written_is_looked_at_again_but_scored_once(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:

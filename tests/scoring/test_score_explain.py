@@ -66,6 +66,7 @@ def test_a_disagreement_is_explained_as_in_one_process_and_its_crop_is_not_publi
     assert summary(output)["explanations"]["faces"] == 1
 
 
+@pytest.mark.slow
 def test_the_least_sure_and_a_condition_join_and_a_share_draws_the_same_faces_each_time(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:
