@@ -61,7 +61,8 @@ def _column(row: Row, i: int, item: StructField) -> ColumnFigures:
     nulls = row[f"nulls{i}"]
     if isinstance(item.dataType, StringType) and nulls < row["rows"]:
         kind = "string" if row[f"words{i}"] else "double" if row[f"parts{i}"] else "int"
-    return ColumnFigures(row["split"], name, kind, row["rows"], nulls, row[f"nan{i}"], row[f"distinct{i}"])
+    distinct = min(row[f"distinct{i}"], row["rows"])  # an estimate, which may exceed what can be
+    return ColumnFigures(row["split"], name, kind, row["rows"], nulls, row[f"nan{i}"], distinct)
 
 
 def examples(rows: DataFrame, checks: dict[str, tuple[str, Column, Column]]) -> dict[tuple[str, str], tuple[str, ...]]:
