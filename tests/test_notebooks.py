@@ -59,5 +59,10 @@ def test_it_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
     book = nbformat.read(path, as_version=4)
     client = NotebookClient(book, timeout=1500, resources={"metadata": {"path": str(tmp_path)}})
     done = client.execute()
-    before, after = ([bool(cell.outputs) for cell in _code(one)] for one in (nbformat.read(path, as_version=4), done))
-    assert after == before
+    assert _shown(done) == _shown(nbformat.read(path, as_version=4))
+
+
+def _shown(book: Any) -> list[bool]:
+    """Which cells show something; what is said on the terminal beside it differs from machine to machine."""
+    kinds = ("display_data", "execute_result")
+    return [any(output.output_type in kinds for output in cell.outputs) for cell in _code(book)]

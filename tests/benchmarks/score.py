@@ -47,7 +47,7 @@ def run(images: int, rounds: int, cores: int, bundle: str) -> None:
         spark = get_session("benchmark", ["spark.ui.enabled=false", "spark.driver.memory=2g"], f"local[{cores},4]")
         model = _model()
         card = load_bundle(bundle).card
-        settings = face_settings(card, "largest", "yunet" if model else "haar", model)
+        settings = face_settings(card, "largest", "auto", model)
         detector = resolve_detector(settings)
         print(f"{len(files):,} pictures, {cores} cores, {card.network}, views {card.views}, faces by {detector.name}")
         faces = _shards(work, settings)
