@@ -93,7 +93,5 @@ def test_two_workers_score_what_the_submit_service_asks_for(tmp_path: Path) -> N
     assert [row["label"] for row in scores(tmp_path / "scores")] == ["angry", "sad"] * 3
     assert summary(tmp_path / "scores")["pictures"] == 6
     registered = (tmp_path / "master.log").read_text(encoding="utf-8")
-    assert (
-        len(set(re.findall(r"Registering worker (\S+)", registered))) == 2
-    )  # one says it until it is heard
+    assert len(set(re.findall(r"Registering worker (\S+)", registered))) == 2  # one says it until it is heard
     assert len(list((tmp_path / "work").glob("app-*/*"))) >= 2  # an executor of each worker
