@@ -36,6 +36,7 @@ def _rows(found: Exploration, name: str, **values: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in table.where(**values)]
 
 
+@pytest.mark.slow
 def test_affectnet_matches_its_published_counts_cell_for_cell(
     spark: SparkSession, data_dir: Path, tmp_path: Path
 ) -> None:

@@ -18,7 +18,8 @@ _DESCRIPTION = """Why a bundle answers as it does: LIME on faces of shards. Segm
 and a linear model is fitted to what that does to the probability. The definition is that of the lime package.
 
   fer-spark explain --bundle fer2013 --shards shards/ --split val --output why/ --per-class 50 --overlays 20
-  fer-spark explain --bundle model/  --shards shards/ --output unsure/ --least-confident 200 --masks balanced --adaptive
+  fer-spark explain --bundle model/  --shards shards/ --output unsure/ --least-confident 200 \\
+      --masks balanced --assisted --adaptive
   spark-submit --py-files dist/fer_spark.zip jobs/explain.py --bundle model/ --shards s3a://lake/shards \\
       --output s3a://lake/why --where "label = 'fear' AND confidence < 0.5" --fidelity
 

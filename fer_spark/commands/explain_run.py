@@ -12,7 +12,6 @@ from pyspark.sql import functions as F
 from fer_spark import __version__
 from fer_spark.artifacts import Storage
 from fer_spark.commands.evaluate_match import check_preparation, image_column, preparation_differences
-from fer_spark.commands.explain_fused import FusedSpec
 from fer_spark.commands.explain_overlays import MAPS, OVERLAYS, write_overlays
 from fer_spark.commands.explain_points import COLUMNS, CropPoints
 from fer_spark.commands.explain_select import choose
@@ -127,7 +126,7 @@ def run(spark: SparkSession, planned: Planned, progress: JobProgress) -> dict[st
 
 
 def _job(planned: Planned) -> ExplainJob:
-    job = ExplainJob(FusedSpec(planned.shipped.spec), planned.lime, planned.pixels)
+    job = ExplainJob(planned.shipped.spec, planned.lime, planned.pixels)
     if planned.lime.segments != "landmarks":
         return job
     faces = planned.manifest.settings.get("faces", {})
@@ -137,7 +136,7 @@ def _job(planned: Planned) -> ExplainJob:
 
 
 def _predicted(faces: DataFrame, planned: Planned) -> DataFrame:
-    return predict_faces(faces, FusedSpec(planned.shipped.spec), planned.pixels)
+    return predict_faces(faces, planned.shipped.spec, planned.pixels)
 
 
 def _is_published(planned: Planned) -> bool:

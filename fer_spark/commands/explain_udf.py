@@ -11,7 +11,6 @@ import pandas as pd
 from pyspark.sql import Column, SparkSession
 from pyspark.sql.pandas.functions import pandas_udf
 
-from fer_spark.commands.explain_fused import FusedSpec
 from fer_spark.commands.score_model import Prepare, face_settings, pixel_format, ship_bundle
 from fer_spark.commands.score_udf import CONTENTS, raw_rows
 from fer_spark.explaining.on_spark import EXPLAINED, ExplainJob, explained_cells
@@ -51,7 +50,7 @@ def explain_udf(
     found = pixel_format(shipped.card, faces)
     codec = "jpeg" if found.codec.startswith("jpeg") else found.codec
     pixels = FacePixels(found.column, found.shape, codec, found.dtype, tuple(shipped.card.mean))
-    job = ExplainJob(FusedSpec(shipped.spec), settings, pixels)
+    job = ExplainJob(shipped.spec, settings, pixels)
     prepare = Prepare(faces, resolve_detector(faces)) if content == "pictures" else None
     return function_of(job, prepare)
 

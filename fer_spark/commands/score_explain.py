@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from fer_spark.commands.explain_fused import FusedSpec
 from fer_spark.commands.explain_points import COLUMNS, CropPoints
 from fer_spark.commands.explain_summary import summary_of
 from fer_spark.commands.score_choice import chosen
@@ -70,4 +69,4 @@ def _job(run: Run) -> ExplainJob:
     format_, card = run.job.pixels, run.shipped.card
     pixels = FacePixels("crop", format_.shape, "png", "uint8", tuple(card.mean))
     points = CropPoints(run.margin_frac, format_.shape[0]) if run.lime.segments == "landmarks" else None
-    return ExplainJob(FusedSpec(run.shipped.spec), run.lime, pixels, points, COLUMNS if points else ())
+    return ExplainJob(run.shipped.spec, run.lime, pixels, points, COLUMNS if points else ())

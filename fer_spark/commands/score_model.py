@@ -60,6 +60,7 @@ class BundleSpec:
         import torch
 
         from fer_spark.networks.bundle import Bundle
+        from fer_spark.networks.fused import fused
 
         task = TaskContext.get()
         torch.set_num_threads(task.cpus() if task else 1)
@@ -68,7 +69,7 @@ class BundleSpec:
             raise RuntimeError(f"this task was given GPU {place}, but torch sees none here: install torch with CUDA")
         with zipfile.ZipFile(SparkFiles.get(self.archive)) as archive:
             card, network = read_bundle(zipfile.Path(archive))
-        return Bundle(card, network, place, self.bf16)
+        return fused(Bundle(card, network, place, self.bf16))
 
     def _place(self) -> str:
         """`cpu`, or the GPU whose address Spark gave this task: `cuda:1`; the first one in local mode."""

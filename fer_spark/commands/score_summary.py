@@ -96,6 +96,9 @@ def print_summary(done: Scored, settings: ScoreSettings) -> None:
             f"(threshold {shift['threshold']:g}, about {shift['chance']:.3f} by chance)",
             highlight=False,
         )
+        if shift["flagged"]:
+            moves = [f"{one['bin']} {one['then']:.1%} → {one['now']:.1%}" for one in shift["moved"]]
+            console.print(f"  moved most: {', '.join(moves)}", highlight=False)
     if done.too_many_bad:
         published = "The scores are published all the same" if settings.incremental else "Nothing is published"
         console.print(

@@ -71,7 +71,7 @@ def run_training(settings: AllSettings, stopping: list[int]) -> bool:
         listen, end = _listener(settings, ranks, console, output, stack)
         if ranks.leads:
             _make_room(output, settings.run.overwrite)
-        ranks.agree(False, device)  # nobody looks for a checkpoint before the first has made room
+        ranks.agree_on([False], device)  # nobody looks for a checkpoint before the first has made room
         trainer = Trainer(opened.task, settings.train, settings.augment, output / _CHECKPOINTS, device, ranks)
         try:
             trained = trainer.fit(listen, lambda: bool(stopping))

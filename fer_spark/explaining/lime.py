@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fer_spark.explaining.assist import Pairs, touching
 from fer_spark.explaining.fidelity import COLUMNS, areas, orders, step_masks
-from fer_spark.explaining.local_model import LocalModel, fit_faces
+from fer_spark.explaining.local_model import LocalModel, Scored, fit_faces
 from fer_spark.explaining.masks import Drawn, MaskSource, join_repetitions
 from fer_spark.explaining.perturb import CHUNK_BYTES, Hideable, hide, score
 from fer_spark.explaining.settings import LimeSettings
@@ -81,7 +82,7 @@ def explain(
         )
         for state, probabilities in zip(active, answers, strict=True):
             state.add(probabilities, scorer.labels, settings.label)
-        models = fit_faces([(s.drawn, s.targets) for s in active], settings)
+        models = fit_faces([state.scored for state in active], settings)
         for state, model in zip(active, models, strict=True):
             state.model = model
         if target >= settings.samples:
@@ -101,19 +102,26 @@ class _State:
         self.model: LocalModel
         self.predicted = self.label = -1
         self.hidden = math.nan
-        self.targets = np.zeros(0, dtype=np.float64)
+        self.probabilities = np.zeros((0, 0), dtype=np.float64)
+        self.pairs: Pairs = ()
 
     @classmethod
     def start(cls, face: Face, settings: LimeSettings, gray: Sequence[float]) -> _State:
         cut = segment(face.pixels, settings.segments, settings.segment_count, face.points)
         source = MaskSource(face.face_id, cut.count, settings.masks, settings.keep, settings.seed)
-        return cls(face, cut, hide(face.pixels, cut.map, settings.hide, gray), source)
+        state = cls(face, cut, hide(face.pixels, cut.map, settings.hide, gray), source)
+        state.pairs = touching(cut.map) if settings.assisted else ()
+        return state
+
+    @property
+    def scored(self) -> Scored:
+        return Scored(self.drawn, self.probabilities, self.label, self.pairs)
 
     def grow(self, samples: int) -> npt.NDArray[np.uint8]:
         """Draw up to `samples` masks; returns those not scored yet, the first time after one that shows nothing."""
         self.drawn = join_repetitions(self.source.rows(0, samples), self.source.group_rows)
-        new = self.drawn.unique[len(self.targets) :]
-        if len(self.targets):
+        new = self.drawn.unique[len(self.probabilities) :]
+        if len(self.probabilities):
             return new
         return np.concatenate([np.zeros((1, self.source.segments), dtype=np.uint8), new])
 
@@ -123,14 +131,15 @@ class _State:
             self.predicted = int(probabilities[1].argmax())
             self.label = labels.index(wanted) if wanted else self.predicted
             self.hidden, probabilities = float(probabilities[0, self.label]), probabilities[1:]
-        self.targets = np.concatenate([self.targets, probabilities[:, self.label].astype(np.float64)])
+        new = probabilities.astype(np.float64)
+        self.probabilities = np.concatenate([self.probabilities, new]) if len(self.probabilities) else new
 
     def result(self, settings: LimeSettings) -> Explanation:
         return Explanation(
             face_id=self.face.face_id,
             predicted=self.predicted,
             label=self.label,
-            probability=float(self.targets[0]),
+            probability=float(self.probabilities[0, self.label]),
             hidden_probability=self.hidden,
             segmentation=self.segmentation,
             model=self.model,

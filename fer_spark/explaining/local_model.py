@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
+from fer_spark.explaining.assist import Assistant, Pairs
 from fer_spark.explaining.masks import Drawn
 from fer_spark.explaining.ridge import (
     Fit,
@@ -21,6 +23,9 @@ from fer_spark.explaining.ridge import (
 from fer_spark.explaining.settings import LimeSettings
 
 _HELD_OUT = 5
+_FITTED = [0, 1, 3, 4]
+"""Of the subsets: all but the fifth that is held out."""
+
 _LEAST_HELD_OUT = 8
 """Fewer different masks than these say nothing about how others would be fitted."""
 
@@ -48,32 +53,65 @@ class LocalModel:
         return self.flat or (self.overlap >= settings.stable_overlap and self.rank >= settings.stable_rank)
 
 
-def fit_faces(faces: Sequence[tuple[Drawn, Floats]], settings: LimeSettings) -> list[LocalModel]:
-    """Fit each face's masks to their targets (U,); faces with equally many segments are solved together."""
+@dataclass(frozen=True)
+class Scored:
+    """A face's masks, the probabilities (U, K) of each different one, which label is explained, and what touches."""
+
+    drawn: Drawn
+    probabilities: Floats
+    label: int
+    pairs: Pairs = ()
+
+    @property
+    def targets(self) -> Floats:
+        """(U,)"""
+        return self.probabilities[:, self.label]
+
+
+def fit_faces(faces: Sequence[Scored], settings: LimeSettings) -> list[LocalModel]:
+    """Fit each face's local model; faces with equally many segments are solved together."""
     models: dict[int, LocalModel] = {}
-    for count in sorted({drawn.unique.shape[1] for drawn, _ in faces}):
-        places = [i for i, (drawn, _) in enumerate(faces) if drawn.unique.shape[1] == count]
+    for count in sorted({face.drawn.unique.shape[1] for face in faces}):
+        places = [i for i, face in enumerate(faces) if face.drawn.unique.shape[1] == count]
         models |= dict(zip(places, _fit_equal([faces[i] for i in places], settings), strict=True))
     return [models[i] for i in range(len(faces))]
 
 
-def _fit_equal(faces: Sequence[tuple[Drawn, Floats]], settings: LimeSettings) -> list[LocalModel]:
+def _fit_equal(faces: Sequence[Scored], settings: LimeSettings) -> list[LocalModel]:
     """B faces of n segments: shorter sets of masks are filled up with rows of weight 0."""
-    rows, count = max(len(targets) for _, targets in faces), faces[0][0].unique.shape[1]
+    rows, count = max(len(face.targets) for face in faces), faces[0].drawn.unique.shape[1]
     masks = np.zeros((len(faces), rows, count))
     targets = np.zeros((len(faces), rows))
     parts = np.zeros((len(faces), 5, rows))  # weights: all masks, four fifths, the other fifth, one half, the other
-    for i, (drawn, of_face) in enumerate(faces):
-        used = len(of_face)
-        masks[i, :used], targets[i, :used] = drawn.unique, of_face
-        weights = kernel_weights(drawn.unique, settings.kernel_width) * drawn.counts
-        held_out = drawn.pair % _HELD_OUT == _HELD_OUT - 1
-        subsets = (np.ones(used, bool), ~held_out, held_out, drawn.half == 0, drawn.half == 1)
-        parts[i, :, :used] = np.stack([weights * subset for subset in subsets])
+    for i, face in enumerate(faces):
+        used = len(face.targets)
+        masks[i, :used], targets[i, :used] = face.drawn.unique, face.targets
+        weights = kernel_weights(face.drawn.unique, settings.kernel_width) * face.drawn.counts
+        parts[i, :, :used] = np.stack([weights * subset for subset in _subsets(face.drawn)])
     masks, targets = masks[:, None], targets[:, None]
-    fits = fit_features(masks, targets, parts[:, [0, 1, 3, 4]], settings.features)
+    if settings.assisted:
+        fits = _joined([_assisted(face, settings) for face in faces])
+    else:
+        fits = fit_features([(masks, targets, parts[:, _FITTED])], settings.features)
     fitted = r_squared(masks, targets, parts[:, [0, 2]], fits[:, :2])
-    return [_judged(fits[i], fitted[i], parts[i], faces[i][1], settings) for i in range(len(faces))]
+    return [_judged(fits[i], fitted[i], parts[i], face.targets, settings) for i, face in enumerate(faces)]
+
+
+def _subsets(drawn: Drawn) -> list[npt.NDArray[np.bool_]]:
+    """(U,) each: all masks, four fifths, the other fifth, one half, the other half."""
+    held_out = drawn.pair % _HELD_OUT == _HELD_OUT - 1
+    return [np.ones(len(held_out), bool), ~held_out, held_out, drawn.half == 0, drawn.half == 1]
+
+
+def _assisted(face: Scored, settings: LimeSettings) -> Fit:
+    """The fits to the subsets _FITTED, one after the other."""
+    assistant = Assistant(face.drawn.unique, face.drawn.counts, face.probabilities, face.label, face.pairs)
+    subsets = _subsets(face.drawn)
+    return _joined([fit_features(assistant.parts(subsets[i], settings), settings.features) for i in _FITTED])
+
+
+def _joined(fits: Sequence[Fit]) -> Fit:
+    return Fit(np.stack([one.weights for one in fits]), np.stack([one.intercept for one in fits]))
 
 
 def _judged(fits: Fit, fitted: Floats, parts: Floats, targets: Floats, settings: LimeSettings) -> LocalModel:

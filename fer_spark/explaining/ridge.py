@@ -6,6 +6,7 @@ alpha 1 to masks weighed by an exponential kernel over their cosine distance fro
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
+Part = tuple[npt.NDArray[Any], Floats, Floats]
+"""Masks (..., M, n), targets (..., M) and weights (..., M) of a fit."""
 
 ALPHA = 1.0
 _SELECTION_ALPHA = 0.01
@@ -58,20 +61,28 @@ def fit(masks: npt.NDArray[Any], targets: Floats, weights: Floats, alpha: float 
     return Fit(solved, mean_y - (mean_x * solved).sum(axis=-1))
 
 
-def fit_features(masks: npt.NDArray[Any], targets: Floats, weights: Floats, features: int) -> Fit:
-    """`fit` on all segments (features 0), or on those of largest weight of a fit with alpha 0.01; others get 0.
+def fit_features(parts: Sequence[Part], features: int) -> Fit:
+    """The sum of the `fit` of each part, on all segments (features 0) or on those of largest weight; others get 0.
 
-    This is the lime package's `highest_weights`, which its `auto` means for more than six features. (For six and fewer
-    `auto` means forward selection, which is not offered: its answer depends on the order of ties.)
+    Segments are selected by a fit with alpha 0.01. With one part this is the lime package's `highest_weights`, which
+    its `auto` means for more than six features. (For six and fewer `auto` means forward selection, which is not
+    offered: its answer depends on the order of ties.)
     """
-    count = masks.shape[-1]
+    count = parts[0][0].shape[-1]
     if not 0 < features < count:
-        return fit(masks, targets, weights)
-    first = np.abs(fit(masks, targets, weights, _SELECTION_ALPHA).weights)
+        return _sum(parts, ALPHA)
+    first = np.abs(_sum(parts, _SELECTION_ALPHA).weights)
     order = np.argsort(-first, axis=-1, kind="stable")
     selected = np.zeros(first.shape, dtype=bool)
     np.put_along_axis(selected, order[..., :features], True, axis=-1)
-    return fit(masks * selected[..., None, :], targets, weights)
+    return _sum([(masks * selected[..., None, :], targets, weights) for masks, targets, weights in parts], ALPHA)
+
+
+def _sum(parts: Sequence[Part], alpha: float) -> Fit:
+    fits = [fit(*part, alpha) for part in parts]
+    return Fit(
+        np.asarray(sum(one.weights for one in fits)), np.asarray(sum(one.intercept for one in fits), dtype=np.float64)
+    )
 
 
 def r_squared(masks: npt.NDArray[Any], targets: Floats, weights: Floats, model: Fit) -> Floats:

@@ -56,7 +56,7 @@ class Scores:
     statuses      pictures by status, `ok` for those that gave a face
     cells         faces, counted (fer_spark.reports.scoring_figures.Cell)
     mixes         label mixes to compare: at least that of `cells`, or of the latest run, first
-    shifts        comparisons as _summary.json has them: what, against, psi, chance, threshold, now, then, flagged
+    shifts        comparisons as _summary.json has them (fer_spark.scoring.drift.Shift)
     """
 
     statuses: Mapping[str, int]

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fer_spark.scoring.figures import Figures
+from fer_spark.scoring.figures import BINS, Figures
 
 _LEAST_SHARE = 1e-4
+_MOVED = 3
 LEAST_FACES = 100
 """On both sides; fewer say too little to be flagged."""
 
@@ -21,6 +22,7 @@ class Shift:
     psi         population stability index: sum of (now - then) ln(now / then) over the shares
     chance      what it would be about without any change, for samples of these sizes: (K - 1) (1/n + 1/m)
     flagged     psi is above threshold + chance, and there are LEAST_FACES on both sides
+    bins        faces (now, then) by label, or by bin of confidence
     """
 
     what: str
@@ -30,6 +32,16 @@ class Shift:
     threshold: float
     now: int
     then: int
+    bins: dict[str, tuple[int, int]]
+
+    @property
+    def moved(self) -> list[dict[str, Any]]:
+        """The _MOVED bins that add most to psi, most first, with their shares."""
+        names, counts = list(self.bins), list(self.bins.values())
+        now, then = _shares([one for one, _ in counts]), _shares([one for _, one in counts])
+        terms = {name: (a - b) * math.log(a / b) for name, a, b in zip(names, now, then, strict=True)}
+        most = sorted(terms, key=lambda name: -terms[name])[:_MOVED]
+        return [{"bin": name, **_rounded(*self.bins[name], self.now, self.then)} for name in most if terms[name] > 0]
 
     @property
     def flagged(self) -> bool:
@@ -37,7 +49,7 @@ class Shift:
 
     def as_dict(self) -> dict[str, Any]:
         rounded = {"psi": round(self.psi, 6), "chance": round(self.chance, 6)}
-        return {**vars(self), **rounded, "flagged": self.flagged}
+        return {**vars(self), **rounded, "flagged": self.flagged, "moved": self.moved}
 
 
 def psi(now: Sequence[float], then: Sequence[float]) -> float:
@@ -59,23 +71,30 @@ def drift(
 
     What has no counts on either side is left out.
     """
-    mix = [now.labels.get(label, 0) for label in labels]
+    mix = {label: (now.labels.get(label, 0), earlier.labels.get(label, 0)) for label in labels}
+    pairs = zip(now.confidence_bins, earlier.confidence_bins, strict=True)
+    confidence = {f"{number / BINS:.1f}-{(number + 1) / BINS:.1f}": pair for number, pair in enumerate(pairs)}
+    trained = {label: (now.labels.get(label, 0), int(trained_on.get(label, 0))) for label in labels}
     candidates = [
-        ("labels", "earlier runs", mix, [earlier.labels.get(label, 0) for label in labels]),
-        ("confidence", "earlier runs", now.confidence_bins, earlier.confidence_bins),
-        ("labels", "training data", mix, [int(trained_on.get(label, 0)) for label in labels]),
+        ("labels", "earlier runs", mix),
+        ("confidence", "earlier runs", confidence),
+        ("labels", "training data", trained),
     ]
-    return [
-        _shift(what, against, ours, theirs, threshold)
-        for what, against, ours, theirs in candidates
-        if sum(ours) and sum(theirs)
-    ]
+    found = [_shift(what, against, bins, threshold) for what, against, bins in candidates]
+    return [shift for shift in found if shift is not None]
 
 
-def _shift(what: str, against: str, now: Sequence[int], then: Sequence[int], threshold: float) -> Shift:
+def _shift(what: str, against: str, bins: dict[str, tuple[int, int]], threshold: float) -> Shift | None:
+    now, then = [one for one, _ in bins.values()], [one for _, one in bins.values()]
     n, m = sum(now), sum(then)
-    bins = sum(1 for a, b in zip(now, then, strict=True) if a or b)
-    return Shift(what, against, psi(now, then), (bins - 1) * (1 / n + 1 / m), threshold, n, m)
+    if not n or not m:
+        return None
+    used = sum(1 for pair in bins.values() if any(pair))
+    return Shift(what, against, psi(now, then), (used - 1) * (1 / n + 1 / m), threshold, n, m, bins)
+
+
+def _rounded(now: int, then: int, n: int, m: int) -> dict[str, float]:
+    return {"now": round(now / n, 6), "then": round(then / m, 6)}
 
 
 def _shares(counts: Sequence[float]) -> list[float]:

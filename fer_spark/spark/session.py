@@ -25,7 +25,7 @@ STATIC_SETTINGS: dict[str, str] = {
 SQL_SETTINGS: dict[str, str] = {
     # each file is charged only its own length, so that a task holds hundreds of pictures
     "spark.sql.files.openCostInBytes": "1",  # 0 fails where all files are tiny
-    "spark.sql.files.maxPartitionBytes": "64m",
+    "spark.sql.files.maxPartitionBytes": "128m",  # a task costs a tenth of a second of its own
     # Arrow batches bounded by bytes, not only by rows
     "spark.sql.execution.arrow.maxRecordsPerBatch": "256",
     "spark.sql.execution.arrow.maxBytesPerBatch": "16m",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -52,9 +53,11 @@ class Ranks:
             dist.all_gather(parts, rows.contiguous())
         return torch.cat(parts)
 
-    def agree(self, yes: bool, device: torch.device) -> bool:
-        """Whether any rank says yes."""
-        return bool(self.total(torch.tensor(float(yes), device=device)) > 0)
+    def agree_on(self, questions: list[bool], device: torch.device) -> list[bool]:
+        """For each question, whether any rank says yes."""
+        if self.world == 1:
+            return questions
+        return [bool(votes) for votes in self.total(torch.tensor(questions, dtype=torch.float32, device=device)) > 0]
 
     @contextmanager
     def _together(self) -> Iterator[None]:
@@ -80,6 +83,7 @@ def joined(device: str) -> Iterator[Ranks]:
         yield Ranks(dist.get_rank(), dist.get_world_size())
         dist.barrier()  # whoever leaves first takes the others' connections down
     finally:
+        gc.collect()  # else cycles in what DDP made keep the group's threads until the process ends, which aborts it
         dist.destroy_process_group()
 
 

@@ -32,6 +32,9 @@ from fer_spark.training.settings import TrainSettings
 from fer_spark.training.step import Loss, StepMaker
 from fer_spark.training.targets import Teacher
 
+_AGREE_EVERY = 16
+"""Batches after which several processes ask each other whether a checkpoint is due or one was told to stop."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -121,9 +124,9 @@ class Trainer:
                 "step",
                 {"epoch": self._epoch, "batch": self._batch, "batches": in_epoch, "step": self._step, "steps": steps},
             )
-            if self._batch < in_epoch and self._ranks.world == 1:
+            if self._batch < in_epoch and (self._ranks.world == 1 or self._batch % _AGREE_EVERY == 0):
                 due = time.monotonic() - saved > settings.checkpoint_minutes * 60
-                stopping = stop()
+                due, stopping = self._ranks.agree_on([due, stop()], self._device)
                 if due or stopping:
                     self._save()
                     saved = time.monotonic()
@@ -138,7 +141,7 @@ class Trainer:
         self._end_epoch(
             {"train_loss": mean_loss, "rate": rate, "images_per_s": seen * self._ranks.world / took}, listen
         )
-        return not (self._epoch < settings.epochs and self._ranks.agree(stop(), self._device))
+        return not (self._epoch < settings.epochs and self._ranks.agree_on([stop()], self._device)[0])
 
     def _end_epoch(self, figures: dict[str, Any], listen: Listener) -> None:
         """Test the averaged network on the val split, note whether it is the best so far, write a checkpoint."""

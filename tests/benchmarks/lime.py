@@ -18,17 +18,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+os.environ["TQDM_DISABLE"] = "1"  # read when tqdm is imported; lime's bar costs it time
 import cv2
 import numpy as np
 import pyarrow as pa
 import torch
-
-os.environ["TQDM_DISABLE"] = "1"  # read when lime is imported; its bar costs it time
 from lime import lime_image
+from threadpoolctl import threadpool_limits
 
-from fer_spark.commands.explain_fused import fused
 from fer_spark.explaining.lime import Explanation, Face, explain
-from fer_spark.explaining.local_model import fit_faces
+from fer_spark.explaining.local_model import Scored, fit_faces
 from fer_spark.explaining.masks import join_repetitions
 from fer_spark.explaining.perturb import hide, score
 from fer_spark.explaining.ridge import rank_correlation
@@ -36,21 +35,25 @@ from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import grid
 from fer_spark.networks.build import build_network, network_arguments
 from fer_spark.networks.bundle import Bundle, Card, ImageInput, load_bundle
+from fer_spark.networks.fused import fused
 from fer_spark.networks.settings import NetworkSettings
 from fer_spark.sample import Drawing, draw_face
 
 SIDE, SAMPLES, SEGMENTS = 48, 1000, 36
 BATCHES = (10, 32, 100, 250)
 STOCK = LimeSettings(samples=SAMPLES, segment_count=SEGMENTS, hide="mean", views="single")
-CHOSEN = replace(STOCK, masks="balanced", adaptive=True, round_samples=128, stable_overlap=0.5, stable_rank=0.8)
+CHOSEN = replace(
+    STOCK, masks="balanced", adaptive=True, assisted=True, round_samples=128, stable_overlap=0.5, stable_rank=0.75
+)
 Weights = list[np.ndarray[Any, Any]]
 
 
 def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") -> None:
     """Print explanations per second of each, and how well each agrees with another run of itself."""
     torch.set_num_threads(1)
+    threadpool_limits(1)  # as Spark's Python workers run
     bundle = _bundle(bundle_name, device)
-    quick = {"fp32": fused(bundle), "bf16": Bundle(bundle.card, fused(bundle).network, device, bf16=True)}
+    quick = {"fp32": fused(bundle), "bf16": fused(Bundle(bundle.card, bundle.network, device, bf16=True))}
     faces = _faces(images)
     best = _best_batch(bundle, faces[0])
     print(
@@ -60,8 +63,8 @@ def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") ->
         "lime_image": lambda seed: [_stock(bundle, face, best, seed) for face in faces],
         "ours, fp32, its masks": lambda seed: _ours(quick["fp32"], faces, seed),
         "ours, bf16, its masks": lambda seed: _ours(quick["bf16"], faces, seed),
-        "ours, fp32, balanced, adaptive": lambda seed: _chosen(quick["fp32"], faces, seed),
-        "ours, bf16, balanced, adaptive": lambda seed: _chosen(quick["bf16"], faces, seed),
+        "ours, fp32, assisted, adaptive": lambda seed: _chosen(quick["fp32"], faces, seed),
+        "ours, bf16, assisted, adaptive": lambda seed: _chosen(quick["bf16"], faces, seed),
     }
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     answers: dict[str, list[Weights]] = {name: [] for name in contenders}
@@ -111,8 +114,11 @@ def _ours(bundle: Bundle, faces: list[Face], seed: int) -> Weights:
         masks[0] = 1
         jobs.append((hide(face.pixels, cut, "mean"), join_repetitions(masks.astype(np.uint8))))
     answers = score([(job, drawn.unique) for job, drawn in jobs], bundle, "single")
-    targets = [a[:, a[0].argmax()].astype(np.float64) for a in answers]
-    models = fit_faces([(drawn, t) for (_, drawn), t in zip(jobs, targets, strict=True)], STOCK)
+    scored = [
+        Scored(drawn, answer.astype(np.float64), int(answer[0].argmax()))
+        for (_, drawn), answer in zip(jobs, answers, strict=True)
+    ]
+    models = fit_faces(scored, STOCK)
     return [model.weights for model in models]
 
 
@@ -125,7 +131,7 @@ def _fits(bundle: Bundle, faces: list[Face]) -> dict[str, str]:
         held_out = np.mean([one.model.r2_held_out for one in found])
         return f"held-out R² {held_out:.3f}, {np.mean([one.samples for one in found]):.0f} masks"
 
-    kinds = {"random, 1,000 masks": STOCK, "balanced, adaptive": CHOSEN}
+    kinds = {"random, 1,000 masks": STOCK, "assisted, adaptive": CHOSEN}
     return {name: said(explain(faces, bundle, settings)) for name, settings in kinds.items()}
 
 

@@ -225,9 +225,9 @@ def _with_limes_masks(face: np.ndarray, segments: np.ndarray, scorer: Any, sampl
     masks[0] = 1
     drawn = join_repetitions(masks)
     (probabilities,) = score([(hide(face, segments, "mean"), drawn.unique)], scorer)
-    from fer_spark.explaining.local_model import fit_faces
+    from fer_spark.explaining.local_model import Scored, fit_faces
 
-    (model,) = fit_faces([(drawn, probabilities[:, 1].astype(np.float64))], LimeSettings())
+    (model,) = fit_faces([Scored(drawn, probabilities.astype(np.float64), 1)], LimeSettings())
     weights = np.zeros(count)
     for place, weight in theirs.local_exp[1]:
         weights[place] = weight

@@ -58,7 +58,7 @@ def test_features_of_largest_weight_are_fitted_alone() -> None:
     first = np.abs(Ridge(alpha=0.01).fit(masks[0], targets[0], sample_weight=weights[0]).coef_)
     chosen = np.argsort(-first)[:7]
     theirs = Ridge(alpha=1.0).fit(masks[0][:, chosen], targets[0], sample_weight=weights[0])
-    ours = fit_features(masks, targets, weights, 7)
+    ours = fit_features([(masks, targets, weights)], 7)
     assert ours.weights[0][chosen] == pytest.approx(theirs.coef_, abs=1e-10)
     assert np.flatnonzero(ours.weights[0]).tolist() == sorted(chosen)
 

@@ -62,6 +62,7 @@ def cells() -> list[Cell]:
 def report(**changes: Any) -> ScoringReport:
     """Everything that a page can show."""
     shift = {"chance": 0.01, "threshold": 0.2, "now": 1000, "then": 5000}
+    moved = [{"bin": "angry", "now": 0.3, "then": 0.2}, {"bin": "happy", "now": 0.4, "then": 0.6}]
     scores = Scores(
         {"ok": 1000, "no_face": 40, "unreadable": 3},
         cells(),
@@ -71,7 +72,7 @@ def report(**changes: Any) -> ScoringReport:
             Mix("training data", {"angry": 10, "happy": 10, "sad": 20}),
         ],
         [
-            {"what": "labels", "against": "earlier runs", "psi": 0.31, "flagged": True, **shift},
+            {"what": "labels", "against": "earlier runs", "psi": 0.31, "flagged": True, "moved": moved, **shift},
             {"what": "confidence", "against": "earlier runs", "psi": 0.02, "flagged": False, **shift},
         ],
         [Batch(n, 500, {"angry": 100, "happy": 250 + 10 * n, "sad": 150}, 0.6 + n / 50) for n in (3, 2, 1)],

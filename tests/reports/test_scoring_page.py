@@ -97,6 +97,7 @@ def test_figures_stand_on_the_page_as_they_were_counted() -> None:
     assert "happy 40.0 % · 60.0 % · 25.0 %" in text
     assert "latest run (1,000 faces) earlier runs (5,000 faces) training data (40 faces)" in text
     assert "PSI 0.310 drift against the earlier runs: 1,000 faces and 5,000 then" in text
+    assert "moved most: angry 20.0 % → 30.0 %, happy 60.0 % → 40.0 %" in text
     assert "given angry happy sad angry 80 % 240 0 % 0 20 % 60 happy 20 % 60 80 % 240" in text
     assert "3 500 530 66.0 %" in text
     assert "deletion against random order +0.120 +0.080 to +0.160 better" in text
@@ -112,7 +113,8 @@ def test_every_text_is_escaped() -> None:
     bad = face(1, EVIL, why, given=EVIL + "2", source=EVIL, origin=EVIL, probabilities={EVIL: 0.5})
     one = Cell(EVIL, EVIL, False, 30, 5, 2.5)
     shift = {"what": EVIL, "against": EVIL, "psi": 1.0, "chance": 0.0, "threshold": 0.2, "now": 5, "then": 5}
-    scores = Scores({"ok": 5, EVIL: 2}, [one], [Mix(EVIL, {EVIL: 5})], [{**shift, "flagged": True}])
+    moved = {"bin": EVIL, "now": 0.5, "then": 0.1}
+    scores = Scores({"ok": 5, EVIL: 2}, [one], [Mix(EVIL, {EVIL: 5})], [{**shift, "flagged": True, "moved": [moved]}])
     made = report()
     assert made.explanations is not None
     whys = replace(made.explanations, method=EVIL, per_label={EVIL: made.explanations.per_label["sad"]}, maps={})

@@ -43,6 +43,16 @@ def test_drift_is_flagged_against_what_changed_and_not_against_what_did_not() ->
     ]
     assert shifts[2].psi == pytest.approx(0.5 * math.log(6) - 0.5 * math.log(4 / 9))
     assert shifts[2].chance == pytest.approx(1 / 1000 + 1 / 10000)
+    told = shifts[2].as_dict()
+    assert told["bins"] == {"happy": (600, 1000), "sad": (400, 9000)}
+    # 0.5 ln 6 = 0.90 for happy, 0.5 ln 2.25 = 0.41 for sad
+    assert told["moved"] == [{"bin": "happy", "now": 0.6, "then": 0.1}, {"bin": "sad", "now": 0.4, "then": 0.9}]
+
+
+def test_what_did_not_move_is_not_named() -> None:
+    now, then = figures(happy=100, sad=300, angry=100), figures(happy=100, sad=100, angry=300)
+    (labels, *_) = drift(now, then, {}, ["angry", "happy", "sad", "fear"], 0.2)
+    assert [one["bin"] for one in labels.moved] == ["angry", "sad"]
 
 
 def test_too_few_faces_flag_nothing() -> None:

@@ -85,6 +85,7 @@ def test_the_least_sure_and_a_condition_join_and_a_share_draws_the_same_faces_ea
     assert 5 <= len(drawn[0]) <= 19  # of 30, at a share of 0.4: beyond this is one in 10,000
 
 
+@pytest.mark.slow
 def test_each_commit_explains_its_own_faces_once_and_strays_are_removed(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:

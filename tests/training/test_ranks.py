@@ -1,7 +1,8 @@
-"""Two processes against one, on the same global batches."""
+"""Two processes against one, on the same global batches; and broken off in the middle."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+
+ROOT = Path(__file__).parents[2]
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+ENV = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
 
 PROGRAM = """
 import sys
@@ -39,24 +44,84 @@ with joined("cpu") as ranks:
 """
 
 
-@pytest.mark.parametrize("rows", [128, 150])
+@pytest.mark.parametrize("rows", [pytest.param(128, marks=pytest.mark.slow), 150])
 def test_two_ranks_equal_one(tmp_path: Path, rows: int) -> None:
     """150 rows leave 22 in the last batch: 16 on the first rank, 6 and padding on the second."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
-    root = Path(__file__).parents[2]
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    for start, target, batch in (([sys.executable], one, 32), (torchrun, two, 16)):
+    for start, target, batch in (([sys.executable], one, 32), (TORCHRUN, two, 16)):
         command = [*start, str(program), str(target), str(batch), str(rows)]
-        subprocess.run(command, cwd=root, env={**_environment(), "PYTHONPATH": str(root)}, check=True, timeout=240)
+        subprocess.run(command, cwd=ROOT, env=ENV, check=True, timeout=240)
     alone, together = load_file(one), load_file(two)
     assert alone.keys() == together.keys()
     for key, value in alone.items():
         assert torch.allclose(value, together[key], atol=1e-5), key
 
 
-def _environment() -> dict[str, str]:
-    import os
+BROKEN_OFF = """
+import dataclasses, os, sys
+from pathlib import Path
+import torch
+from safetensors.torch import save_file
+from torch import nn
+from fer_spark.training.augment_settings import AugmentSettings
+from fer_spark.training.ranks import joined
+from fer_spark.training.trainer import Trainer
+from tests.training.memory import MemorySource, stripes
+from tests.training.test_trainer import CPU, SETTINGS, make_task
 
-    return {**os.environ, "OMP_NUM_THREADS": "1"}
+torch.set_num_threads(1)
+output, how = Path(sys.argv[1]), sys.argv[2]
+with joined("cpu") as ranks:
+    seen = []
+
+    def listen(event, figures):
+        seen.append((event, figures.get("step"), figures.get("text")))
+        if how == "die" and ranks.rank == 1 and figures.get("step") == 25 + 20:
+            os._exit(9)
+
+    def should_stop():
+        return how == "stop" and ranks.rank == 1 and len([1 for event, *_ in seen if event == "step"]) >= 5
+
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(1, 8, 3, 2), nn.ReLU(), nn.Flatten(), nn.Linear(200, 3))
+    train = MemorySource(*stripes(800), 16, rank=ranks.rank, world=ranks.world)
+    settings = dataclasses.replace(SETTINGS, epochs=3, checkpoint_minutes=0)
+    task = make_task(network, train=train, val=None, batch_size=16)
+    trained = Trainer(task, settings, AugmentSettings(), output / "checkpoints", CPU, ranks).fit(listen, should_stop)
+    steps = [str(step) for event, step, _ in seen if event == "step"]
+    notes = [text for *_, text in seen if text]
+    (output / f"rank-{ranks.rank}").write_text(" ".join([str(trained.finished), steps[0], steps[-1], *notes]))
+    if ranks.leads:
+        save_file(dict(trained.network.state_dict()), output / "weights.safetensors")
+"""
+
+
+@pytest.mark.slow
+def test_two_ranks_go_on_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
+    """An epoch has 25 batches. Of those that died at step 45, 16 batches into epoch 1 were kept (step 41)."""
+
+    def run(directory: str, how: str) -> subprocess.CompletedProcess[bytes]:
+        (tmp_path / directory).mkdir(exist_ok=True)
+        return subprocess.run([*TORCHRUN, str(program), str(tmp_path / directory), how], cwd=ROOT, env=ENV, timeout=240)
+
+    program = tmp_path / "program.py"
+    program.write_text(BROKEN_OFF)
+    assert run("whole", "through").returncode == 0
+    assert run("broken", "die").returncode != 0
+    assert not (tmp_path / "broken" / "weights.safetensors").exists()
+    assert run("broken", "through").returncode == 0
+    assert run("stopped", "stop").returncode == 0
+    stopped = [(tmp_path / "stopped" / f"rank-{rank}").read_text() for rank in (0, 1)]
+    assert stopped == ["False 1 16"] * 2  # rank 1 alone was asked to stop, at step 5
+    assert run("stopped", "through").returncode == 0
+    on = {name: (tmp_path / name / "rank-1").read_text() for name in ("whole", "broken", "stopped")}
+    assert on == {
+        "whole": "True 1 75",
+        "broken": "True 42 75 going on at epoch 1, batch 16",
+        "stopped": "True 17 75 going on at epoch 0, batch 16",
+    }
+    whole, *others = (load_file(tmp_path / name / "weights.safetensors") for name in on)
+    for other in others:
+        assert all(torch.equal(value, other[key]) for key, value in whole.items())
