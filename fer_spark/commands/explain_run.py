@@ -19,12 +19,12 @@ from fer_spark.commands.explain_settings import ExplainSettings
 from fer_spark.commands.explain_summary import summary_of
 from fer_spark.commands.score_model import Shipped, ship_bundle
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
-from fer_spark.explaining.pixels import FacePixels
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.metrics import without_nan
 from fer_spark.shards.manifest import NAME as MANIFEST
 from fer_spark.shards.manifest import Manifest, read_manifest
 from fer_spark.shards.write import read_files
+from fer_spark.stored_pixels import StoredPixels
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -53,7 +53,8 @@ class Planned:
     source: Storage
     target: Storage
     manifest: Manifest
-    pixels: FacePixels
+    pixels: StoredPixels
+    gray: tuple[float, ...]
     differing: list[str]
 
     @property
@@ -84,8 +85,8 @@ def plan(spark: SparkSession, settings: ExplainSettings, lime: LimeSettings) -> 
     differing = preparation_differences(card, manifest, column)
     check_preparation(differing, settings.force)
     image = manifest.images[column]
-    pixels = FacePixels(column, tuple(image.shape), image.codec, image.dtype, tuple(image.mean))
-    return Planned(settings, lime, shipped, source, target, manifest, pixels, differing)
+    pixels = StoredPixels(column, tuple(image.shape), image.codec, image.dtype)
+    return Planned(settings, lime, shipped, source, target, manifest, pixels, tuple(image.mean), differing)
 
 
 def run(spark: SparkSession, planned: Planned, progress: JobProgress) -> dict[str, Any] | None:
@@ -126,7 +127,7 @@ def run(spark: SparkSession, planned: Planned, progress: JobProgress) -> dict[st
 
 
 def _job(planned: Planned) -> ExplainJob:
-    job = ExplainJob(planned.shipped.spec, planned.lime, planned.pixels)
+    job = ExplainJob(planned.shipped.spec, planned.lime, planned.pixels, planned.gray)
     if planned.lime.segments != "landmarks":
         return job
     faces = planned.manifest.settings.get("faces", {})

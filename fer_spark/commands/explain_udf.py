@@ -14,9 +14,9 @@ from pyspark.sql.pandas.functions import pandas_udf
 from fer_spark.commands.score_model import Prepare, face_settings, pixel_format, ship_bundle
 from fer_spark.commands.score_udf import CONTENTS, raw_rows
 from fer_spark.explaining.on_spark import EXPLAINED, ExplainJob, explained_cells
-from fer_spark.explaining.pixels import FacePixels
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.detect import resolve_detector
+from fer_spark.stored_pixels import StoredPixels
 
 _ID_DIGITS = 32
 
@@ -49,8 +49,8 @@ def explain_udf(
     faces = face_settings(shipped.card, "largest", detector, detector_model)
     found = pixel_format(shipped.card, faces)
     codec = "jpeg" if found.codec.startswith("jpeg") else found.codec
-    pixels = FacePixels(found.column, found.shape, codec, found.dtype, tuple(shipped.card.mean))
-    job = ExplainJob(shipped.spec, settings, pixels)
+    pixels = StoredPixels(found.column, found.shape, codec, found.dtype)
+    job = ExplainJob(shipped.spec, settings, pixels, tuple(shipped.card.mean))
     prepare = Prepare(faces, resolve_detector(faces)) if content == "pictures" else None
     return function_of(job, prepare)
 

@@ -12,10 +12,10 @@ from pyspark.sql import functions as F
 
 from fer_spark.artifacts import Storage
 from fer_spark.commands.report_read import ReportError
-from fer_spark.explaining.pixels import FacePixels, UnreadablePixelsError
 from fer_spark.reports.scoring_faces import Array
 from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
+from fer_spark.stored_pixels import StoredPixels, UnreadablePixelsError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -29,7 +29,7 @@ class FacePictures:
 
     crops: DataFrame | None = None
     shards: DataFrame | None = None
-    pixels: FacePixels | None = None
+    pixels: StoredPixels | None = None
 
     def __call__(self, ids: list[str]) -> dict[str, Array]:
         """The pictures that there are, (S, S) or (S, S, 3) uint8; those that cannot be read are left out."""
@@ -73,7 +73,7 @@ def open_pictures(
     if chosen not in manifest.images:
         raise ReportError(f"{shards} has no column {chosen}, but {', '.join(manifest.images)}")
     image = manifest.images[chosen]
-    pixels = FacePixels(chosen, tuple(image.shape), image.codec, image.dtype)
+    pixels = StoredPixels(chosen, tuple(image.shape), image.codec, image.dtype)
     return FacePictures(scores, read_files(spark, storage, [file.path for file in manifest.files]), pixels)
 
 

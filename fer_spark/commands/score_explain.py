@@ -11,8 +11,8 @@ from fer_spark.commands.explain_points import COLUMNS, CropPoints
 from fer_spark.commands.explain_summary import summary_of
 from fer_spark.commands.score_choice import chosen
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces
-from fer_spark.explaining.pixels import FacePixels
 from fer_spark.rows import EXPLANATION
+from fer_spark.stored_pixels import StoredPixels
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -67,6 +67,6 @@ def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained)
 def _job(run: Run) -> ExplainJob:
     """Of the 8-bit crops, whatever the model was given."""
     format_, card = run.job.pixels, run.shipped.card
-    pixels = FacePixels("crop", format_.shape, "png", "uint8", tuple(card.mean))
+    pixels = StoredPixels("crop", format_.shape, "png")
     points = CropPoints(run.margin_frac, format_.shape[0]) if run.lime.segments == "landmarks" else None
-    return ExplainJob(run.shipped.spec, run.lime, pixels, points, COLUMNS if points else ())
+    return ExplainJob(run.shipped.spec, run.lime, pixels, tuple(card.mean), points, COLUMNS if points else ())

@@ -13,13 +13,13 @@ from fer_spark.artifacts import Storage
 from fer_spark.commands.evaluate_match import check_preparation, image_column, preparation_differences
 from fer_spark.commands.score_sources import FILES, SHARDS
 from fer_spark.networks.card import Card
-from fer_spark.scoring.pixels import PixelFormat
 from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
 from fer_spark.sources.base import Slice, Source, digest_rows
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.lake import GLOB_CHARS, Root, open_root
 from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.stored_pixels import StoredPixels
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -57,7 +57,7 @@ class Input:
     stats: Callable[[], DataFrame] | None
     fingerprint: Callable[[], str]
     detector: str | None = None
-    pixels: PixelFormat | None = None
+    pixels: StoredPixels | None = None
     preparation: str = ""
     stream: Callable[[int], DataFrame] | None = None
 
@@ -146,7 +146,7 @@ def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> I
         None,
         lambda: manifest.checksum,
         str(manifest.settings.get("detector", {}).get("name", "none")),
-        PixelFormat(column, tuple(image.shape), image.dtype, codec),
+        StoredPixels(column, tuple(image.shape), codec, image.dtype),
         str(manifest.settings.get("detector", {}).get("digest", "")),
     )
 

@@ -23,7 +23,7 @@ from fer_spark.faces.prepare import FacePreparer
 from fer_spark.faces.settings import FaceSettings, ImageSpec
 from fer_spark.networks.bundle_files import CARD, WEIGHTS, find_bundle, read_bundle
 from fer_spark.networks.card import BundleError, Card, digest_of
-from fer_spark.scoring.pixels import PixelFormat
+from fer_spark.stored_pixels import StoredPixels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -162,7 +162,7 @@ def face_settings(card: Card, faces: str, detector: str = "", detector_model: st
     return settings
 
 
-def pixel_format(card: Card, settings: FaceSettings) -> PixelFormat:
+def pixel_format(card: Card, settings: FaceSettings) -> StoredPixels:
     """The prepared column that the network takes. Raises BundleError if none of the sizes is it."""
     for spec in settings.specs:
         if (spec.size_px, spec.mode) == (card.image.size_px, card.image.mode):
@@ -172,8 +172,8 @@ def pixel_format(card: Card, settings: FaceSettings) -> PixelFormat:
     )
 
 
-def _format(spec: ImageSpec, card: Card, store: str) -> PixelFormat:
-    return PixelFormat(spec.column, card.image.shape, "float32" if store == "float32" else "uint8", spec.codec)
+def _format(spec: ImageSpec, card: Card, store: str) -> StoredPixels:
+    return StoredPixels(spec.column, card.image.shape, spec.codec, "float32" if store == "float32" else "uint8")
 
 
 def _pack(place: Traversable, target: Path) -> None:

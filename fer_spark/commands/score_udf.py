@@ -17,8 +17,8 @@ from fer_spark.faces.settings import FaceSettings
 from fer_spark.rows import RAW_IMAGE, SCORE, prepared_table
 from fer_spark.scorer import ScorerSpec
 from fer_spark.scoring.columns import RowSettings, needed_columns
-from fer_spark.scoring.pixels import PixelFormat
 from fer_spark.scoring.predictor import Predictor, open_scorer
+from fer_spark.stored_pixels import StoredPixels
 
 CONTENTS = ("pictures", "pixels")
 RETURNS = "label string, confidence float, probabilities map<string,float>, valence float, arousal float, status string"
@@ -63,7 +63,7 @@ def _prepare(settings: FaceSettings) -> Prepare:
     return Prepare(settings, resolve_detector(settings))
 
 
-def _function(spec: ScorerSpec, pixels: PixelFormat, prepare: Prepare | None) -> Callable[..., Column]:
+def _function(spec: ScorerSpec, pixels: StoredPixels, prepare: Prepare | None) -> Callable[..., Column]:
     def predict(cells: Iterator[pd.Series]) -> Iterator[pd.DataFrame]:
         predictor = Predictor(open_scorer(spec), pixels, RowSettings(""))
         for series in cells:
@@ -85,7 +85,7 @@ def raw_rows(series: pd.Series[Any]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _batch(series: pd.Series[Any], pixels: PixelFormat) -> Iterator[pa.RecordBatch]:
+def _batch(series: pd.Series[Any], pixels: StoredPixels) -> Iterator[pa.RecordBatch]:
     """Cells as prepared rows of which only the pixels are known."""
     table = prepared_table([pixels.column]).arrow_schema
     arrays = [pa.nulls(len(series), table.field(name).type) for name in needed_columns()]

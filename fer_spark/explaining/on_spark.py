@@ -13,11 +13,11 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 
 from fer_spark.explaining.lime import Explanation, Face, explain
-from fer_spark.explaining.pixels import FacePixels, UnreadablePixelsError
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import encode_segments
 from fer_spark.rows import EXPLANATION, Table
 from fer_spark.scorer import Scorer, ScorerSpec
+from fer_spark.stored_pixels import StoredPixels, UnreadablePixelsError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,11 +40,16 @@ _scorers: dict[str, Scorer] = {}
 
 @dataclass(frozen=True)
 class ExplainJob:
-    """What the executors need. `points_of` reads `point_columns` of a row; it must be importable there."""
+    """What the executors need.
+
+    `gray` is the data set's mean per channel, in [0, 1]. `points_of` reads `point_columns` of a row; it must be
+    importable there.
+    """
 
     spec: ScorerSpec
     settings: LimeSettings
-    pixels: FacePixels
+    pixels: StoredPixels
+    gray: tuple[float, ...] = (0.5,)
     points_of: PointsOf | None = None
     point_columns: tuple[str, ...] = ()
     group_faces: int = GROUP_FACES
@@ -82,7 +87,7 @@ def explained_cells(ids: list[str], pixels: list[bytes | None], job: ExplainJob)
     return cells
 
 
-def predict_faces(faces: DataFrame, spec: ScorerSpec, pixels: FacePixels) -> DataFrame:
+def predict_faces(faces: DataFrame, spec: ScorerSpec, pixels: StoredPixels) -> DataFrame:
     """face_id, predicted and confidence of every row; null for pixels that cannot be read."""
     schema = "face_id string, predicted string, confidence float"
 
@@ -128,7 +133,7 @@ def _explained(group: list[dict[str, Any]], scorer: Scorer, job: ExplainJob) -> 
         except UnreadablePixelsError as error:
             made |= {"status": "unreadable", "detail": str(error)}
         rows.append(made)
-    found = iter(explain(faces, scorer, job.settings, job.pixels.mean))
+    found = iter(explain(faces, scorer, job.settings, job.gray))
     for made in rows:
         if made["status"] == "ok":
             made |= to_columns(next(found), scorer.labels, job.settings)
@@ -167,7 +172,7 @@ def _known(value: float) -> float | None:
     return None if math.isnan(value) else value
 
 
-def _predict_batches(batches: Batches, scorer: Scorer, pixels: FacePixels) -> Batches:
+def _predict_batches(batches: Batches, scorer: Scorer, pixels: StoredPixels) -> Batches:
     for batch in batches:
         ids = batch.column("face_id").to_pylist()
         predicted: list[str | None] = [None] * len(ids)

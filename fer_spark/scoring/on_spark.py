@@ -13,9 +13,9 @@ from fer_spark.rows import FACE, RAW_IMAGE, SCORE
 from fer_spark.scorer import ScorerSpec
 from fer_spark.scoring.columns import ALREADY_KNOWN, OK, RowSettings
 from fer_spark.scoring.figures import BINS, Figures
-from fer_spark.scoring.pixels import PixelFormat
 from fer_spark.scoring.predictor import Predictor, open_scorer
 from fer_spark.scoring.salt import Salt
+from fer_spark.stored_pixels import StoredPixels
 
 Batches = Iterator[pa.RecordBatch]
 SEEN_DDL = "path string, row bigint, length bigint, modified_us bigint, image_id string"
@@ -31,7 +31,7 @@ class ScoreJob:
     they come prepared."""
 
     scorer: ScorerSpec
-    pixels: PixelFormat
+    pixels: StoredPixels
     rows: RowSettings
     prepare: Callable[[Batches], Batches] | None = None
 

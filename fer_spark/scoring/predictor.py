@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from fer_spark.scorer import Scorer, ScorerSpec
 from fer_spark.scoring.columns import RowSettings, needed_columns, score_rows
-from fer_spark.scoring.pixels import PixelFormat
+from fer_spark.stored_pixels import StoredPixels
 
 FILL_ROWS = 1024
 """Prepared rows that are put together, across Arrow batches, before the model sees them."""
@@ -32,7 +32,7 @@ def open_scorer(spec: ScorerSpec) -> Scorer:
 class Predictor:
     """Scores prepared faces with one opened model."""
 
-    def __init__(self, scorer: Scorer, pixels: PixelFormat, rows: RowSettings) -> None:
+    def __init__(self, scorer: Scorer, pixels: StoredPixels, rows: RowSettings) -> None:
         self._scorer = scorer
         self._pixels = pixels
         self._rows = rows
@@ -43,7 +43,7 @@ class Predictor:
         A row without pixels keeps its reason as status; a row whose pixels are no face gets `unreadable`.
         """
         for table in filled(prepared, [*needed_columns(), self._pixels.column]):
-            images, known = self._pixels.decode(table.column(self._pixels.column))
+            images, known = self._pixels.decode_column(table.column(self._pixels.column))
             probabilities, feelings = self._scorer.predict(images)
             yield score_rows(table, known, images, (probabilities, feelings), self._scorer, self._rows)
 

@@ -11,14 +11,14 @@ from pyspark.sql import DataFrame, SparkSession
 from fer_spark.commands.explain_udf import function_of
 from fer_spark.explaining.lime import Face, explain
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
-from fer_spark.explaining.pixels import FacePixels
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import decode_segments
 from fer_spark.rows import EXPLANATION
+from fer_spark.stored_pixels import StoredPixels
 from tests.explaining.scorers import RegionScorer, RegionSpec, noise
 
 SIDE = 24
-PIXELS = FacePixels("image_24_gray", (SIDE, SIDE), mean=(0.4,))
+PIXELS = StoredPixels("image_24_gray", (SIDE, SIDE))
 SPEC = RegionSpec(((0, 4, 4, 8), (20, 24, 20, 24)), (0.6, -0.1))
 SETTINGS = LimeSettings(samples=120, hide="black", label="happy", fidelity=True)
 
@@ -53,7 +53,7 @@ def _rows(faces: DataFrame, job: ExplainJob) -> list[dict[str, Any]]:
 
 
 def test_the_rows_are_those_of_one_process_whatever_the_partitions_and_the_groups(spark: SparkSession) -> None:
-    job = ExplainJob(SPEC, SETTINGS, PIXELS)
+    job = ExplainJob(SPEC, SETTINGS, PIXELS, (0.4,))
     one = _rows(_faces(spark, 13), job)
     assert _rows(_faces(spark, 13, 3), job) == one
     assert _rows(_faces(spark, 13, 16), replace(job, group_faces=2)) == one
@@ -71,7 +71,7 @@ def test_the_rows_are_those_of_one_process_whatever_the_partitions_and_the_group
 
 
 def test_pixels_that_cannot_be_read_are_rows_that_say_so(spark: SparkSession) -> None:
-    rows = _rows(_faces(spark, 6), ExplainJob(SPEC, SETTINGS, PIXELS))
+    rows = _rows(_faces(spark, 6), ExplainJob(SPEC, SETTINGS, PIXELS, (0.4,)))
     assert [row["status"] for row in rows] == ["ok", "ok", "ok", "unreadable", "unreadable", "ok"]
     assert "10 bytes, expected 576" in rows[3]["detail"]
     assert "null" in rows[4]["detail"]
@@ -81,7 +81,7 @@ def test_pixels_that_cannot_be_read_are_rows_that_say_so(spark: SparkSession) ->
 
 def test_a_model_is_opened_once_per_worker(spark: SparkSession, tmp_path: Path) -> None:
     notes = tmp_path / "opened"
-    job = ExplainJob(CountedSpec(str(notes)), replace(SETTINGS, samples=10, fidelity=False), PIXELS)
+    job = ExplainJob(CountedSpec(str(notes)), replace(SETTINGS, samples=10, fidelity=False), PIXELS, (0.4,))
     explain_faces(_faces(spark, 12, 12), job).count()
     rows = explain_faces(_faces(spark, 12, 12), job).collect()
     opened = notes.read_text().split()
@@ -98,7 +98,7 @@ def test_predictions_are_the_models_own(spark: SparkSession) -> None:
 
 
 def test_in_sql_the_same_comes_out(spark: SparkSession) -> None:
-    job = ExplainJob(SPEC, replace(SETTINGS, fidelity=False), PIXELS)
+    job = ExplainJob(SPEC, replace(SETTINGS, fidelity=False), PIXELS, (0.4,))
     function: Any = function_of(job, None)
     spark.udf.register("fer_explain", function)
     _faces(spark, 6, 2).createOrReplaceTempView("faces")

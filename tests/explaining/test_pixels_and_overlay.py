@@ -8,16 +8,16 @@ import pytest
 from PIL import Image
 
 from fer_spark.explaining.overlay import heat, map_png, overlay_png
-from fer_spark.explaining.pixels import FacePixels, UnreadablePixelsError
 from fer_spark.explaining.superpixels import grid
+from fer_spark.stored_pixels import StoredPixels, UnreadablePixelsError
 from tests.explaining.scorers import noise
 
 
 def test_raw_pixels_come_out_as_they_went_in() -> None:
     face = noise((6, 6))
-    assert (FacePixels("a", (6, 6)).decode(face.tobytes()) == face).all()
+    assert (StoredPixels("a", (6, 6)).decode(face.tobytes()) == face).all()
     floats = (face / np.float32(255)).astype("<f4")
-    found = FacePixels("a", (6, 6), dtype="float32").decode(floats.tobytes())
+    found = StoredPixels("a", (6, 6), dtype="float32").decode(floats.tobytes())
     assert found.dtype == np.float32
     assert (found == floats).all()
 
@@ -26,23 +26,23 @@ def test_picture_files_come_out_in_rgb_order() -> None:
     face = np.zeros((8, 8, 3), np.uint8)
     face[..., 0] = 200  # red
     content = cv2.imencode(".png", face[..., ::-1])[1].tobytes()
-    assert (FacePixels("a", (8, 8, 3), "png").decode(content) == face).all()
+    assert (StoredPixels("a", (8, 8, 3), "png").decode(content) == face).all()
     gray = cv2.imencode(".png", noise((8, 8)))[1].tobytes()
-    assert (FacePixels("a", (8, 8), "png").decode(gray) == noise((8, 8))).all()
+    assert (StoredPixels("a", (8, 8), "png").decode(gray) == noise((8, 8))).all()
 
 
 @pytest.mark.parametrize(
     ("pixels", "content", "message"),
     [
-        (FacePixels("a", (6, 6)), None, "a is null"),
-        (FacePixels("a", (6, 6)), b"12345", "5 bytes, expected 36"),
-        (FacePixels("a", (6, 6), dtype="float32"), b"1" * 36, "expected 144"),
-        (FacePixels("a", (6, 6), "png"), b"", "no picture"),
-        (FacePixels("a", (6, 6), "png"), b"junk", "no picture"),
-        (FacePixels("a", (6, 6), "png"), cv2.imencode(".png", noise((8, 8)))[1].tobytes(), r"a picture of \(8, 8\)"),
+        (StoredPixels("a", (6, 6)), None, "a is null"),
+        (StoredPixels("a", (6, 6)), b"12345", "5 bytes, expected 36"),
+        (StoredPixels("a", (6, 6), dtype="float32"), b"1" * 36, "expected 144"),
+        (StoredPixels("a", (6, 6), "png"), b"", "no picture"),
+        (StoredPixels("a", (6, 6), "png"), b"junk", "no picture"),
+        (StoredPixels("a", (6, 6), "png"), cv2.imencode(".png", noise((8, 8)))[1].tobytes(), r"a picture of \(8, 8\)"),
     ],
 )
-def test_what_is_no_such_face_is_said(pixels: FacePixels, content: bytes | None, message: str) -> None:
+def test_what_is_no_such_face_is_said(pixels: StoredPixels, content: bytes | None, message: str) -> None:
     with pytest.raises(UnreadablePixelsError, match=message):
         pixels.decode(content)
 

@@ -14,12 +14,12 @@ import pytest
 
 from fer_spark.rows import SCORE, prepared_table
 from fer_spark.scoring.columns import RowSettings
-from fer_spark.scoring.pixels import PixelFormat
 from fer_spark.scoring.predictor import Predictor, filled, open_scorer
 from fer_spark.scoring.salt import Salt
+from fer_spark.stored_pixels import StoredPixels
 
 COLUMN = "image_4_gray"
-PIXELS = PixelFormat(COLUMN, (4, 4))
+PIXELS = StoredPixels(COLUMN, (4, 4))
 SCHEMA = prepared_table([COLUMN]).arrow_schema
 
 
@@ -127,14 +127,16 @@ def test_a_colour_face_comes_back_as_red_green_blue() -> None:
     face = np.zeros((4, 4, 3), np.uint8)
     face[..., 0] = 250
     _, png = cv2.imencode(".png", face[..., ::-1])
-    images, known = PixelFormat("image_4_rgb", (4, 4, 3), codec="png").decode(pa.array([None, png.tobytes(), b"x"]))
+    images, known = StoredPixels("image_4_rgb", (4, 4, 3), codec="png").decode_column(
+        pa.array([None, png.tobytes(), b"x"])
+    )
     assert known.tolist() == [False, True, False]
     assert (images[0] == face).all()
 
 
 def test_float_pixels_are_little_endian_in_c_order() -> None:
     face = np.linspace(0, 1, 16, dtype="<f4").reshape(4, 4)
-    images, _ = PixelFormat(COLUMN, (4, 4), "float32").decode(pa.array([face.tobytes()]))
+    images, _ = StoredPixels(COLUMN, (4, 4), dtype="float32").decode_column(pa.array([face.tobytes()]))
     assert images.dtype == np.float32
     assert (images[0] == face).all()
 
