@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -14,9 +13,7 @@ from pyspark.sql import SparkSession
 
 from fer_spark.commands.build_shards import main
 from fer_spark.sample import EXPRESSIONS, write_folder
-from fer_spark.shards.staging import Job, Staging
 from tests.builds import build, manifest, quarantine, shards
-from tests.poison import jpeg, write_corpus
 
 COUNT = 90
 
@@ -219,58 +216,6 @@ def test_settings_come_from_a_file_too(spark: SparkSession, pictures: Path, tmp_
     assert used["faces"]["size"] == ["32:gray"]
     assert used["faces"]["margin"] == 0.2
     json.dumps(used)
-
-
-@pytest.mark.parametrize(
-    ("flags", "message"),
-    [
-        ({"source": "folder", "input": "nowhere"}, "nowhere"),
-        ({"source": "folder", "size": "48:grey"}, "SIZE:MODE"),
-        ({"source": "folder", "ratios": "1,2"}, "expected train,val,test"),
-        ({"source": "folder", "max_bad_fraction": 2}, "--max-bad-fraction"),
-    ],
-)
-def test_wrong_usage_is_code_2_and_says_what_to_give(
-    spark: SparkSession, flags: dict[str, str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert build(tmp_path / "out", **({"input": tmp_path} | flags)) == 2
-    assert message in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_each_poison_picture_lands_where_it_should(spark: SparkSession, tmp_path: Path) -> None:
-    expected = write_corpus(tmp_path / "lake")
-    latin = os.fsencode(str(tmp_path / "lake")) + b"/caf\xe9.jpg"
-    Path(os.fsdecode(latin)).write_bytes(jpeg())
-    (tmp_path / "lake" / "_hidden.jpg").write_bytes(jpeg())
-    (tmp_path / "lake" / "Thumbs.db").write_bytes(b"junk of a file manager")
-    assert build(tmp_path / "out", source="images", input=tmp_path / "lake", detector="none", max_bad_fraction=1) == 0
-    written = dict.fromkeys(shards(tmp_path / "out")["source_path"].to_pylist())
-    refused = {row["source_path"]: row["reason"] for row in quarantine(tmp_path / "out")}
-    named = {path: reason for path, reason in (written | refused).items() if path in expected}
-    assert named == expected
-    others = {path: reason for path, reason in refused.items() if path not in expected}
-    assert sorted(others.values()) == ["hidden_name", "hidden_name"]
-    counts = manifest(tmp_path / "out")["counts"]
-    assert counts["input"] == len(expected) + 2 == counts["written_images"] + len(refused)
-
-
-def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
-    spark: SparkSession, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    lake = tmp_path / "lake"
-    shutil.copytree(pictures / "happy", lake / "happy")
-    gone = sorted(lake.rglob("*.jpg"))[2]
-    begin = Staging.begin
-
-    def begin_and_lose(self: Staging, job: Job) -> None:
-        begin(self, job)
-        gone.unlink()
-
-    monkeypatch.setattr(Staging, "begin", begin_and_lose)
-    assert build(tmp_path / "out", source="folder", input=lake, detector="none") == 0
-    lost = [row for row in quarantine(tmp_path / "out") if row["reason"] == "missing_file"]
-    assert [row["source_path"] for row in lost] == [f"happy/{gone.name}"]
 
 
 @pytest.mark.slow
