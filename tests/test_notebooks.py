@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import shutil
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_it_is_committed_with_the_outputs_of_one_clean_run(path: Path) -> None:
     assert len([output for output in outputs if output.output_type in ("display_data", "execute_result")]) >= 4
     assert not NOT_OURS.search(path.read_text(encoding="utf-8"))
     assert path.stat().st_size < 2_000_000
+
+
+@pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
+def test_what_it_imports_from_the_package_is_there(path: Path) -> None:
+    code = ast.parse("\n".join(cell.source for cell in _code(nbformat.read(path, as_version=4))))
+    imports = [node for node in ast.walk(code) if isinstance(node, ast.ImportFrom)]
+    ours = [(str(node.module), one.name) for node in imports for one in node.names if "fer_spark" in str(node.module)]
+    assert ours
+    for module, name in ours:
+        assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
 
 
 @pytest.mark.slow
