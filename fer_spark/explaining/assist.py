@@ -11,7 +11,7 @@ somewhat small, as the second model fits the very masks that it is corrected by 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -55,18 +55,24 @@ class Assistant:
     label: int
     pairs: Pairs
 
+    @cached_property
+    def _features(self) -> Floats:
+        return _features(self.masks, self.pairs)
+
+    @cached_property
+    def _scores(self) -> Floats:
+        return _centred_logs(self.probabilities)
+
     def parts(self, subset: npt.NDArray[np.bool_], settings: LimeSettings) -> list[Part]:
         """What the local model is fitted to: the panel, and what is left of the scored masks in `subset` (U,).
 
         Each part counts as much as `settings.samples` masks.
         """
-        features = _features(self.masks, self.pairs)
         panel, panel_features, kernel = _panel(self.masks.shape[1], settings.keep, self.pairs, settings.kernel_width)
         rows = self.counts * subset
-        scores = _centred_logs(self.probabilities)
-        coefficients = _ridge(features, scores, rows)
+        coefficients = _ridge(self._features, self._scores, rows)
         said = _softmax(panel_features @ coefficients)[:, self.label]
-        left = self.probabilities[:, self.label] - _softmax(features @ coefficients)[:, self.label]
+        left = self.probabilities[:, self.label] - _softmax(self._features @ coefficients)[:, self.label]
         weights = kernel_weights(self.masks, settings.kernel_width) * rows * (settings.samples / max(rows.sum(), 1))
         return [(panel, said, kernel * (settings.samples / len(panel))), (self.masks, left, weights)]
 

@@ -48,7 +48,7 @@ class LimeSettings:
         default=False,
         metadata={
             "help": "fit the weights with the help of a second model, of segments and of those that touch, made from "
-            "the same masks: as stable with a third of the masks"
+            "the same masks: as stable with two fifths of the masks"
         },
     )
     adaptive: bool = field(default=False, metadata={"help": "stop adding masks once the top segments are stable"})
