@@ -14,7 +14,7 @@ from fer_spark import __version__
 from fer_spark.commands.score_output import SUMMARY
 from fer_spark.rows import NOT_BAD
 from fer_spark.scoring.columns import ALREADY_KNOWN
-from fer_spark.scoring.drift import LEAST_FACES, drift
+from fer_spark.scoring.drift import drift
 from fer_spark.scoring.figures import Figures
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def print_summary(done: Scored, settings: ScoreSettings) -> None:
     if told["faces"]:
         _labels(console, told)
     for shift in told["drift"]:
-        few = min(shift["now"], shift["then"]) < LEAST_FACES
-        mark = "[bold yellow]drift[/]" if shift["flagged"] else "too few faces to tell" if few else "stable"
+        mark = "[bold yellow]drift[/]" if shift["flagged"] else "too few faces to tell" if shift["few"] else "stable"
         console.print(
             f"{shift['what']} against {shift['against']}: PSI {shift['psi']:.3f}, {mark} "
             f"(threshold {shift['threshold']:g}, about {shift['chance']:.3f} by chance)",

@@ -44,12 +44,17 @@ class Shift:
         return [{"bin": name, **_rounded(*self.bins[name], self.now, self.then)} for name in most if terms[name] > 0]
 
     @property
+    def few(self) -> bool:
+        """Whether there are too few faces on a side to tell."""
+        return min(self.now, self.then) < LEAST_FACES
+
+    @property
     def flagged(self) -> bool:
-        return min(self.now, self.then) >= LEAST_FACES and self.psi > self.threshold + self.chance
+        return not self.few and self.psi > self.threshold + self.chance
 
     def as_dict(self) -> dict[str, Any]:
         rounded = {"psi": round(self.psi, 6), "chance": round(self.chance, 6)}
-        return {**vars(self), **rounded, "flagged": self.flagged, "moved": self.moved}
+        return {**vars(self), **rounded, "few": self.few, "flagged": self.flagged, "moved": self.moved}
 
 
 def psi(now: Sequence[float], then: Sequence[float]) -> float:

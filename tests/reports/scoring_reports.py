@@ -74,6 +74,7 @@ def report(**changes: Any) -> ScoringReport:
         [
             {"what": "labels", "against": "earlier runs", "psi": 0.31, "flagged": True, "moved": moved, **shift},
             {"what": "confidence", "against": "earlier runs", "psi": 0.02, "flagged": False, **shift},
+            {"what": "labels", "against": "training data", "psi": 6.4, "flagged": False, "few": True, **shift},
         ],
         [Batch(n, 500, {"angry": 100, "happy": 250 + 10 * n, "sad": 150}, 0.6 + n / 50) for n in (3, 2, 1)],
         0.4,

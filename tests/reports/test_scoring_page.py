@@ -97,6 +97,7 @@ def test_figures_stand_on_the_page_as_they_were_counted() -> None:
     assert "happy 40.0 % · 60.0 % · 25.0 %" in text
     assert "latest run (1,000 faces) earlier runs (5,000 faces) training data (40 faces)" in text
     assert "PSI 0.310 drift against the earlier runs: 1,000 faces and 5,000 then" in text
+    assert "PSI 6.400 too few faces to tell against the training data" in text
     assert "moved most: angry 20.0 % → 30.0 %, happy 60.0 % → 40.0 %" in text
     assert "given angry happy sad angry 80 % 240 0 % 0 20 % 60 happy 20 % 60 80 % 240" in text
     assert "3 500 530 66.0 %" in text

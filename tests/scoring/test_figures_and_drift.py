@@ -58,8 +58,10 @@ def test_what_did_not_move_is_not_named() -> None:
 def test_too_few_faces_flag_nothing() -> None:
     few = drift(figures(happy=LEAST_FACES - 1), Figures(), {"happy": 10, "sad": 10_000}, ["happy", "sad"], 0.2)
     assert [s.flagged for s in few] == [False]
+    assert [s.as_dict()["few"] for s in few] == [True]
     enough = drift(figures(happy=LEAST_FACES), Figures(), {"happy": 10, "sad": 10_000}, ["happy", "sad"], 0.2)
     assert [s.flagged for s in enough] == [True]
+    assert [s.as_dict()["few"] for s in enough] == [False]
 
 
 def test_a_first_run_on_an_unknown_training_set_is_compared_with_nothing() -> None:
