@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -97,3 +98,8 @@ class Storage:
             stream.write(bytearray(text.encode("utf-8")))
         finally:
             stream.close()
+
+
+def literal(path: str) -> str:
+    """A path for Spark's readers, which take *?[]{} for a glob. Their option not to reads several such files twice."""
+    return re.sub(r"([*?\[\]{}\\])", r"\\\1", path)

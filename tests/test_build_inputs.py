@@ -21,6 +21,15 @@ from tests.poison import jpeg, write_corpus
         ({"source": "folder", "size": "48:grey"}, "SIZE:MODE"),
         ({"source": "folder", "ratios": "1,2"}, "expected train,val,test"),
         ({"source": "folder", "max_bad_fraction": 2}, "--max-bad-fraction"),
+        ({"source": "folder", "margin": "nan"}, "--margin"),
+        ({"source": "folder", "max_file_mb": "inf"}, "--max-file-mb"),
+        ({"source": "folder", "target_file_mb": "inf"}, "--target-file-mb"),
+        ({"source": "folder", "val_fraction": 1.5, "val_from": "train"}, "--val-fraction"),
+        ({"source": "folder", "val_from": "train", "split": "hash"}, "--val-from"),
+        ({"source": "folder", "max_per_class": -1}, "--max-per-class"),
+        ({"source": "folder", "seed": 2**63}, "--seed"),
+        ({"source": "folder", "glob": "[a"}, "--glob '[a'"),
+        ({"source": "folder", "input": "no[/a]where"}, "no[/a]where"),
     ],
 )
 def test_wrong_usage_is_code_2_and_says_what_to_give(
@@ -64,3 +73,21 @@ def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
     assert build(tmp_path / "out", source="folder", input=lake, detector="none") == 0
     lost = [row for row in quarantine(tmp_path / "out") if row["reason"] == "missing_file"]
     assert [row["source_path"] for row in lost] == [f"{gone.parent.name}/{gone.name}"]
+
+
+@pytest.mark.slow
+def test_paths_are_taken_as_they_are_and_shown_so(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, output = tmp_path / "in [old] [/b]", tmp_path / "out [v1] {a,b} 100% ü"
+    write_folder(lake, 12, seed=3)
+    flags = {"source": "folder", "input": lake, "detector": "none", "chunk_images": 4}  # several files of each kind
+    assert build(output, **flags) == 0
+    said = capsys.readouterr()
+    assert str(lake) in said.err
+    assert str(output) in said.out
+    assert shards(output).num_rows == 12
+    assert build(output, **flags, on_existing="resume") == 0
+    assert str(output) in capsys.readouterr().out
+    assert build(output, **flags, on_existing="append") == 0
+    assert manifest(output)["counts"]["input"] == 12

@@ -109,6 +109,10 @@ def test_an_existing_output_is_left_alone_unless_told(
     flags = {"source": "folder", "input": pictures, "detector": "none", "size": ["48:gray", "64:rgb:png"]}
     assert build(built, on_existing="resume", **flags) == 0
     assert "Nothing to do" in capsys.readouterr().out
+    assert build(built, on_existing="resume", ratios="0,0,1", leak_guard="off", **flags) == 2
+    told = capsys.readouterr().err
+    assert "--ratios: 0.8,0.1,0.1 then, 0,0,1 now" in told
+    assert "--leak-guard: report then, off now" in told
     assert (built / "_manifest.json").read_bytes() == before
 
 
@@ -205,6 +209,7 @@ def test_a_path_that_is_not_local_works_too(spark: SparkSession, pictures: Path,
     assert manifest(tmp_path / "out" / "shards")["checksum"] == manifest(built)["checksum"]
 
 
+@pytest.mark.slow
 def test_settings_come_from_a_file_too(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     config = tmp_path / "job.toml"
     config.write_text(

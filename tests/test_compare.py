@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import statistics
 from pathlib import Path
 
@@ -11,8 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_spark.commands.compare import main
+from fer_spark.commands.compare import main, parser
 from fer_spark.commands.compare_methods import METHODS, CompareSettings, epochs_for, remedy
+from fer_spark.commands.compare_run import _run_settings
+from fer_spark.commands.train import settings_of
 from fer_spark.training.imbalance.settings import ImbalanceSettings
 from tests.evaluations import BRIGHT, DARK, MIDDLE, Row, write_shards
 
@@ -83,6 +86,51 @@ def test_wrong_usage_says_what_is_wrong(
 ) -> None:
     assert main(["--shards", str(shards), "--output", str(tmp_path), *words]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_nothing_is_trained_or_written_before_all_splits_are_there(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = ["--output", str(tmp_path / "out"), "--seeds", "0", "--method", "none", *QUICK]
+    unlabelled = {"train": _rows((9, 9, 9), 1), "val": _rows((3, 3, 3), 2), "test": [Row(None, DARK, "x")]}
+    other = write_shards(tmp_path / "other", unlabelled, NAMES)
+    cases = [
+        (["--shards", str(tmp_path / "typo")], "no _manifest.json"),
+        (["--shards", str(shards), "--measure-split", "tset"], "no split 'tset'"),
+        (["--shards", str(other), "--measure-split", "test"], "no row of split 'test' has a label"),
+    ]
+    for words, said in cases:
+        assert main([*words, *rest]) == 2
+        assert said in capsys.readouterr().err
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_run_is_reused_for_the_settings_and_shards_that_it_was_trained_with_alone(
+    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here, output = tmp_path / "shards", tmp_path / "[/out]"
+    shutil.copytree(shards, here)
+    command = ["--output", str(output), "--seeds", "0", *QUICK, "--epochs", "1"]
+    assert main([*command, "--shards", str(here), "--method", "none", "--method", "sqrt"]) == 0
+    assert "[/out]" in capsys.readouterr().err
+    stale = (output / "runs" / "sqrt-0" / "card.json").read_text()
+    assert main([*command, "--shards", str(here), "--method", "none", "--overwrite", "--learning-rate", "0.3"]) == 0
+    assert main([*command, "--shards", str(here), "--method", "sqrt", "--learning-rate", "0.3"]) == 0
+    fresh = json.loads((output / "runs" / "sqrt-0" / "card.json").read_text())
+    assert fresh["training"]["train"]["learning_rate"] == 0.3 != json.loads(stale)["training"]["train"]["learning_rate"]
+    moved = here.rename(tmp_path / "moved")
+    assert main([*command, "--shards", str(moved), "--method", "sqrt", "--learning-rate", "0.3"]) == 0
+    manifest = json.loads((moved / "_manifest.json").read_text())
+    (moved / "_manifest.json").write_text(json.dumps(manifest | {"checksum": "00000000000000bb"}))
+    assert main([*command, "--shards", str(moved), "--method", "sqrt", "--learning-rate", "0.3"]) == 2
+    assert "shards: '00000000000000aa' there, '00000000000000bb' now" in capsys.readouterr().err
+
+
+def test_each_run_has_a_tensorboard_of_its_own(shards: Path, tmp_path: Path) -> None:
+    words = ["--shards", str(shards), "--output", str(tmp_path), "--tensorboard", "board"]
+    settings = settings_of(parser().parse_args(words))
+    boards = [_run_settings(CompareSettings(), settings, "none", seed).run.tensorboard for seed in (0, 1)]
+    assert boards == ["board/none-0", "board/none-1"]
 
 
 def test_the_budget_gives_a_remedy_that_draws_fewer_rows_more_epochs() -> None:

@@ -166,3 +166,14 @@ def test_a_test_split_says_that_it_is_used_up(bundle: Path, tmp_path: Path, caps
         cli.main(["evaluate", "--help"])
     assert ended.value.code == 0
     assert "measured once, at the end" in re.sub(r"\s+", " ", capsys.readouterr().out)
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_figures_are_recorded_though_no_picture_is_left_without_its_copies(bundle: Path, tmp_path: Path) -> None:
+    copies = [row for row in VAL if row.picture.startswith("in-train")]
+    shards = write_shards(tmp_path / "shards", {"train": TRAIN, "val": copies}, ["angry", "happy", "sad"])
+    assert run(bundle, shards, tmp_path / "out", "--record") == 0
+    page = (bundle / "MODEL_CARD.md").read_text(encoding="utf-8")
+    assert "| flip | unique | 0 | – | – | – | – |" in page
+    card = json.loads((bundle / "card.json").read_text(encoding="utf-8"))
+    assert card["metrics"]["measured"]["val"]["rows"]["unique"] == 0

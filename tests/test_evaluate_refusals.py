@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 
 from fer_spark.commands import evaluate_output
 from fer_spark.commands.evaluate import main
+from fer_spark.shards import petastorm_compat
 from fer_spark.shards.manifest import NAME
 from tests.evaluations import (
     COLUMN,
@@ -113,6 +115,9 @@ def test_what_does_not_fit_or_is_not_there_is_wrong_usage_with_the_next_step(
         (["--image-column", "image_9_gray"], "--image-column image_9_gray is not that"),
         (["--output", "s3://lake/out"], "expected a local directory"),
         (["--batch-size", "0"], "--batch-size: 0 is not a positive number"),
+        (["--device", "gpu"], "none that torch knows: auto, cpu, cuda"),
+        (["--device", "cuda:99"], "device: cuda:99 is asked for"),
+        (["--device", "vulkan"], "device: vulkan is asked for"),
     ]
     for words, message in cases:
         assert run(bundle, shards, tmp_path / "out", *words) == 2, words
@@ -120,6 +125,26 @@ def test_what_does_not_fit_or_is_not_there_is_wrong_usage_with_the_next_step(
         assert not (tmp_path / "out").exists()
     assert main(["--shards", str(shards)]) == 2
     assert "--bundle is missing" in capsys.readouterr().err
+
+
+def test_a_storage_whose_package_is_missing_is_wrong_usage(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "gcsfs", None)
+    assert run(bundle, Path("gs://lake/shards"), tmp_path / "out", "--shards", "gs://lake/shards") == 2
+    assert "gcsfs" in capsys.readouterr().err
+
+
+def test_without_petastorm_it_says_how_to_install_it(
+    bundle: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(name: str) -> None:
+        raise ImportError(f"No module named {name!r}: pip install --no-deps petastorm")
+
+    monkeypatch.setattr(petastorm_compat, "load", missing)
+    assert run(bundle, shards, tmp_path / "out") == 2
+    assert "pip install --no-deps petastorm" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.usefixtures("no_pictures")

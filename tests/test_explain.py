@@ -14,7 +14,9 @@ from pyspark.sql import SparkSession
 from fer_spark.cli import main as cli
 from fer_spark.commands import explain_run
 from fer_spark.commands.explain import main
+from fer_spark.commands.explain_overlays import map_name
 from fer_spark.commands.explain_points import CropPoints
+from fer_spark.commands.explain_summary import print_summary
 from fer_spark.explaining.lime import Face, explain
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.geometry import CropSquare, FaceBox
@@ -56,7 +58,7 @@ def _ids(output: Path) -> list[int]:
 def test_every_face_of_the_split_is_explained_by_its_left_half(
     spark: SparkSession, bundle: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    output = tmp_path / "why"
+    output = tmp_path / "why [b] 5%41#x"
     assert _run(bundle, shards, output, "--fidelity", "--overlays", "2") == 0
     rows = _rows(output)
     assert [list(row) for row in rows[:1]] == [EXPLANATION.names]
@@ -86,10 +88,12 @@ def test_every_face_of_the_split_is_explained_by_its_left_half(
     assert sum(name.startswith("overlays/") for name in pictures) == 2
     assert "maps/sad.png" in pictures
     assert not (output / "_explaining.json").exists()
-    assert "held-out R²" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "held-out R²" in said
+    assert said.endswith(f"file:{output}/_explanations.json\n")
     before = (output / "_explanations.json").read_bytes()
     assert _run(bundle, shards, output, "--fidelity", "--overlays", "2") == 0
-    assert "Nothing to do" in capsys.readouterr().out
+    assert f"Nothing to do: {output} is complete." in capsys.readouterr().out
     assert (output / "_explanations.json").read_bytes() == before
     assert _run(bundle, shards, output, "--samples", "61") == 2
     assert "holds other explanations" in capsys.readouterr().err
@@ -188,6 +192,14 @@ def test_a_file_of_the_shards_that_is_gone_is_a_failure(
     assert not (tmp_path / "why" / "_explanations.json").exists()
 
 
+def test_an_output_that_cannot_be_made_is_a_failure_without_a_traceback(
+    spark: SparkSession, bundle: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert _run(bundle, shards, tmp_path / "file" / "why", "--limit", "1") == 1
+    assert "Parent path is not a directory" in capsys.readouterr().err
+
+
 def test_other_files_are_left_alone(
     spark: SparkSession, bundle: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -195,6 +207,17 @@ def test_other_files_are_left_alone(
     assert _run(bundle, shards, tmp_path) == 2
     assert "holds other files" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_labels_that_look_like_paths_or_markup_stay_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert map_name("no face") == "maps/no face.png"
+    assert map_name("../../happy") == "maps/..%2F..%2Fhappy.png"
+    figures = dict.fromkeys(("r2_held_out", "stability_overlap", "stability_rank"), 0.5)
+    one = {"faces": 3, "explained": 1, "samples": 60, **figures}
+    print_summary({"faces": 3, "per_status": {"ok": 3}, "per_label": {"[/x] [b]": one}}, "file:/why [b]")
+    said = capsys.readouterr().out
+    assert "[/x] [b]" in said
+    assert said.endswith("file:/why [b]\n")
 
 
 def test_help_lists_the_command(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 
 from fer_spark.cli import main as cli
 from fer_spark.commands.explore import main
-from fer_spark.exploration import Exploration
+from fer_spark.commands.explore_summary import print_summary
+from fer_spark.exploration import Exploration, Figures
 from tests.builds import build
 from tests.exploring.drawn import ONE, TRAIN, draw
 from tests.exploring.frames import collected
@@ -131,6 +132,7 @@ def test_an_exploration_is_not_written_over_unless_asked(
     assert "holds precious.txt" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_annotations_without_any_picture_are_explored_as_they_are(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -187,7 +189,9 @@ def test_annotations_without_any_picture_are_explored_as_they_are(
 
 
 @pytest.mark.slow
-def test_shards_are_explored_from_their_own_columns(pictures: Path, tmp_path: Path) -> None:
+def test_shards_are_explored_from_their_own_columns(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shards = tmp_path / "shards"
     assert build(shards, source="folder", input=pictures, detector="none", leak_guard="off") == 0
     assert _explore(tmp_path / "look", "--shards", shards) == 0
@@ -203,6 +207,15 @@ def test_shards_are_explored_from_their_own_columns(pictures: Path, tmp_path: Pa
     assert values["unreadable"] == 1
     assert values["empty"] == 1
     assert {"faces_happy", "mean_sad"} <= set(found.pictures)
+    sampled = [*("--shards", shards), *("--pictures", "sample"), *("--sample-pictures", 3)]
+    assert _explore(tmp_path / "some [b]", *sampled) == 0
+    assert f"file:{tmp_path}/some [b]/report.html" in capsys.readouterr().out
+    some = _read(tmp_path / "some [b]")
+    faces = manifest["counts"]["written_faces"]
+    assert f"a sample of about {faces // round(faces / 3)} of {faces} faces" in dict(some.facts)["Pictures"]
+    seen = sum(row["count"] for row in _rows(some, "pictures_shapes"))
+    assert 0 < seen < sum(row["count"] for row in _rows(found, "pictures_shapes")) == faces
+    assert _rows(some, "categories") == _rows(found, "categories")
 
 
 @pytest.mark.parametrize(
@@ -225,6 +238,25 @@ def test_wrong_usage_says_what_to_give(
     absolute = [str(tmp_path / word) if word in ("x", "nowhere", "no.csv", ".", "t") else word for word in flags]
     assert main(absolute) == 2
     assert said in capsys.readouterr().err
+
+
+def test_an_output_that_cannot_be_made_fails_before_the_work(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert _explore(tmp_path / "file" / "look", "--source", "folder", "--input", tmp_path / "nowhere") == 1
+    said = capsys.readouterr().err
+    assert "Parent path is not a directory" in said
+    assert "Traceback" not in said
+
+
+def test_labels_and_paths_with_brackets_are_said_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (("all", "[/x] [b]", 3, 1.0),)
+    table = Figures("categories", "categories", "", ("split", "label", "count", "share"), rows)
+    print_summary(Exploration("t", (), (table,)), "file:/look [b]/report.html", 1.0)
+    said = capsys.readouterr().out
+    assert "[/x] [b]" in said
+    assert "file:/look [b]/report.html" in said
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

@@ -213,6 +213,17 @@ def test_agreement_worked_by_hand() -> None:
     assert math.isnan(metrics.ccc(np.ones(3), np.ones(3)))
 
 
+def test_a_constant_has_no_correlation_whatever_its_digits() -> None:
+    """The mean of three 0.1 is not 0.1: a deviation taken from it is not 0, and its quotients are noise."""
+    for rows in (2, 3, 7, 100):
+        same, other = np.full(rows, 0.1), np.linspace(-1, 1, rows)
+        assert math.isnan(metrics.ccc(same, same))
+        assert math.isnan(metrics.pearson(same, other))
+        assert math.isnan(metrics.pearson(other, np.full(rows, -0.7)))
+        assert metrics.ccc(same, np.full(rows, 0.3)) == 0
+        assert metrics.ccc(same, other) == pytest.approx(0, abs=1e-12)
+
+
 def test_rows_without_a_value_are_left_out_and_counted() -> None:
     found = metrics.agreement(np.array([-1.0, np.nan, 0.0, 1.0]), np.array([0.0, 9.0, 0.0, 1.0]))
     assert (found.rows, found.left_out) == (3, 1)

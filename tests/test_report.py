@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.cli import main as cli
@@ -16,6 +16,7 @@ from fer_spark.commands.explain import main as explain
 from fer_spark.commands.report import main
 from fer_spark.commands.report_count import count_batches, count_scores
 from fer_spark.commands.report_faces import open_pictures
+from fer_spark.commands.report_facts import explanations_of
 from fer_spark.commands.report_gallery import gallery
 from fer_spark.commands.report_read import open_scores
 from fer_spark.commands.report_settings import ReportSettings
@@ -55,11 +56,16 @@ def scored(spark: SparkSession, bundle: Path, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def explained(spark: SparkSession, bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("explained")
-    shards = write_shards(root / "shards", {"train": TRAIN, "val": VAL}, NAMES)
+    root = tmp_path_factory.mktemp("explained") / "of [b]"
+    root.mkdir()
+    shards = write_shards(root.parent / "shards", {"train": TRAIN, "val": VAL}, NAMES)
     words = ["--bundle", str(bundle), "--shards", str(shards), "--output", str(root / "why"), "--device", "cpu"]
     assert explain([*words, "--samples", "60", "--segment-count", "4", "--hide", "black", "--fidelity"]) == 0
     return root / "why"
+
+
+def _rows_of(spark: SparkSession, explained: Path) -> DataFrame:
+    return spark.read.option("__globPaths__", "false").parquet(str(explained / "explanations"))
 
 
 def run(output: Path, *more: object) -> int:
@@ -88,12 +94,30 @@ def test_every_face_is_counted_once_and_by_what_it_is(spark: SparkSession, score
         assert (len(inside), sum(inside)) == (cell.faces, pytest.approx(cell.confidence, rel=1e-5))
 
 
+def test_of_chosen_rows_a_picture_counts_by_any_of_its_faces(spark: SparkSession, scored: Path) -> None:
+    rows = read_scores(spark, str(scored)).where("status = 'ok'")
+    more = rows.withColumns({"face_index": F.col("face_index") + 1, "batch": F.lit(3)})
+    twice = more.unionByName(more.withColumn("face_index", F.lit(2)))
+    statuses, cells = count_scores(twice, chosen=True)
+    assert statuses == {"ok": 6}
+    assert sum(cell.faces for cell in cells) == 12
+    assert [(one.number, one.pictures) for one in count_batches(twice, chosen=True)] == [(3, 6)]
+
+
+def test_squares_of_another_size_are_not_averaged_with_these(spark: SparkSession, explained: Path) -> None:
+    rows = _rows_of(spark, explained)
+    assert set(explanations_of(rows).maps) == {"angry", "happy", "sad"}
+    finer = rows.withColumns({"segment_count": F.lit(9), "weights": F.expr("array_repeat(cast(1 as float), 9)")})
+    assert explanations_of(rows.unionByName(finer)).maps == {}
+
+
 def test_scores_alone_make_a_page_with_the_numbers_by_hand(
     scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(tmp_path / "page.html", "--scores", scored) == 0
-    assert "Open" in capsys.readouterr().out
-    text = words(tmp_path / "page.html")
+    page = tmp_path / "night [b] 5%41.html"
+    assert run(page, "--scores", scored) == 0
+    assert capsys.readouterr().out.endswith(f"Open file:{page}\n")
+    text = words(page)
     assert "pictures 8 6 with a face" in text
     assert "agrees with given label 83.3 % of 6 faces" in text
     assert "these faces (6 faces) training data (4 faces)" in text
@@ -101,7 +125,7 @@ def test_scores_alone_make_a_page_with_the_numbers_by_hand(
     assert "unreadable 1 12.5 % not a picture of a known format" in text
     assert "Against the given label Surest first" in text
     assert "given angry" in text
-    found = read((tmp_path / "page.html").read_text(encoding="utf-8"))
+    found = read(page.read_text(encoding="utf-8"))
     assert all(address.startswith("data:image/png") for address in found.addresses)
     assert len(found.addresses) == 6 + 1 + summary(scored)["abstained"]  # drawn, the mistake, the abstained
 
@@ -120,6 +144,16 @@ def test_a_page_that_is_there_is_replaced_only_on_request(
     assert "<img" not in text
     assert "personal data" not in text
     assert len(re.findall(r'<article class="face"', text)) == 2 + 1 + min(summary(scored)["abstained"], 2)
+
+
+def test_a_page_that_cannot_be_written_says_why_in_a_line(
+    scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("mine")
+    assert run(tmp_path / "file" / "page.html", "--scores", scored, "--gallery", "0") == 1
+    said = capsys.readouterr().err
+    assert "is not a directory" in said
+    assert ".java:" not in said
 
 
 def test_rows_can_be_chosen(scored: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -150,7 +184,7 @@ def test_explanations_alone_show_faces_from_their_shards_with_heat_maps(explaine
 
 
 def test_scores_and_explanations_of_the_same_faces_come_together(spark: SparkSession, explained: Path) -> None:
-    why = spark.read.parquet(str(explained / "explanations"))
+    why = _rows_of(spark, explained)
     given = {
         "face_id": F.col("face_id"),
         "source_path": F.concat(F.lit("night/"), "face_id"),
@@ -162,7 +196,7 @@ def test_scores_and_explanations_of_the_same_faces_come_together(spark: SparkSes
         "abstained": F.lit(False),
     }
     table = why.select(*(given.get(c.name, F.lit(None)).cast(c.sql_type).alias(c.name) for c in SCORE.columns))
-    pictures = open_pictures(spark, table, str(explained.parent / "shards"), "", 8)
+    pictures = open_pictures(spark, table, str(explained.parent.parent / "shards"), "", 8)
     sections = {one.title: one.faces for one in gallery(table, why, ReportSettings(gallery=4), pictures)}
     assert set(sections) == {"Explained faces", "Worst fits", "Against the given label", "Least sure"}
     assert {len(faces) for faces in sections.values()} == {2, 4}  # two of the ten are taken for another

@@ -18,7 +18,10 @@ from safetensors.numpy import load_file
 
 from fer_spark import cli
 from fer_spark.networks.bundle import load_bundle
+from fer_spark.shards.manifest import NAME
+from fer_spark.training import step
 from fer_spark.training.listeners import Terminal
+from fer_spark.training.targets import ccc_loss
 from tests.trainings import (
     CHECKSUM,
     COLUMN,
@@ -129,6 +132,17 @@ def test_shards_become_a_bundle_that_explains_itself(
     assert said.out == ""
 
 
+def test_a_val_split_that_is_all_right_leaves_probabilities_as_they_are(tmp_path: Path) -> None:
+    """The likelihood has no best temperature there: the lower, the better, until all is 0 or 1."""
+    shards = write_shards(tmp_path / "shards", {"train": [70, 70, 70], "val": [4, 4, 4]})
+    output = tmp_path / "out"
+    assert train(shards, output, flags=SMALL_CNN) == 0
+    assert card(output)["metrics"]["accuracy"] == 1
+    assert card(output)["temperature"] == 1
+    probabilities = load_bundle(output).predict_proba(pictures(np.arange(30) % 3, 999))
+    assert ((probabilities > 0.01) & (probabilities < 0.99)).any()
+
+
 def test_without_a_val_split_the_last_epoch_is_kept(shards: Path, tmp_path: Path) -> None:
     assert train(shards, tmp_path / "out", "--val-split", "", flags=SMALL_CNN) == 0
     assert card(tmp_path / "out")["training"]["best_epoch"] == 3
@@ -236,6 +250,19 @@ def test_shards_and_output_must_be_named_and_be_there(
     assert str(tmp_path / "[none]") in refusal(capsys, tmp_path / "[none]", tmp_path / "out")
 
 
+def test_shards_that_give_nothing_to_learn_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    one = write_shards(tmp_path / "one", {"train": [9], "val": [3]}, names=["angry"])
+    assert "its only class is angry" in refusal(capsys, one, tmp_path / "out")
+    # nothing in train when they were built: no mean, no deviation
+    shards = write_shards(tmp_path / "shards", {"val": [9, 9, 9], "test": [3, 3, 3]})
+    manifest = json.loads((shards / NAME).read_text())
+    manifest["images"][COLUMN] |= {"mean": [0.0], "std": [0.0]}
+    (shards / NAME).write_text(json.dumps(manifest))
+    said = refusal(capsys, shards, tmp_path / "out", "--train-split", "val", "--val-split", "test")
+    assert "pixels without deviation" in said
+    assert "--init" in said
+
+
 def test_a_split_without_labels_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shards = write_shards(tmp_path / "shards", {"train": [9, 9, 9], "val": [0, 0, 5]}, label=lambda label: None)
     content = json.loads((shards / "_manifest.json").read_text())
@@ -254,7 +281,10 @@ def test_a_finished_bundle_is_kept_unless_told_otherwise(
     assert "nowhere" in refusal(capsys, shards, output, "--overwrite", "--distill", "nowhere", flags=SMALL_CNN)
     assert load_bundle(output).card.metrics["split"] == "val"
     assert (output / "weights.safetensors").read_bytes() == before
+    (output / "MODEL_CARD.md").write_text("what fer-spark evaluate --record wrote of the old one")
     assert train(shards, output, "--overwrite", "--init", str(output), "--epochs", "1", flags=SMALL_CNN) == 0
+    assert not (output / "MODEL_CARD.md").exists()
+    assert card(output)["training"]["train"]["init"] == "out"  # folders of this machine are nobody's business
     assert len(history(output)) == 1
     assert card(output)["training"]["started_from"]["digest"] == load_bundle(model).digest
 
@@ -442,6 +472,18 @@ def turned(label: int) -> str:
 # --- soft labels, valence and arousal
 
 
+def test_a_teacher_replaced_under_its_name_is_another_run(
+    shards: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teacher, output = tmp_path / "teacher", tmp_path / "out"
+    shutil.copytree(model, teacher)
+    flags = ["--distill", str(teacher), "--max-minutes", "1e-6"]
+    assert train(shards, output, *flags, flags=SMALL_CNN) == 4
+    assert train(shards, teacher, "--overwrite", "--epochs", "1", "--seed", "5", flags=SMALL_CNN) == 0
+    assert train(shards, output, *flags, flags=SMALL_CNN) == 1
+    assert "teachers: " in capsys.readouterr().err
+
+
 def test_annotators_votes_are_learnt_as_much_as_asked(tmp_path: Path) -> None:
     """Every row's votes go to the next class: with their share at 1 the labels count for nothing."""
     votes = {"label_probs": lambda label: np.roll([0.9, 0.05, 0.05], label + 1).tolist()}
@@ -452,7 +494,9 @@ def test_annotators_votes_are_learnt_as_much_as_asked(tmp_path: Path) -> None:
         assert accuracy(output) == pytest.approx(expected, abs=0.05)
 
 
-def test_valence_and_arousal_are_learnt_where_the_shards_carry_them(tmp_path: Path, shards: Path) -> None:
+def test_valence_and_arousal_are_learnt_where_the_shards_carry_them(
+    tmp_path: Path, shards: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     wanted = {"valence": [-0.8, 0.0, 0.8], "arousal": [0.5, -0.5, 0.1]}
     columns = {name: values.__getitem__ for name, values in wanted.items()}
     carrying = write_shards(tmp_path / "shards", COUNTS, **columns)
@@ -464,6 +508,15 @@ def test_valence_and_arousal_are_learnt_where_the_shards_carry_them(tmp_path: Pa
     assert affect is not None
     for column, values in enumerate(wanted.values()):
         assert np.corrcoef(affect[:, column], np.array(values)[labels])[0, 1] > 0.8
+    asked: list[torch.Tensor] = []
+
+    def noted(said: torch.Tensor, truth: torch.Tensor, real: torch.Tensor) -> torch.Tensor:
+        asked.append(truth)
+        return ccc_loss(said, truth, real)
+
+    monkeypatch.setattr(step, "ccc_loss", noted)
+    assert train(carrying, tmp_path / "mixed", "--va-head", "--mixup-alpha", "0.4", flags=SMALL_CNN) == 0
+    assert len(set(torch.cat(asked).tolist())) > 6  # not the six of the shards alone: mixed as the pictures are
     again, without = tmp_path / "again", tmp_path / "without"
     still = ["--init", str(output), "--epochs", "1", "--learning-rate", "1e-12", "--ema-decay", "0"]
     assert train(carrying, again, *still, "--va-head", flags=SMALL_CNN) == 0

@@ -131,6 +131,14 @@ def test_a_trial_that_diverges_is_failed_with_its_reason_and_the_search_goes_on(
     assert found["best"]["parameters"] == {"learning_rate": 0.05}
 
 
+def test_answers_that_explode_after_the_only_batch_fail_the_trial_alone(shards: Path, tmp_path: Path) -> None:
+    output, space = tmp_path / "100%25 [/x]", space_file(tmp_path, "learning_rate = [1e30, 0.05]\n")
+    assert main([*command(shards, output, space, "--trials", "2"), "--batch-size", "240"]) == 0
+    found = tuning(output)
+    assert sorted(trial["state"] for trial in found["trials"]) == [COMPLETE, FAILED]
+    assert found["best"]["parameters"] == {"learning_rate": 0.05}
+
+
 def test_when_every_trial_fails_so_does_the_search(
     shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ from fer_spark.shards.write import (
     describe_files,
     measure,
     read_files,
+    read_quarantine,
     write_faces,
     write_quarantine,
 )
@@ -65,8 +66,8 @@ def augment(source: Storage, target: Storage, to: int, settings: CopySettings, p
         frame = with_copies(faces, plan, old.images, _encoders(old.images), settings)
         # beside the pixels, as a column that no dictionary would make smaller
         paths = write_faces(spark, target, frame, _layout(old, plan), [*old.images, AUGMENTED_FROM.name])
-        quarantine = [source.uri(path) for path in old.quarantine_files]
-        quarantined = write_quarantine(target, spark.read.parquet(*quarantine)) if quarantine else []
+        refused = read_quarantine(spark, source, old.quarantine_files) if old.quarantine_files else None
+        quarantined = [] if refused is None else write_quarantine(target, refused)
     with progress.step("reading back"):
         measured = measure(spark, target, paths, list(old.images))
         of_copies, moments = measure_copies(read_files(spark, target, paths), old.images)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fer_spark.commands.augment_plan import AugmentError
@@ -88,10 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         source, target = Storage(spark, settings.shards), Storage(spark, settings.output)
         done = augment(source, target, settings.rows, copies, JobProgress(spark.sparkContext))
     except (AugmentError, ValueError) as error:
-        console.print(f"[bold]fer-spark augment-shards:[/bold] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fer-spark augment-shards:[/bold] {escape(str(error))}", highlight=False, soft_wrap=True)
         return USAGE_ERROR
     except ManifestError as error:
-        console.print(f"[bold red]fer-spark augment-shards failed:[/bold red] {error}", highlight=False, soft_wrap=True)
+        told = f"[bold red]fer-spark augment-shards failed:[/bold red] {escape(str(error))}"
+        console.print(told, highlight=False, soft_wrap=True)
         return FAILED
     print_summary(done, settings)
     return OK
@@ -101,7 +103,7 @@ def print_summary(done: Augmented, settings: AugmentShardsSettings) -> None:
     """Faces of each class before and after, and how often the most copied one was copied."""
     console = Console()
     if not done.published:
-        console.print(f"Nothing to do: {settings.output} is complete.", highlight=False)
+        console.print(f"Nothing to do: {settings.output} is complete.", highlight=False, markup=False)
         return
     table = Table(title="Faces in train", title_justify="left", show_edge=False)
     for name in ("", "before", "copies", "after", "copies of one face"):
@@ -109,7 +111,8 @@ def print_summary(done: Augmented, settings: AugmentShardsSettings) -> None:
     for label, rows in done.before.items():
         plan = done.plan.get(label)
         copies, most = (plan.copies, plan.most_of_one) if plan else (0, 0)
-        table.add_row(label, f"{rows:,}", f"{copies:,}", f"{rows + copies:,}", f"up to {most:,}" if most else "")
+        of_one = f"up to {most:,}" if most else ""
+        table.add_row(escape(label), f"{rows:,}", f"{copies:,}", f"{rows + copies:,}", of_one)
     console.print(table)
     manifest = done.manifest
     console.print(
@@ -117,6 +120,7 @@ def print_summary(done: Augmented, settings: AugmentShardsSettings) -> None:
         f"{manifest.run['total_s']:,.1f} s",
         highlight=False,
         soft_wrap=True,
+        markup=False,
     )
 
 

@@ -48,11 +48,17 @@ class Decided:
 
 
 def decide(
-    staged: DataFrame, keys: DataFrame, existing: DataFrame | None, splits: SplitSettings, shards: ShardSettings
+    staged: DataFrame,
+    keys: DataFrame,
+    existing: DataFrame | None,
+    splits: SplitSettings,
+    shards: ShardSettings,
+    grouping: Grouping | None = None,
 ) -> Decided:
-    """`staged`: PREPARED without pixels. `existing`: faces already published, that new ones must not leak into."""
+    """`staged`: PREPARED without pixels. `existing`: faces already published, that new ones must not leak into, whose
+    `grouping` is kept."""
     faces = staged.where("reason IS NULL").select(FACE.names)
-    grouping = choose_grouping(faces, splits)
+    grouping = grouping or choose_grouping(faces, splits)
     assigned = assign_splits(faces, splits, grouping).persist(StorageLevel.MEMORY_AND_DISK)
     dropped, duplicates = _dropped(assigned, existing, splits, shards)
     kept = assigned.join(dropped, "face_id", "left_anti") if dropped is not None else assigned

@@ -12,13 +12,14 @@ from pyspark.sql import functions as F
 from fer_spark.artifacts import Storage
 from fer_spark.commands.build_context import Build, BuildSettings
 from fer_spark.commands.build_decide import ALREADY_THERE, decide
-from fer_spark.commands.build_plan import ExistingOutputError, plan_run
+from fer_spark.commands.build_existing import check_appendable, check_finished, grouping_of
+from fer_spark.commands.build_plan import ExistingOutputError, described_id, plan_run
 from fer_spark.commands.build_publish import Published, publish
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.on_spark import prepare_faces
 from fer_spark.shards.manifest import Manifest, read_manifest
 from fer_spark.shards.staging import Job, Staging
-from fer_spark.shards.write import data_files, read_files
+from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.settings import SourceError
@@ -38,6 +39,8 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     settings.shards.check()
     storage = Storage(spark, settings.shards.output)
     old, staging = read_manifest(storage), Staging(spark, storage)
+    if old is not None:
+        _tidy_up(old, staging, storage)
     if old is None and staging.unfinished() is None and data_files(storage):
         raise ExistingOutputError(
             f"{storage.root} holds Parquet files under split=… but no manifest: they are not ours to replace; "
@@ -52,9 +55,10 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     plan = plan_run(settings.shards.on_existing, old, staging, _job(settings, source, detector, old, staging))
     build = Build(spark, settings, storage, staging, source, detector, plan, progress)
     if plan.finished and plan.base is not None:
+        check_finished(plan.base, settings.as_dict())
         return Published(plan.base, published=False, too_many_bad=False, examples={})
     if plan.base is not None:
-        _check_appendable(plan.base, settings, source)
+        check_appendable(plan.base, settings.as_dict(), detector, source.label_names)
     progress.say(f"{source.description}; faces by {detector.name}")
     staged = prepare_chunks(build)
     prepare_s = time.monotonic() - began
@@ -63,7 +67,8 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
         with progress.step("splits, duplicates, counts"):
             small = staged.drop(*[spec.column for spec in settings.faces.specs]).coalesce(partitions)
             existing = read_files(spark, storage, [file.path for file in plan.base.files]) if plan.base else None
-            decided = decide(small, source.keys(), existing, settings.splits, settings.shards)
+            grouping = grouping_of(plan.base) if plan.base else None
+            decided = decide(small, source.keys(), existing, settings.splits, settings.shards, grouping)
         run = {
             "job": plan.job_id,
             "prepare_s": round(prepare_s, 2),
@@ -75,6 +80,14 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             return publish(build, staged, decided, old, run, began)
         finally:
             decided.release()
+
+
+def _tidy_up(old: Manifest, staging: Staging, storage: Storage) -> None:
+    """Finish what an append that was killed right after its manifest left to do: only to clear away is left of it."""
+    unfinished = staging.unfinished() or {}
+    if unfinished.get("mode") == "append" and old.run.get("job") == described_id(unfinished):
+        remove_orphans(storage, {*(file.path for file in old.files), *old.quarantine_files})
+        staging.drop()
 
 
 def _workers_read(settings: BuildSettings, staging: Staging) -> bool:
@@ -119,8 +132,8 @@ def _skip_seen(build: Build, raw: DataFrame, base: Manifest) -> DataFrame:
     """Mark pictures whose bytes the shards, or their quarantine, know already; they are not decoded again."""
     known = read_files(build.spark, build.storage, [file.path for file in base.files]).select("image_id")
     if base.quarantine_files:
-        paths = [build.storage.uri(path) for path in base.quarantine_files]
-        known = known.unionByName(build.spark.read.parquet(*paths).select("image_id").where("image_id IS NOT NULL"))
+        refused = read_quarantine(build.spark, build.storage, base.quarantine_files)
+        known = known.unionByName(refused.select("image_id").where("image_id IS NOT NULL"))
     known = known.select(F.col("image_id").alias("_known")).distinct()
     if base.counts.input <= _BROADCAST_IDS:
         known = F.broadcast(known)
@@ -156,22 +169,3 @@ def _job(
     }
     chunks = source.suggested_chunks(settings.shards.chunk_images)
     return Job(mode, chunks, json.loads(json.dumps(description)))
-
-
-def _check_appendable(base: Manifest, settings: BuildSettings, source: Source) -> None:
-    """Appended faces must be prepared as those already there. Raises ExistingOutputError listing what differs."""
-    before, now = base.settings["faces"], json.loads(json.dumps(asdict(settings.faces)))
-    ignored = {"detector_model", "max_megapixels", "max_file_mb"}
-    differing = [
-        f"--{name.replace('_', '-')}: {before.get(name)} then, {now[name]} now"
-        for name in now
-        if name not in ignored and before.get(name) != now[name]
-    ]
-    if list(source.label_names) != base.label_names:
-        differing.append(f"labels: {', '.join(base.label_names)} then, {', '.join(source.label_names)} now")
-    if settings.splits.max_per_class:
-        differing.append(
-            "--max-per-class: published rows cannot be taken back; build anew with --on-existing overwrite"
-        )
-    if differing:
-        raise ExistingOutputError("cannot append: the shards there were made otherwise\n  " + "\n  ".join(differing))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Any
 
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.staging import Job, Staging
@@ -33,6 +34,12 @@ class Plan:
 
 def job_id(job: Job) -> str:
     return hashlib.sha256(job.to_json().encode()).hexdigest()[:16]
+
+
+def described_id(unfinished: dict[str, Any]) -> str:
+    """`job_id` of the job that a staging area describes."""
+    plain = {key: value for key, value in unfinished.items() if key not in ("mode", "chunks")}
+    return job_id(Job(unfinished["mode"], unfinished["chunks"], plain))
 
 
 def plan_run(on_existing: str, old: Manifest | None, staging: Staging, job: Job) -> Plan:

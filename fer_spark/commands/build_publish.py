@@ -17,7 +17,14 @@ from fer_spark.rows import QUARANTINE, moments_column
 from fer_spark.shards.layout import Layout
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest
 from fer_spark.shards.petastorm_metadata import publish_petastorm_metadata
-from fer_spark.shards.write import describe_files, measure, remove_orphans, write_faces, write_quarantine
+from fer_spark.shards.write import (
+    describe_files,
+    measure,
+    read_quarantine,
+    remove_orphans,
+    write_faces,
+    write_quarantine,
+)
 from fer_spark.sources.splits import assign_splits
 
 if TYPE_CHECKING:
@@ -140,7 +147,7 @@ def _all_quarantine(build: Build, decided: Decided) -> tuple[DataFrame, dict[str
     if build.plan.base is None or not build.plan.base.quarantine_files:
         return decided.quarantine, {}
     key = ["source_path", "source_row"]
-    earlier = build.spark.read.parquet(*[build.storage.uri(path) for path in build.plan.base.quarantine_files])
+    earlier = read_quarantine(build.spark, build.storage, build.plan.base.quarantine_files)
     now = decided.faces.select(*key).unionByName(decided.quarantine.select(*key)).distinct()
     now = now.select(*(F.col(name).alias(f"_{name}") for name in key))
     same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in key]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 
 from fer_spark.commands.build_context import BuildSettings
 from fer_spark.commands.build_pipeline import run_build
@@ -62,17 +63,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     console = Console(stderr=True)
     try:
         settings.shards.check()
-        _ = settings.faces.specs, settings.splits.fractions
+        settings.faces.check()
+        settings.splits.check()
         from fer_spark.spark.progress import JobProgress
         from fer_spark.spark.session import get_session
 
         spark = get_session("fer-spark build-shards", parsed.conf, parsed.master)
         done = run_build(spark, settings, JobProgress(spark.sparkContext))
     except (ExistingOutputError, ModelFileError, ValueError) as error:
-        console.print(f"[bold]fer-spark build-shards:[/bold] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fer-spark build-shards:[/bold] {escape(str(error))}", highlight=False, soft_wrap=True)
         return USAGE_ERROR
     except (ManifestError, StagingError) as error:
-        console.print(f"[bold red]fer-spark build-shards failed:[/bold red] {error}", highlight=False, soft_wrap=True)
+        told = f"[bold red]fer-spark build-shards failed:[/bold red] {escape(str(error))}"
+        console.print(told, highlight=False, soft_wrap=True)
         return FAILED
     print_summary(done, settings.shards)
     return TOO_MANY_BAD if done.too_many_bad else OK

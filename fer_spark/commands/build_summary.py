@@ -17,7 +17,10 @@ def print_summary(done: Published, shards: ShardSettings) -> None:
     console, manifest = Console(), done.manifest
     if not done.published and not done.too_many_bad:
         console.print(
-            f"Nothing to do: {shards.output} is complete ({manifest.counts.written_faces:,} faces).", highlight=False
+            f"Nothing to do: {shards.output} is complete ({manifest.counts.written_faces:,} faces).",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
         )
         return
     _pictures(console, done)
@@ -62,7 +65,7 @@ def _labels(console: Console, manifest: Manifest) -> None:
     for split in splits:
         table.add_column(split, justify="right")
     for name in names:
-        table.add_row(name, *(f"{manifest.counts.per_label[split].get(name, 0):,}" for split in splits))
+        table.add_row(escape(name), *(f"{manifest.counts.per_label[split].get(name, 0):,}" for split in splits))
     table.add_section()
     table.add_row("all", *(f"{manifest.counts.per_split.get(split, 0):,}" for split in splits))
     console.print(table)
@@ -91,4 +94,4 @@ def _tail(console: Console, manifest: Manifest, shards: ShardSettings) -> None:
         f"Prepared {run['images_per_s']:,.0f} pictures/s on {run['cores']} cores; {run['total_s']:,.1f} s in all."
     )
     lines.append(f"Manifest: {shards.output.rstrip('/')}/{NAME}   checksum {manifest.checksum}")
-    console.print("\n" + "\n".join(lines), highlight=False, soft_wrap=True)
+    console.print("\n" + "\n".join(lines), highlight=False, soft_wrap=True, markup=False)

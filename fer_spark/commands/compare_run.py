@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,8 @@ def run_comparison(asked: CompareSettings, settings: AllSettings, stopping: list
     split = asked.measure_split or settings.run.val_split
     if not split:
         raise ValueError("--val-split and --measure-split are both empty: there is nothing to measure on")
-    _same_comparison(output, asked, settings)
+    checksum = _check_splits(settings, split)
+    _same_comparison(output, asked, settings, checksum)
     plan = [(name, seed) for name in asked.names if name != KNN for seed in asked.seed_list]
     found: dict[str, list[SeedFigures]] = {}
     for number, (name, seed) in enumerate(plan):
@@ -58,17 +60,33 @@ def run_comparison(asked: CompareSettings, settings: AllSettings, stopping: list
     }
     write_tables(output, methods, about)
     print_table(console, methods, about)
-    console.print(f"Tables: {output}", highlight=False)
+    console.print(f"Tables: {output}", highlight=False, markup=False)
     return True
+
+
+def _check_splits(settings: AllSettings, measured: str) -> str:
+    """The shards' checksum. Raises ShardError, ValueError for a split that is not there or that no figure can be had
+    of, before anything is trained."""
+    run = settings.run
+    for split in dict.fromkeys(filter(None, (run.train_split, run.val_split, measured))):
+        with open_shards(run.shards, split, dataclasses.replace(settings.read, cache_dir="")) as reader:
+            if not reader.class_counts().any():
+                raise ValueError(f"{run.shards}: no row of split {split!r} has a label")
+            checksum = reader.manifest.checksum
+    return checksum
 
 
 def _plain(asked: CompareSettings, settings: AllSettings) -> dict[str, Any]:
     return dict(json.loads(json.dumps({"compare": dataclasses.asdict(asked), **dataclasses.asdict(settings)})))
 
 
-def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings) -> None:
-    """Runs that lie in `output` must belong to this comparison: other methods and seeds may join, no more."""
+def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings, checksum: str) -> None:
+    """Runs that lie in `output` must belong to this comparison: other methods and seeds may join, no more.
+
+    Shards are known by their checksum, wherever they lie. With --overwrite all runs that lie there go.
+    """
     content = _plain(asked, settings)
+    content["run"]["shards"] = checksum
     for free in ("method", "seeds", "measure_split"):
         content["compare"].pop(free)
     for free in ("output", "overwrite", "tensorboard", "mlflow"):
@@ -76,7 +94,9 @@ def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings
     for free in ("max_minutes", "checkpoint_minutes", "threads"):
         content["train"].pop(free)
     path = output / "runs" / "settings.json"
-    if path.is_file() and not settings.run.overwrite:
+    if settings.run.overwrite:
+        shutil.rmtree(path.parent, ignore_errors=True)
+    if path.is_file():
         there = json.loads(path.read_text(encoding="utf-8"))
         differ = [
             f"{key}: {there.get(group, {}).get(key)!r} there, {value!r} now"
@@ -98,9 +118,10 @@ def _run_settings(asked: CompareSettings, settings: AllSettings, name: str, seed
         settings.train.epochs, int(counts.sum()), int(drawn_counts(imbalance, counts).sum()), asked.budget
     )
     output = Path(settings.run.output) / "runs" / f"{name}-{seed}"
+    board = str(Path(settings.run.tensorboard) / output.name) if settings.run.tensorboard else ""
     return dataclasses.replace(
         settings,
-        run=dataclasses.replace(settings.run, output=str(output)),
+        run=dataclasses.replace(settings.run, output=str(output), tensorboard=board),
         read=dataclasses.replace(settings.read, seed=seed),
         train=dataclasses.replace(settings.train, epochs=epochs),
         imbalance=imbalance,
@@ -137,7 +158,7 @@ def _figures(run: AllSettings, seed: int, split: str, stopping: list[int]) -> Se
 
 
 def _nearest_neighbours(settings: AllSettings, split: str, console: Console) -> SeedFigures:
-    """The baseline, its k chosen on the val split (on the train split's own rows where there is none)."""
+    """The baseline, its k chosen on the val split (on the measured one where there is none)."""
     still = ReadSettings(image_column=settings.read.image_column, shuffle=False)
     gathered = {}
     for name in {settings.run.train_split, settings.run.val_split or split, split}:

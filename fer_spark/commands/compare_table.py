@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 MAIN = ("accuracy", "balanced_accuracy", "macro_f1")
@@ -72,10 +73,11 @@ def print_table(console: Console, methods: list[MethodFigures], about: dict[str,
     """Best mean of each column in bold; figures in per cent."""
     names = columns(methods)
     chosen = ", which also chose the epochs" if about["chosen_on_it"] else ""
-    table = Table(title=f"Per cent on {about['split']}{chosen}; mean ± deviation over seeds", title_justify="left")
+    title = f"Per cent on {about['split']}{chosen}; mean ± deviation over seeds"
+    table = Table(title=escape(title), title_justify="left")
     table.add_column("method")
     for name in names:
-        table.add_column(name.replace("_", " "), justify="right")
+        table.add_column(escape(name.replace("_", " ")), justify="right")
     best = {name: max(method.mean(name) for method in methods) for name in names}
     for method in methods:
         cells = []

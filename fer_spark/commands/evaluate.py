@@ -62,6 +62,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(console, error, USAGE_ERROR)
     try:
         _measure(settings, matched, console)
+    except ImportError as error:  # Petastorm, which is installed apart, or a storage's package
+        return _say(console, error, USAGE_ERROR)
     except FAILURES as error:
         return _say(console, error, FAILED)
     return OK
@@ -82,7 +84,7 @@ def _measure(settings: EvaluateSettings, matched: Matched, console: Console) -> 
     if settings.record:
         from fer_spark.commands.evaluate_record import record
 
-        console.print(f"Recorded in {record(measured)}", highlight=False, soft_wrap=True)
+        console.print(f"Recorded in {record(measured)}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _say(console: Console, error: Exception | str, code: int) -> int:

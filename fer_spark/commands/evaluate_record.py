@@ -31,7 +31,8 @@ def record(measured: Measured) -> Path:
     measured_before = card.metrics.get("measured", {})
     content = {**card.metrics, "measured": {**measured_before, measured.settings.split: entry}}
     card = dataclasses.replace(card, metrics=content)
+    text = model_card(plain(dataclasses.asdict(card)))
     write_card(directory, card)
     path = directory / MODEL_CARD
-    path.write_text(model_card(plain(dataclasses.asdict(card))), encoding="utf-8")
+    path.write_text(text, encoding="utf-8")
     return path

@@ -25,6 +25,7 @@ from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.read import ShardError, open_shards
 from fer_spark.shards.read_files import ShardFiles
 from fer_spark.shards.read_settings import ReadSettings
+from fer_spark.training.ranks import choose_device
 
 if TYPE_CHECKING:
     from fer_spark.batches import Batch
@@ -32,8 +33,9 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.floating]
 SINGLE = "single"
-USAGE = (ValueError, BundleError, ShardError)
-"""What `match` raises for a bundle and shards that are not there or do not fit each other."""
+USAGE = (ValueError, BundleError, ShardError, ImportError)
+"""What `match` raises for a bundle and shards that are not there or do not fit each other, for a device that is not
+there, and for a storage whose package is not installed."""
 
 FAILURES = (MismatchError, ShardError, OSError, torch.OutOfMemoryError)
 """What can go wrong after that."""
@@ -74,9 +76,8 @@ class Answers:
 
 
 def match(settings: EvaluateSettings) -> Matched:
-    """Load the bundle and the manifest and see that they fit. Raises ValueError, BundleError or ShardError."""
-    device = settings.device if settings.device != "auto" else ("cuda" if torch.cuda.is_available() else "cpu")
-    bundle = load_bundle(settings.bundle, device, settings.bf16)
+    """Load the bundle and the manifest and see that they fit. Raises what USAGE lists."""
+    bundle = load_bundle(settings.bundle, str(choose_device(settings.device)), settings.bf16)
     files = ShardFiles.find(settings.shards, settings.split)
     manifest = files.manifest
     column = image_column(bundle.card, manifest, settings.image_column)

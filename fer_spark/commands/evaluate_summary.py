@@ -29,7 +29,7 @@ def print_summary(measured: Measured, output: Path) -> None:
     console, settings, counts = Console(), measured.settings, measured.left_out
     name = measured.matched.bundle.card.name or settings.bundle
     variants = measured.scored.variants
-    table = Table(title=f"{escape(name)}: split {settings.split}", title_justify="left", show_edge=False)
+    table = Table(title=f"{escape(name)}: split {escape(settings.split)}", title_justify="left", show_edge=False)
     table.add_column("")
     for views, pictures in variants:
         table.add_column(f"{views}\n{pictures}", justify="right")

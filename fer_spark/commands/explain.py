@@ -53,12 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings.check()
         lime.check()
+        from py4j.protocol import Py4JError  # type: ignore[import-untyped]
         from pyspark.errors import PySparkException
 
         from fer_spark.commands.explain_run import SUMMARY, ExplainError, plan, run
         from fer_spark.commands.explain_summary import print_summary
         from fer_spark.networks.card import BundleError
         from fer_spark.shards.manifest import ManifestError
+        from fer_spark.sources.lake import first_line
         from fer_spark.spark.progress import JobProgress
         from fer_spark.spark.session import get_session
     except ValueError as error:
@@ -71,10 +73,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         content = run(spark, planned, JobProgress(spark.sparkContext))
     except (ValueError, BundleError) as error:
         return _say(console, error, USAGE_ERROR)
+    except (Py4JError, OSError) as error:
+        return _say(console, first_line(error), FAILED)
     except (ManifestError, ExplainError, PySparkException) as error:
         return _say(console, error, FAILED)
     if content is None:
-        Console().print(f"Nothing to do: {settings.output} is complete.", highlight=False, soft_wrap=True)
+        said = f"Nothing to do: {settings.output} is complete."
+        Console().print(said, highlight=False, soft_wrap=True, markup=False)
     else:
         print_summary(content, planned.target.uri(SUMMARY))
     return OK

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlparse
 
 import numpy as np
 from pyspark.sql import functions as F
@@ -25,7 +24,7 @@ def write_overlays(
     planned: Planned, rows: DataFrame, faces: DataFrame, mean_weights: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
     """Write `overlays/<face_id>.png` of the first faces by id, and `maps/<label>.png`; returns their paths, sorted."""
-    root = Path(unquote(urlparse(planned.target.root).path))
+    root = Path("/" + planned.target.root.removeprefix("file:").lstrip("/"))  # not encoded, % and # are letters
     column = planned.pixels.column
     shown = rows.where(F.col("status") == "ok").orderBy("face_id").limit(planned.settings.overlays)
     joined = shown.join(faces.select("face_id", column), "face_id")
@@ -37,8 +36,13 @@ def write_overlays(
         written.append(_write(root, f"{OVERLAYS}/{row['face_id']}.png", png))
     for label, means in mean_weights.items():
         png = map_png(mean_map(means, planned), f"{label}: mean of its faces")
-        written.append(_write(root, f"{MAPS}/{label}.png", png))
+        written.append(_write(root, map_name(label), png))
     return sorted(written)
+
+
+def map_name(label: str) -> str:
+    """Path of a label's mean map. A label is any text: in one with a slash it must not become a folder, or `..`."""
+    return f"{MAPS}/{label.replace('%', '%25').replace('/', '%2F')}.png"
 
 
 def caption_of(row: Any) -> str:

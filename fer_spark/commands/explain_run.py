@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from fer_spark import __version__
-from fer_spark.artifacts import Storage
+from fer_spark.artifacts import Storage, literal
 from fer_spark.commands.evaluate_match import check_preparation, image_column, preparation_differences
 from fer_spark.commands.explain_overlays import MAPS, OVERLAYS, write_overlays
 from fer_spark.commands.explain_points import COLUMNS, CropPoints
@@ -112,7 +112,7 @@ def run(spark: SparkSession, planned: Planned, progress: JobProgress) -> dict[st
         explained = explain_faces(selected, _job(planned))
         explained.write.mode("errorifexists").parquet(planned.target.uri(ROWS))
     with progress.step("summing up"):
-        rows = spark.read.parquet(planned.target.uri(ROWS))
+        rows = spark.read.parquet(literal(planned.target.uri(ROWS)))
         content = summary_of(rows, planned.lime)
     if content["faces"] != count:
         raise ExplainError(f"{count:,} faces were chosen, {content['faces']:,} rows were written; run it again")

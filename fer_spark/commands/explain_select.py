@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.commands.explain_settings import ExplainSettings
 from fer_spark.rows import FACE
+from fer_spark.spark.held import held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,7 @@ def choose(
     kept = ["face_id", "label", *(["confidence"] if settings.least_confident else [])]
     drawn = rows.select(*kept, F.xxhash64("face_id", F.lit(seed)).alias("draw"))
     if settings.per_class and settings.least_confident:
-        drawn = drawn.persist()  # asked twice, and perhaps of the model
+        drawn = held(drawn)  # asked twice, and perhaps of the model
     chosen = [
         _first(drawn, settings.per_class, ["draw", "face_id"], ["label"]) if settings.per_class else None,
         _first(drawn, settings.least_confident, ["confidence", "face_id"]) if settings.least_confident else None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fer_spark.explaining.fidelity import COLUMNS, summarise
@@ -63,7 +64,7 @@ def print_summary(content: dict[str, Any], where: str) -> None:
     for label, one in content["per_label"].items():
         figures = [one["r2_held_out"], one["stability_overlap"], one["stability_rank"]]
         share = f"{one['explained']:,} ({one['explained'] / one['faces']:.0%})"
-        table.add_row(label, f"{one['faces']:,}", share, *map(_figure, figures), f"{one['samples'] or 0:,.0f}")
+        table.add_row(escape(label), f"{one['faces']:,}", share, *map(_figure, figures), f"{one['samples'] or 0:,.0f}")
     console.print(table)
     for name, gain in content.get("fidelity", {}).get(ALL, {}).items():
         if "_gain_" in name:
@@ -77,7 +78,7 @@ def print_summary(content: dict[str, Any], where: str) -> None:
     unreadable = content["faces"] - content["per_status"].get("ok", 0)
     if unreadable:
         console.print(f"{unreadable:,} faces could not be read; their rows say why", highlight=False)
-    console.print(f"\n{where}", highlight=False, soft_wrap=True)
+    console.print(f"\n{where}", highlight=False, soft_wrap=True, markup=False)
 
 
 def _per_label(rows: DataFrame) -> dict[str, dict[str, Any]]:

@@ -12,7 +12,7 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql.pandas.functions import pandas_udf
 
 from fer_spark.commands.score_model import Prepare, face_settings, pixel_format, ship_bundle
-from fer_spark.commands.score_udf import CONTENTS, raw_rows
+from fer_spark.commands.score_udf import CONTENTS, binary_cells, raw_rows
 from fer_spark.explaining.on_spark import EXPLAINED, ExplainJob, explained_cells
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.detect import resolve_detector
@@ -35,8 +35,8 @@ def explain_udf(
     `content`, `detector`, `detector_model`, `device` and `bf16` as in predict_udf; `lime` says how faces are
     explained. Returns the columns of rows.EXPLANATION but for the identity; status `unreadable` where there is no
     face. Masks are drawn by a second column, of ids, where one is given: with face_id the answer is that of the job
-    (`fer-spark explain`); else by a hash of the bytes. Points of a face are not looked at: segments=landmarks takes the
-    template of an aligned face. Raises as predict_udf does.
+    (`fer-spark explain`); else, and where the id is null, by a hash of the bytes. Points of a face are
+    not looked at: segments=landmarks takes the template of an aligned face. Raises as predict_udf does.
     """
     if content not in CONTENTS:
         raise ValueError(f"content: {content!r}, expected one of {', '.join(CONTENTS)}")
@@ -68,8 +68,9 @@ def function_of(job: ExplainJob, prepare: Prepare | None) -> Callable[..., Colum
     def run(parts: Iterator[tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
         for part in parts:
             cells, *more = part if isinstance(part, tuple) else (part,)  # Spark hands a lone column over bare
-            given = [None if cell is None else bytes(cell) for cell in cells]
-            ids = list(more[0]) if more else [hashlib.sha256(cell or b"").hexdigest()[:_ID_DIGITS] for cell in given]
+            given = binary_cells(cells).to_pylist()
+            hashes = [hashlib.sha256(cell or b"").hexdigest()[:_ID_DIGITS] for cell in given]
+            ids = [own or hashes[i] for i, own in enumerate(_ids(more[0]))] if more else hashes
             shown = given if prepare is None else _prepared(cells, prepare, job.pixels.column)
             yield explained_cells(ids, shown, job)
 
@@ -78,6 +79,14 @@ def function_of(job: ExplainJob, prepare: Prepare | None) -> Callable[..., Colum
     wrap: Any = pandas_udf  # its overloads know no iterator of frames
     made: Callable[..., Column] = wrap(run, EXPLAINED.spark_schema)
     return made
+
+
+def _ids(series: pd.Series[Any]) -> list[str | None]:
+    """Raises TypeError for numbers: beside a null they would be floats, and seed other masks."""
+    other = next((one for one in series if not isinstance(one, (str, type(None)))), None)
+    if other is not None:
+        raise TypeError(f"expected ids as text, got {type(other).__name__}: CAST(id AS STRING) makes it of a number")
+    return list(series)
 
 
 def _prepared(series: pd.Series[Any], prepare: Prepare, column: str) -> list[bytes | None]:

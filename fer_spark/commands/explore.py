@@ -63,6 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _say(console, error, USAGE_ERROR)
     except ImportError as error:
         return _say(console, f"{error}; the report needs pip install 'fer-spark[report]'", USAGE_ERROR)
+    from py4j.protocol import Py4JError  # type: ignore[import-untyped]
     from pyspark.errors import PySparkException
 
     from fer_spark.artifacts import Storage
@@ -70,19 +71,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     from fer_spark.commands.explore_run import explore
     from fer_spark.commands.explore_summary import print_summary
     from fer_spark.shards.manifest import ManifestError
+    from fer_spark.sources.lake import first_line
     from fer_spark.spark.progress import JobProgress
     from fer_spark.spark.session import get_session
 
     try:
         spark = get_session("fer-spark explore", parsed.conf, parsed.master)
         storage = Storage(spark, settings.output)
-        check_output(storage, settings.on_existing)
+        check_output(spark, storage, settings.on_existing)
         found = explore(spark, settings, source, pictures, JobProgress(spark.sparkContext))
         total_s = time.monotonic() - began
         summary = summary_of(found, (settings, source, pictures), total_s, spark.sparkContext.defaultParallelism)
         write_output(spark, storage, found, summary, default_page)
     except ValueError as error:
         return _say(console, error, USAGE_ERROR)
+    except (Py4JError, OSError) as error:
+        return _say(console, first_line(error), FAILED)
     except (ManifestError, PySparkException) as error:
         return _say(console, error, FAILED)
     print_summary(found, storage.uri(PAGE), total_s)

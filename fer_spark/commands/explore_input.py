@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _SHARDS_CHECKED = ("label", "split", "valence", "arousal")
+_BY_HASH = "by a hash of the path (seed {})"
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _chosen(source: Source, count: int, settings: PictureSettings) -> tuple[Call
     chunks = max(1, round(count / settings.sample_pictures)) if sampled else 1
     said = f"all {count:,}"
     if chunks > 1:
-        said = f"a sample of about {count // chunks:,} of {count:,}, by a hash of the path (seed {settings.seed})"
+        said = f"a sample of about {count // chunks:,} of {count:,}, {_BY_HASH.format(settings.seed)}"
 
     def looked() -> DataFrame:
         raw = source.raw(settings.seed % chunks, chunks)
@@ -96,9 +97,12 @@ def _open_shards(spark: SparkSession, where: str, settings: PictureSettings) -> 
     annotations = _faces(frame, where, manifest)
     if settings.pictures == "none":
         return Input(annotations, None, "none: not asked for", quarantined=quarantined)
-    faces = manifest.counts.written_faces
+    faces = frame.count()  # the manifest counts augmented copies too
+    chunks = max(1, round(faces / settings.sample_pictures)) if settings.pictures == "sample" else 1
     said = f"all {faces:,} faces, as the shards hold them"
-    return Input(annotations, lambda: _looked_faces(frame, manifest, settings), said, "face", quarantined)
+    if chunks > 1:
+        said = f"a sample of about {faces // chunks:,} of {faces:,} faces, {_BY_HASH.format(settings.seed)}"
+    return Input(annotations, lambda: _looked_faces(frame, manifest, settings, chunks), said, "face", quarantined)
 
 
 def _path(frame: DataFrame) -> DataFrame:
@@ -125,10 +129,14 @@ def _faces(frame: DataFrame, where: str, manifest: Manifest) -> Annotations:
     return Annotations(f"shards {where}", names, rows.select(ANNOTATION.names), frozenset(has), True, own, expected)
 
 
-def _looked_faces(frame: DataFrame, manifest: Manifest, settings: PictureSettings) -> DataFrame:
-    """LOOKED rows from FACE's own columns; pixels are decoded for sheets, mean faces and pixel sums alone."""
+def _looked_faces(frame: DataFrame, manifest: Manifest, settings: PictureSettings, chunks: int) -> DataFrame:
+    """LOOKED rows from FACE's own columns; pixels are decoded for sheets, mean faces and pixel sums alone.
+
+    Of all faces, or of one of so many `chunks` of them by hash; faces of one picture go together.
+    """
     column = min(manifest.images, key=lambda name: manifest.images[name].size_px)
-    faces = drawn(_path(frame), settings.seed)
+    chunk = F.pmod(F.xxhash64("source_path"), F.lit(chunks)) == settings.seed % chunks
+    faces = drawn(_path(frame.where(chunk) if chunks > 1 else frame), settings.seed)
     renamed = {"image_width": "width", "image_height": "height", "image_channels": "channels"}
     more = {"image_format": "format", "content_bytes": "bytes"}
     first = F.when(F.col("face_index") == 0, F.col("pixel_hash"))

@@ -25,8 +25,11 @@ _OURS = (SUMMARY, EXPLORATION, PAGE, TABLES, PICTURES)
 Page = Callable[[Exploration], str]
 
 
-def check_output(storage: Storage, on_existing: str) -> None:
-    """Raise ValueError where an exploration is in the way without overwrite, or anything that is none."""
+def check_output(spark: SparkSession, storage: Storage, on_existing: str) -> None:
+    """Make the directory, so that one that cannot be written to fails before the work and not after it.
+
+    Raises ValueError where an exploration is in the way without overwrite, or anything that is none.
+    """
     found = {file.path.split("/", 1)[0] for file in storage.list_files()}
     if foreign := sorted(found - set(_OURS)):
         raise ValueError(
@@ -36,6 +39,16 @@ def check_output(storage: Storage, on_existing: str) -> None:
         raise ValueError(
             f"--output: {storage.root} holds an exploration; name another directory, or --on-existing overwrite"
         )
+    _folder(spark, storage)
+
+
+def _folder(spark: SparkSession, storage: Storage) -> Any:
+    """Make the directory where it is not there yet; returns its file system. Raises OSError, or py4j's errors."""
+    target: Any = spark._jvm.org.apache.hadoop.fs.Path(storage.root)  # type: ignore[union-attr]
+    system = target.getFileSystem(spark._jsc.hadoopConfiguration())
+    if not system.mkdirs(target):
+        raise OSError(f"--output: {storage.root} cannot be made")
+    return system
 
 
 def default_page(exploration: Exploration) -> str:
@@ -58,9 +71,7 @@ def write_output(
     with tempfile.TemporaryDirectory() as aside:
         _fill(Path(aside), exploration, html)
         hadoop: Any = spark._jvm.org.apache.hadoop.fs.Path  # type: ignore[union-attr]
-        target = hadoop(storage.root)
-        system = target.getFileSystem(spark._jsc.hadoopConfiguration())
-        system.mkdirs(target)
+        system = _folder(spark, storage)
         for entry in sorted(Path(aside).iterdir()):
             source, place = hadoop(entry.as_uri()), hadoop(storage.uri(entry.name))
             system.copyFromLocalFile(False, True, source, place)

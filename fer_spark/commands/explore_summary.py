@@ -24,7 +24,7 @@ def print_summary(exploration: Exploration, where: str, total_s: float) -> None:
         style = _STYLES[advice.level]
         head = f"[{style}]{advice.level}[/]" if style else advice.level
         console.print(f"{head}: {escape(advice.text)} ({escape(advice.figure)})", highlight=False, soft_wrap=True)
-    console.print(f"\n{where}   {total_s:,.1f} s", highlight=False, soft_wrap=True)
+    console.print(f"\n{where}   {total_s:,.1f} s", highlight=False, soft_wrap=True, markup=False)
 
 
 def _labels(console: Console, exploration: Exploration) -> None:
@@ -38,7 +38,7 @@ def _labels(console: Console, exploration: Exploration) -> None:
         table.add_column(split or "no split", justify="right")
     counts = {(row["label"], row["split"]): row["count"] for row in categories.records()}
     for label in dict.fromkeys(str(value) for value in categories.column("label")):
-        table.add_row(label or "(no label)", *(f"{counts[label, split]:,}" for split in splits))
+        table.add_row(escape(label) or "(no label)", *(f"{counts[label, split]:,}" for split in splits))
     summary = exploration.table("categories_summary")
     if summary is not None:
         ratios = {row["split"]: row["imbalance_ratio"] for row in summary.records()}

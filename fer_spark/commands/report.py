@@ -53,6 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from fer_spark.commands.report_run import run_report
         from fer_spark.shards.manifest import ManifestError
+        from fer_spark.sources.lake import first_line
     except ValueError as error:
         return _say(console, error, USAGE_ERROR)
     except ImportError as error:
@@ -61,9 +62,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         where = run_report(settings, parsed.conf, parsed.master)
     except (ValueError, ManifestError) as error:
         return _say(console, error, USAGE_ERROR)
-    except (PySparkException, Py4JError, OSError) as error:
+    except (Py4JError, OSError) as error:
+        return _say(console, first_line(error), FAILED)
+    except PySparkException as error:
         return _say(console, error, FAILED)
-    Console().print(f"Open {where}", highlight=False, soft_wrap=True)
+    Console().print(f"Open {where}", highlight=False, soft_wrap=True, markup=False)
     return OK
 
 

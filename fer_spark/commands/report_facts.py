@@ -62,7 +62,8 @@ def trained_on(table: ScoreTable, bundle: str) -> dict[str, int]:
 
 def explanations_of(rows: DataFrame) -> Explanations:
     """Sum up rows of EXPLANATION; mean maps where all faces were cut alike, in a way that compares."""
-    kinds = rows.where("status = 'ok'").select("segments", "hide", "size_px").distinct().collect()
+    squares = "case when segments = 'grid' then segment_count end as squares"  # landmarks are known by their names
+    kinds = rows.where("status = 'ok'").selectExpr("segments", "hide", "size_px", squares).distinct().collect()
     measured = not rows.where("deletion_auc is not null").isEmpty()
     method = kinds[0]["segments"] if len(kinds) == 1 else "slic"
     content = summary_of(rows, LimeSettings(segments=method, fidelity=measured))

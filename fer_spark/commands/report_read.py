@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import functions as F
 
-from fer_spark.artifacts import Storage
+from fer_spark.artifacts import Storage, literal
 from fer_spark.commands.explain_run import ROWS
 from fer_spark.commands.explain_run import SUMMARY as EXPLANATIONS
 from fer_spark.commands.score_output import FILES, SUMMARY, read_scores
@@ -71,7 +71,7 @@ def open_explanations(spark: SparkSession, uri: str, scores: ScoreTable | None, 
         text = storage.read_text(EXPLANATIONS)
         if text is not None:
             content = dict(json.loads(text))
-            rows = spark.read.schema(EXPLANATION.spark_schema).parquet(storage.uri(ROWS))
+            rows = _explanations(spark, storage, [ROWS])
             asked = content.get("asked", {}).get("lime", {})
             return WhyTable(rows, content, content.get("shards", ""), content.get("image_column", ""), asked)
         text = storage.read_text(SUMMARY)
@@ -95,5 +95,10 @@ def _beside(spark: SparkSession, uri: str, summary: dict[str, Any]) -> WhyTable 
     if not told.get("files"):
         return None
     storage = Storage(spark, uri)
-    rows = spark.read.schema(EXPLANATION.spark_schema).parquet(*[storage.uri(name) for name in told["files"]])
+    rows = _explanations(spark, storage, told["files"])
     return WhyTable(rows.where(F.col("model_digest") == summary["model"]["digest"]), told)
+
+
+def _explanations(spark: SparkSession, storage: Storage, names: list[str]) -> DataFrame:
+    """Paths as they are: brackets in them are no patterns."""
+    return spark.read.schema(EXPLANATION.spark_schema).parquet(*[literal(storage.uri(name)) for name in names])

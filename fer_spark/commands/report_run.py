@@ -57,7 +57,8 @@ def run_report(settings: ReportSettings, conf: Sequence[str] = (), master: str =
 
 
 def _counted(table: ScoreTable, settings: ReportSettings) -> Scores:
-    statuses, cells = count_scores(table.rows)
+    chosen = bool(settings.where)
+    statuses, cells = count_scores(table.rows, chosen)
     if not statuses:
         raise ReportError("no rows to report on: --where leaves none, or nothing was scored yet")
     return Scores(
@@ -65,7 +66,7 @@ def _counted(table: ScoreTable, settings: ReportSettings) -> Scores:
         cells,
         mixes(table, cells, settings),
         table.summary["drift"],
-        count_batches(table.rows),
+        count_batches(table.rows, chosen),
         float(table.summary["settings"]["abstain_below"]),
     )
 

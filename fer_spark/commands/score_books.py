@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
-from fer_spark.artifacts import Storage
+from fer_spark.artifacts import Storage, literal
 from fer_spark.commands.score_context import Run, Scored
 from fer_spark.commands.score_explain import Explained, explain_scored
+from fer_spark.commands.score_output import Output
 from fer_spark.commands.score_summary import publish_summary, summarise
 from fer_spark.scoring.columns import ALREADY_KNOWN
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.lease import Lease
-from fer_spark.scoring.ledger import SEEN_DIRECTORY, Entry, Ledger
+from fer_spark.scoring.ledger import SEEN_DIRECTORY, Entry, Ledger, LedgerError
 from fer_spark.scoring.on_spark import (
     SEEN_DDL,
     figures_of,
@@ -46,10 +47,12 @@ class Books:
 
 
 def open_books(run: Run, lease: Lease) -> Books:
-    """Open the ledger and remove what a killed run left. Raises LedgerError where it is not this output's."""
+    """Open the ledger and remove what a killed run left. Raises LedgerError where it is not this output's, or scores
+    that it speaks of are gone."""
     storage = Storage(run.spark, run.settings.checkpoint)
     ledger = Ledger(storage)
-    ledger.bind(run.output.name, run.output.form, run.output.occupied())
+    ledger.bind(run.output.place, run.output.form, run.output.occupied(), run.output.name)
+    _check_there(run.output, ledger)
     books = Books(ledger, storage, lease, int(time.time() * 1e6), ledger.figures(), Explained())
     _tidy(run, books)
     return books
@@ -102,10 +105,23 @@ def known(pictures: int) -> Figures:
 
 def seen(run: Run, books: Books) -> DataFrame:
     """What earlier commits with this model, preparation and salt account for."""
-    paths = [books.storage.uri(entry.seen) for entry in books.ledger.of(run.key)]
+    paths = [literal(books.storage.uri(entry.seen)) for entry in books.ledger.of(run.key)]
     if not paths:
         return run.spark.createDataFrame([], SEEN_DDL)
     return run.spark.read.schema(SEEN_DDL).parquet(*paths)
+
+
+def _check_there(output: Output, ledger: Ledger) -> None:
+    if output.holds_files:
+        lost = ledger.lost(output.data_files())
+        what = f"{len(lost):,} of its files, {lost[0]} among them" if lost else ""
+    else:
+        what = "it" if any(entry.figures.pictures for entry in ledger.entries) and not output.occupied() else ""
+    if what:
+        raise LedgerError(
+            f"{output.name}: {what}, which the ledger {ledger.root} speaks of, is gone, and would not be scored again: "
+            "put it back, or begin anew with another --checkpoint and an empty --output"
+        )
 
 
 def _tidy(run: Run, books: Books) -> None:

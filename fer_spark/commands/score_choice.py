@@ -46,7 +46,7 @@ def _faces(fine: DataFrame, wish: Wish, seed: int) -> DataFrame:
         drawn = F.pmod(F.xxhash64("face_id", F.lit(seed)), F.lit(_GRAIN))
         return fine.where(drawn < math.ceil(wish.share * _GRAIN))
     if wish.least_confident:
-        return fine.orderBy("confidence", "face_id").limit(wish.least_confident)
+        return fine.orderBy("confidence", "face_id").limit(min(wish.least_confident, fine.count()))
     if wish.disagreements:
         return fine.where(F.col("given_label") != F.col("label"))
     return fine.where(wish.where)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
+from fer_spark.artifacts import literal
 from fer_spark.commands.explain_points import COLUMNS, CropPoints
 from fer_spark.commands.explain_summary import summary_of
 from fer_spark.commands.score_choice import chosen
@@ -34,7 +35,7 @@ class Explained:
             return None
         told: dict[str, Any] = {"files": every, "faces": 0}
         if self.files:
-            paths = [run.output.books.uri(name) for name in self.files]
+            paths = [literal(run.output.books.uri(name)) for name in self.files]
             told |= summary_of(run.spark.read.schema(EXPLANATION.spark_schema).parquet(*paths), run.lime)
         return told
 

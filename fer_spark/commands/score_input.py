@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from fer_spark.artifacts import Storage
 from fer_spark.commands.evaluate_match import check_preparation, image_column, preparation_differences
 from fer_spark.commands.score_sources import FILES, SHARDS
-from fer_spark.networks.card import Card
+from fer_spark.networks.card import Card, digest_of
 from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
 from fer_spark.sources.base import Slice, Source, digest_rows
@@ -118,12 +118,16 @@ def _stats(files: DataFrame, root: Root) -> DataFrame:
 
 
 def fingerprint(spark: SparkSession, settings: SourceSettings, source: Source) -> str:
-    """Over every file of the input: path, length and age. Empty where pictures lie in a folder that is not named."""
+    """Over every file of the input (path, length and age) and the settings that say what is read of them.
+
+    Empty where pictures lie in a folder that is not named.
+    """
     beside_a_table = settings.source in ("legend", "affectnet") or " with " in source.description
     if beside_a_table and not settings.images:
         return ""
     places = [place for place in (settings.input, settings.images, settings.votes) if place]
-    return ",".join(digest_rows(file_stats(spark, settings, place)) for place in places)
+    digests = [digest_rows(file_stats(spark, settings, place)) for place in places]
+    return ",".join([digest_of(asdict(settings))[:32], *digests])
 
 
 def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> Input:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from fer_spark.networks.bundle import Bundle
 
+DEVICES = ("auto", "cpu", "gpu")
 _GPU_HELP = (
     "--device gpu: Spark gives its tasks no GPU. Ask for them with --conf spark.executor.resource.gpu.amount=1 "
     "--conf spark.task.resource.gpu.amount=0.25 --conf spark.executor.resource.gpu.discoveryScript=FILE "
@@ -130,6 +131,8 @@ class Shipped:
 
 def chosen_device(spark: SparkSession, device: str) -> str:
     """`cpu` or `gpu`. Raises ValueError, with the settings to give, for a GPU that is asked for and not there."""
+    if device not in DEVICES:
+        raise ValueError(f"device: {device!r}, expected one of {', '.join(DEVICES)}")
     if device == "cpu":
         return "cpu"
     given = float(str(spark.conf.get("spark.task.resource.gpu.amount", "0"))) > 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import functions as F
 
-from fer_spark.artifacts import Storage
+from fer_spark.artifacts import Storage, literal
 from fer_spark.rows import EXPLANATION, SCORE
 
 if TYPE_CHECKING:
@@ -41,26 +41,34 @@ class Output:
 
     @classmethod
     def open(cls, spark: SparkSession, settings: ScoreSettings) -> Output:
-        """Raises OutputError for a format that this Spark does not know."""
+        """Raises OutputError for a format that this Spark does not know, or a ledger among the scores."""
         check_format(spark, settings.format)
-        books = Storage(spark, settings.checkpoint if settings.format == "iceberg" else settings.output)
-        data = books if settings.format == "iceberg" else Storage(spark, settings.output)
-        return cls(spark, settings.format, settings.output, data, books)
+        if settings.format == "iceberg":
+            books = Storage(spark, settings.checkpoint)
+            return cls(spark, settings.format, settings.output, books, books)
+        data = Storage(spark, settings.output)
+        if settings.checkpoint:
+            _check_apart(data.root, Storage(spark, settings.checkpoint).root)
+        return cls(spark, settings.format, settings.output, data, data)
+
+    @property
+    def place(self) -> str:
+        """What tells this output from every other, wherever the program was started: a full URI, or a table's name."""
+        return self.name if self.form == "iceberg" else self.storage.root
 
     @property
     def holds_files(self) -> bool:
         return self.form in FILES
 
     def summary(self) -> dict[str, Any] | None:
-        """What the last run that came to its end said; None where there is none."""
-        text = self.books.read_text(SUMMARY)
-        return None if text is None else dict(json.loads(text))
+        """What the last run that came to its end said; None where there is none. Raises OutputError as read_summary."""
+        return read_summary(self.books)
 
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """Run `rows` once, keep them aside, and give them back as written."""
         self.books.delete(f"{STAGING}/{name}")
         rows.write.option("compression", "snappy").parquet(self.books.uri(f"{STAGING}/{name}"))
-        return self.spark.read.schema(rows.schema).parquet(self.books.uri(f"{STAGING}/{name}"))
+        return self.spark.read.schema(rows.schema).parquet(literal(self.books.uri(f"{STAGING}/{name}")))
 
     def drop_staging(self) -> None:
         self.books.delete(STAGING)
@@ -105,12 +113,16 @@ class Output:
         writer.save(self.storage.root)
 
     def drop_batches_from(self, batch: int) -> None:
-        """Remove rows of batches that no ledger entry speaks of. Tables only."""
+        """Remove rows of batches that no ledger entry speaks of. Tables only; no commit where there are none."""
+        if not (self.occupied() if self.form == "iceberg" else self.storage.list_files("_delta_log")):
+            return  # a first commit that was killed leaves data files, but no table yet
+        stray = F.col("batch") >= batch
         if self.form == "iceberg":
-            if self.spark.catalog.tableExists(self.name):
-                self.spark.sql(f"DELETE FROM {self.name} WHERE batch >= {batch}")
-        elif self.storage.list_files("_delta_log"):
-            self.spark.sql(f"DELETE FROM delta.`{self.storage.root}` WHERE batch >= {batch}")
+            name, rows = self.name, self.spark.table(self.name)
+        else:
+            name, rows = f"delta.`{self.storage.root}`", self.spark.read.format(self.form).load(self.storage.root)
+        if not rows.where(stray).isEmpty():
+            self.spark.sql(f"DELETE FROM {name} WHERE batch >= {batch}")
 
     def occupied(self) -> bool:
         """Whether there is data already, whoever wrote it."""
@@ -145,15 +157,40 @@ def read_scores(spark: SparkSession, uri: str) -> DataFrame:
     Raises OutputError where no run has come to its end.
     """
     storage = Storage(spark, uri)
-    text = storage.read_text(SUMMARY)
-    if text is None:
+    summary = read_summary(storage)
+    if summary is None:
         raise OutputError(f"{uri}: no {SUMMARY}, so no run has come to its end there")
-    summary = json.loads(text)
     reader = spark.read.schema(SCORE.spark_schema)
-    paths = [storage.uri(name) for name in summary["files"]]
+    paths = [literal(storage.uri(name)) for name in summary["files"]]
     if not paths:
         return spark.createDataFrame([], SCORE.spark_schema)
     return reader.parquet(*paths) if summary["format"] == "parquet" else reader.json(paths)
+
+
+def read_summary(books: Storage) -> dict[str, Any] | None:
+    """The summary that lies there; None where there is none. Raises OutputError if it is damaged or not of scores."""
+    text = books.read_text(SUMMARY)
+    if text is None:
+        return None
+    try:
+        content = dict(json.loads(text))
+        missing = [name for name in ("format", "files", "figures") if name not in content]
+        said = f"no {missing[0]!r} in it" if missing else ""
+    except (TypeError, ValueError) as error:
+        said = str(error)
+    if said:
+        raise OutputError(f"{books.uri(SUMMARY)} is not a summary of scores, or damaged ({said}): choose another place")
+    return content
+
+
+def _check_apart(output: str, checkpoint: str) -> None:
+    """Readers of a directory pass over names with `_` or `.` in front and take all others for scores."""
+    below = (checkpoint.rstrip("/") + "/").removeprefix(output.rstrip("/") + "/")
+    if below != checkpoint.rstrip("/") + "/" and not below.startswith(("_", ".")):
+        raise OutputError(
+            f"--checkpoint {checkpoint} lies in --output {output}, where its files would be taken for scores: choose "
+            "another place, or a folder there whose name begins with _"
+        )
 
 
 def _rename(spark: SparkSession, source: str, target: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fer_spark import __version__
@@ -97,7 +98,7 @@ def print_summary(done: Scored, settings: ScoreSettings) -> None:
         )
         if shift["flagged"]:
             moves = [f"{one['bin']} {one['then']:.1%} → {one['now']:.1%}" for one in shift["moved"]]
-            console.print(f"  moved most: {', '.join(moves)}", highlight=False)
+            console.print(f"  moved most: {', '.join(moves)}", highlight=False, markup=False)
     if done.too_many_bad:
         published = "The scores are published all the same" if settings.incremental else "Nothing is published"
         console.print(
@@ -112,7 +113,8 @@ def print_summary(done: Scored, settings: ScoreSettings) -> None:
             highlight=False,
         )
     rate = f"{told['pictures_per_s']:,.1f} pictures/s, {told['seconds']:,.1f} s in all"
-    console.print(f"{rate}. Scores: {told['output']}   model {told['model']['digest'][:12]}", highlight=False)
+    where = f"Scores: {told['output']}   model {told['model']['digest'][:12]}"
+    console.print(f"{rate}. {where}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _pictures(console: Console, done: Scored) -> None:
@@ -137,9 +139,8 @@ def _labels(console: Console, told: dict[str, Any]) -> None:
         table.add_column(title, justify="right" if title else "left")
     for name, count in told["labels"].items():
         confidence = told["mean_confidence_by_label"].get(name)
-        table.add_row(
-            name, f"{count:,}", f"{count / told['faces']:.1%}", "" if confidence is None else f"{confidence:.2f}"
-        )
+        shown = "" if confidence is None else f"{confidence:.2f}"
+        table.add_row(escape(name), f"{count:,}", f"{count / told['faces']:.1%}", shown)
     console.print(table)
 
 

@@ -76,10 +76,21 @@ def _function(spec: ScorerSpec, pixels: StoredPixels, prepare: Prepare | None) -
     return made
 
 
+def binary_cells(series: pd.Series[Any]) -> pa.Array:
+    """Cells of a binary column. Raises TypeError for others: Arrow would take the bytes of a number for a picture."""
+    other = next((cell for cell in series if not isinstance(cell, (bytes, bytearray, memoryview, type(None)))), None)
+    if other is not None:
+        raise TypeError(
+            f"expected one binary column with the bytes of pictures, got {type(other).__name__}: "
+            "spark.read.format('binaryFile') reads files so, column `content`"
+        )
+    return pa.array(series, pa.binary())
+
+
 def raw_rows(series: pd.Series[Any]) -> pa.RecordBatch:
     """Cells as rows of RAW_IMAGE."""
     count = len(series)
-    given = {"content": pa.array(series, pa.binary()), "encoding": pa.repeat("file", count)}
+    given = {"content": binary_cells(series), "encoding": pa.repeat("file", count)}
     schema = RAW_IMAGE.arrow_schema
     arrays = [given[field.name] if field.name in given else pa.nulls(count, field.type) for field in schema]
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
@@ -89,7 +100,7 @@ def _batch(series: pd.Series[Any], pixels: StoredPixels) -> Iterator[pa.RecordBa
     """Cells as prepared rows of which only the pixels are known."""
     table = prepared_table([pixels.column]).arrow_schema
     arrays = [pa.nulls(len(series), table.field(name).type) for name in needed_columns()]
-    yield pa.RecordBatch.from_arrays([*arrays, pa.array(series, pa.binary())], names=[*needed_columns(), pixels.column])
+    yield pa.RecordBatch.from_arrays([*arrays, binary_cells(series)], names=[*needed_columns(), pixels.column])
 
 
 def _nothing() -> pa.Table:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def check_place(output: Output, settings: ScoreSettings) -> None:
     """Raise OutputError where something is in the way."""
     there = output.summary()
-    if there is not None and there["settings"]["incremental"]:
+    if there is not None and there.get("settings", {}).get("incremental"):
         raise OutputError(
             f"{output.name} is kept by the ledger at {there['settings']['checkpoint']}: add --incremental "
             f"--checkpoint {there['settings']['checkpoint']}, or choose another --output"

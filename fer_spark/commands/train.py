@@ -146,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         settings = settings_of(parsed)
         settings.check()
+        settings.imbalance.check_used()
         from fer_spark.commands.train_run import FAILURES, USAGE, run_training, train_on_spark
     except ValueError as error:
         return _say(console, error, USAGE_ERROR)

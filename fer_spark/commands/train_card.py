@@ -59,7 +59,7 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
         preparation={**manifest.settings.get("faces", {}), "detector_model": ""},
         training={
             **{
-                group: dataclasses.asdict(getattr(settings, group))
+                group: _without_places(dataclasses.asdict(getattr(settings, group)))
                 for group in ("read", "network", "train", "augment", "imbalance")
             },
             "started_from": opened.start.origin,
@@ -85,19 +85,36 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
     )
 
 
+def _without_places(used: dict[str, Any]) -> dict[str, Any]:
+    """Settings whose paths are cut down to their last part, as in `_without_folders`."""
+    cut: dict[str, Any] = {key: _last_part(used[key]) for key in ("cache_dir", "init", "weights") if key in used}
+    if "distill" in used:
+        cut["distill"] = [_last_part(one) for one in used["distill"]]
+    return {**used, **cut}
+
+
+def _last_part(path: str) -> str:
+    return path.rstrip("/").rsplit("/", 1)[-1]
+
+
 def _without_folders(source: dict[str, Any]) -> dict[str, Any]:
     """A source as the manifest tells it, its paths cut down to their last part: a card travels, folders do not."""
-    words = [word.rstrip("/").rsplit("/", 1)[-1] for word in str(source.get("description", "")).split(" ")]
+    words = [_last_part(word) for word in str(source.get("description", "")).split(" ")]
     return {**source, "description": " ".join(words)}
 
 
 def _val_figures(settings: AllSettings, names: list[str], val: Answers | None) -> tuple[dict[str, Any], float]:
-    """Figures of the kept epoch on the split that chose it, one view of each picture; the fitted temperature."""
+    """Figures of the kept epoch on the split that chose it, one view of each picture; the fitted temperature.
+
+    Where no answer is wrong the likelihood has no best temperature (the lower, the better), and it stays 1: a dozen
+    pictures, all right, would else make every probability 0 or 1.
+    """
     if val is None or not (val.labels >= 0).any():
         return {}, 1.0
     known = val.labels >= 0
     labels, logits = val.labels[known], val.logits[known].astype(np.float64)
-    temperature = float(fit_temperature(logits, labels))
+    all_right = bool((logits.argmax(axis=1) == labels).all())
+    temperature = 1.0 if all_right else float(fit_temperature(logits, labels))
     found = evaluate(labels, softmax(logits / temperature), names).to_dict()
     return {"split": settings.run.val_split, "chosen_on_it": True, "views": "single", **found}, temperature
 

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 def check_data(settings: AllSettings, train: ShardReader, val: ShardReader | None) -> None:
     """Raise ValueError naming the first thing that the shards lack, and the flag that asked for it."""
     run = settings.run
+    if len(train.label_names) < 2:
+        raise ValueError(
+            f"{run.shards}: its only class is {', '.join(train.label_names)}; there is nothing to tell apart"
+        )
     if not train.class_counts().any():
         raise ValueError(f"{run.shards}: no row of split {run.train_split!r} has a label; there is nothing to learn")
     if val is not None and not val.class_counts().any():
@@ -25,6 +29,12 @@ def check_data(settings: AllSettings, train: ShardReader, val: ShardReader | Non
         raise ValueError(
             f"--last-batch drop leaves nothing: {train.rows:,} rows of split {run.train_split!r} are less than one "
             f"batch of {settings.read.batch_size} on each process; a smaller --batch-size, or --last-batch pad"
+        )
+    if not settings.train.init and min(train.image.std) <= 0:
+        raise ValueError(
+            f"{run.shards}: its manifest states pixels without deviation (mean {train.image.mean}), as its train split "
+            "is empty or holds pictures of one gray alone; build the shards with the pictures to learn in train, or "
+            "start from a bundle, which brings its own statistics: --init"
         )
     if settings.train.soft_label_share > 0:
         _check_column(settings, "label_probs", "--soft-label-share", "soft labels (annotators' votes)")

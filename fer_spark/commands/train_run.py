@@ -39,7 +39,7 @@ class RunError(Exception):
 
 USAGE = (ShardError, BundleError, ValueError, ImportError)
 FAILURES = (RunError, CheckpointError, FloatingPointError, ProcessError, OSError)
-_CHECKPOINTS, _METRICS, _CARD = "checkpoints", "metrics.jsonl", "card.json"
+_CHECKPOINTS, _METRICS, _CARD, _MODEL_CARD = "checkpoints", "metrics.jsonl", "card.json", "MODEL_CARD.md"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,7 +124,7 @@ def train_on_spark(arguments: list[str], settings: AllSettings, master: str, con
 
 def _make_room(output: Path, overwrite: bool) -> None:
     if overwrite:
-        for stale in (output / _CHECKPOINTS, output / _CARD, output / _METRICS):
+        for stale in (output / name for name in (_CHECKPOINTS, _CARD, _METRICS, _MODEL_CARD)):
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
     output.mkdir(parents=True, exist_ok=True)
 
@@ -152,6 +152,7 @@ def _open(settings: AllSettings, ranks: Ranks, device: torch.device, stack: Exit
     torch.manual_seed(read.seed)
     start = make_start(settings, train)
     teachers = [make_teacher(one, load_bundle(one, str(device)), settings, train) for one in train_settings.distill]
+    origins = [origin for _, origin in teachers]
     task = Task(
         start.network,
         parameter_groups(start.network, train_settings.weight_decay),
@@ -162,12 +163,14 @@ def _open(settings: AllSettings, ranks: Ranks, device: torch.device, stack: Exit
         read.batch_size,
         read.seed,
         [teach for teach, _ in teachers],
-        _fingerprint(settings, train, ranks),
+        _fingerprint(settings, train, ranks, origins),
     )
-    return Opened(train, val, start, [origin for _, origin in teachers], task)
+    return Opened(train, val, start, origins, task)
 
 
-def _fingerprint(settings: AllSettings, train: ShardReader, ranks: Ranks) -> dict[str, Any]:
+def _fingerprint(
+    settings: AllSettings, train: ShardReader, ranks: Ranks, teachers: list[dict[str, str]]
+) -> dict[str, Any]:
     """What must be equal for a checkpoint to be gone on from."""
     content = {
         key: value
@@ -178,6 +181,8 @@ def _fingerprint(settings: AllSettings, train: ShardReader, ranks: Ranks) -> dic
         content.pop(free)
     content |= {"train_split": settings.run.train_split, "val_split": settings.run.val_split, "ranks": ranks.world}
     content["shards"] = train.manifest.checksum
+    if teachers:  # a bundle may have been replaced under its name
+        content["teachers"] = [one["digest"][:16] for one in teachers]
     return dict(json.loads(json.dumps(content)))
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 
 from fer_spark.commands.train import FAILED, OK, SETTINGS, STOPPED, AllSettings, settings_of, stop_signals
 from fer_spark.commands.tune_space import Space, default_space, plain_space, toml
@@ -121,7 +122,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         from fer_spark.commands.tune_run import SEARCH_FAILURES, USAGE, run_search
     except (ValueError, ImportError) as error:
         needs = " (pip install 'fer-spark[train,tune,report]')" if isinstance(error, ImportError) else ""
-        console.print(f"[bold]fer-spark tune:[/bold] {error}{needs}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fer-spark tune:[/bold] {escape(f'{error}{needs}')}", highlight=False, soft_wrap=True)
         return USAGE_ERROR
     try:
         spark = None
@@ -132,10 +133,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         with stop_signals() as stopping:  # after the session, which has a handler of its own
             ended = run_search(settings, tune, space, spark, stopping)
     except USAGE as error:
-        console.print(f"[bold]fer-spark tune:[/bold] {error}", highlight=False, soft_wrap=True)
+        console.print(f"[bold]fer-spark tune:[/bold] {escape(str(error))}", highlight=False, soft_wrap=True)
         return USAGE_ERROR
     except SEARCH_FAILURES as error:
-        console.print(f"[bold red]fer-spark tune failed:[/bold red] {error}", highlight=False, soft_wrap=True)
+        said = escape(str(error))
+        console.print(f"[bold red]fer-spark tune failed:[/bold red] {said}", highlight=False, soft_wrap=True)
         return FAILED
     return {"complete": OK, "stopped": STOPPED}.get(ended, FAILED)
 

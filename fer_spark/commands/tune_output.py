@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from fer_spark import __version__
@@ -139,17 +140,19 @@ def print_summary(console: Console, found: Searched) -> None:
         for one in ranking[:_TOP]:
             figures = [(one.outcome.figures.get(name), "g" if name == "epoch" else ".4f") for name in _FIGURES]
             cells = ["–" if value is None else format(value, form) for value, form in figures]
-            table.add_row(str(one.number), *cells, said(one.parameters))
+            table.add_row(str(one.number), *cells, escape(said(one.parameters)))
         console.print(table)
     for one in failed[:_TOP]:
-        console.print(f"Trial {one.number} failed: {one.outcome.reason}", highlight=False, soft_wrap=True)
+        failed_for = f"Trial {one.number} failed: {one.outcome.reason}"
+        console.print(failed_for, highlight=False, markup=False, soft_wrap=True)
     if found.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items())
         console.print(f"What mattered: {shares}", highlight=False)
     else:
         console.print(f"What mattered cannot be told: {found.note}", highlight=False)
     if ranking:
-        console.print(f"Best bundle: {found.output / BEST}; settings: {found.output / BEST_TOML}", highlight=False)
+        places = f"Best bundle: {found.output / BEST}; settings: {found.output / BEST_TOML}"
+        console.print(places, highlight=False, markup=False, soft_wrap=True)
 
 
 def said(parameters: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy.exc
 from optuna.exceptions import OptunaError
 from rich.console import Console
+from rich.markup import escape
 
 from fer_spark.commands.train_run import FAILURES, USAGE
 from fer_spark.commands.tune_output import (
@@ -128,7 +129,8 @@ class Rounds:
                 continue
             self._search.tell(one.number, outcome)
             if outcome.state == FAILED:
-                self._console.print(f"Trial {one.number} failed: {outcome.reason}", highlight=False, soft_wrap=True)
+                failed = f"Trial {one.number} failed: {outcome.reason}"
+                self._console.print(failed, highlight=False, markup=False, soft_wrap=True)
         return all(one.number in {old.number for old in self.told()} for one in trials)
 
     def _train(self, trials: list[Trial], stopping: list[int]) -> list[Outcome]:
@@ -158,7 +160,7 @@ class Rounds:
         so_far = f" (best so far: {best.outcome.value:.4f}, trial {best.number})" if best is not None else ""
         counted = f"{trial.number + 1} of {self._tune.trials}"
         self._console.print(
-            f"[bold]Trial {trial.number}[/bold], {counted}: {said(trial.parameters)}{so_far}",
+            f"[bold]Trial {trial.number}[/bold], {counted}: {escape(said(trial.parameters))}{so_far}",
             highlight=False,
             soft_wrap=True,
         )

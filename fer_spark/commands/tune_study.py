@@ -13,6 +13,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy import URL
 
 from fer_spark.commands.tune_space import Choices, Space, Span
 from fer_spark.commands.tune_trial import COMPLETE, FAILED, RUNNING, Outcome, Trial
@@ -36,7 +37,8 @@ class Search:
         self._space, self._seed = space, seed
         self._direction = StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
         self._distributions = {name: _distribution(one) for name, one in space.items()}
-        self._storage = optuna.storages.RDBStorage(f"sqlite:///{directory.absolute() / NAME}")
+        place = URL.create("sqlite", database=str(directory.absolute() / NAME))  # with % as SQLAlchemy will read it
+        self._storage = optuna.storages.RDBStorage(place.render_as_string())
         self._study = optuna.create_study(
             storage=self._storage, study_name=_STUDY, direction=self._direction, load_if_exists=True
         )

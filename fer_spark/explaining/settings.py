@@ -98,7 +98,7 @@ class LimeSettings:
             raise ValueError(f"--keep: {self.keep}, expected more than 0 and less than 1")
         if self.keep != 0.5 and self.masks != "random":
             raise ValueError(f"--keep: {self.keep} goes with --masks random; opposite masks show half on average")
-        if self.kernel_width <= 0:
+        if not self.kernel_width > 0:  # NaN too
             raise ValueError(f"--kernel-width: {self.kernel_width}, expected more than 0")
         if self.seed < 0:
             raise ValueError(f"--seed: {self.seed} is negative")

@@ -15,7 +15,7 @@ _UNEVEN, _VERY_UNEVEN = 2.0, 10.0
 _MUCH = 1.5
 """A class with this many times an even share is one that a model will lean to."""
 
-_MANY = 0.1
+_HALF = 0.5
 _LEVELS = ("problem", "warning", "note")
 
 Records = dict[str, list[dict[str, Any]]]
@@ -169,9 +169,8 @@ def _pictures(records: Records) -> Iterator[Advice]:
     shapes = records.get("pictures_shapes", [])
     others = [row for row in _values(records, "other_size") if row["count"]]
     if shapes and others:
-        most = f"{shapes[0]['width']}×{shapes[0]['height']}"
         text = (
-            f"Pictures are of mixed sizes, most of them {most}; build-shards brings faces to one size (--size, "
+            f"Pictures are of mixed sizes, {_commonest_size(shapes)}; build-shards brings faces to one size (--size, "
             "--detector)."
         )
         yield Advice(text, f"{others[0]['count']:,} of other sizes", "pictures_shapes", "note")
@@ -181,3 +180,13 @@ def _pictures(records: Records) -> Iterator[Advice]:
             "Gray and colour pictures are mixed: a model of colour pictures may learn the difference instead of faces."
         )
         yield Advice(text, f"{gray:.0%} gray", "pictures_shapes", "note")
+
+
+def _commonest_size(shapes: list[dict[str, Any]]) -> str:
+    """Whatever the channels and formats; `most of them` of more than half."""
+    sums: dict[str, float] = {}
+    for row in shapes:
+        size = f"{row['width']}×{row['height']}"
+        sums[size] = sums.get(size, 0) + row["share"]
+    size = max(sums, key=lambda one: sums[one])
+    return f"most of them {size}" if sums[size] > _HALF else f"{size} the most frequent"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -123,6 +124,6 @@ def _number(text: str, where: str, line: int, column: str) -> float:
 
 def _whole(text: str, where: str, line: int, column: str) -> int:
     number = _number(text, where, line, column)
-    if number != int(number) or number < 0:
+    if not math.isfinite(number) or number != int(number) or number < 0:
         raise CountsError(f"{where}, line {line}: {column} is {text!r}, expected a count")
     return int(number)

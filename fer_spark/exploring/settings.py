@@ -15,7 +15,7 @@ class PictureSettings:
         default="auto",
         metadata={
             "help": "which pictures to open. none: annotations alone; sample: about --sample-pictures, by a seeded "
-            "hash; auto: all, or a sample above --all-up-to, or none where none can be found",
+            "hash; auto: all, or a sample above --all-up-to (of shards always all), or none where none can be found",
             "choices": PICTURES,
         },
     )

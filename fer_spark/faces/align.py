@@ -10,6 +10,9 @@ import numpy as np
 from fer_spark.faces.geometry import CropSquare, Pixels, as_pixels
 from fer_spark.faces.shrink import shrink
 
+_MOST_CUT_PX = 16 * 2**20
+"""Of a square that reaches far beyond its picture (a strip, a box gone astray): larger ones are shrunk first."""
+
 
 def crop_face(picture: Pixels, square: CropSquare, out_px: int) -> Pixels:
     """Return (out_px, out_px[, 3]) uint8; what lies outside the picture repeats its border.
@@ -19,7 +22,7 @@ def crop_face(picture: Pixels, square: CropSquare, out_px: int) -> Pixels:
     not to patterns. An upright square is snapped to whole pixels, so that a picture of the size asked for comes
     through unchanged.
     """
-    if square.angle_deg == 0:
+    if square.angle_deg == 0 and not _is_mostly_border(picture, square):
         return resize(_upright_cut(picture, square), out_px)
     region, offset = _region(picture, square)
     scale = out_px / square.side
@@ -44,6 +47,11 @@ def resize(pixels: Pixels, out_px: int) -> Pixels:
     if min(pixels.shape[:2]) >= out_px:
         return shrink(pixels, out_px, out_px)
     return as_pixels(cv2.resize(pixels, (out_px, out_px), interpolation=cv2.INTER_CUBIC))
+
+
+def _is_mostly_border(picture: Pixels, square: CropSquare) -> bool:
+    """Whether an upright square is so much larger than its picture that cutting it out would fill the memory."""
+    return bool(square.side**2 > _MOST_CUT_PX + 4 * picture.size)
 
 
 def _upright_cut(picture: Pixels, square: CropSquare) -> Pixels:

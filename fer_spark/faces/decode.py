@@ -88,12 +88,24 @@ def _by_pillow(content: bytes, header: Header, max_megapixels: float) -> Pixels:
         with Image.open(io.BytesIO(content), formats=[header.format.upper()]) as picture:
             check_area(*picture.size, max_megapixels)
             picture.load()
-            frame = _plain_mode(picture)
+            frame = _sixteen_bit_gray(picture) if picture.mode.startswith("I;16") else np.asarray(_plain_mode(picture))
     except Image.DecompressionBombError as error:
         raise PictureTooLargeError(f"{header.format}: {error}") from error
     except PILLOW_ERRORS as error:
         raise UnreadablePictureError(f"{header.format}: damaged ({error})") from error
-    return as_pixels(np.asarray(frame))
+    return as_pixels(frame)
+
+
+def _sixteen_bit_gray(picture: Image.Image) -> Pixels:
+    """A gray PNG with a transparent value, or an animated one: OpenCV shows neither as a viewer does, and Pillow's own
+    conversion cuts values off at 255. (H, W), or (H, W, 4) RGBA where a value is transparent."""
+    values = np.asarray(picture).astype(np.uint16)
+    gray = cv2.convertScaleAbs(values, alpha=1 / 257)
+    clear = picture.info.get("transparency")
+    if clear is None:
+        return as_pixels(gray)
+    alpha = np.where(values == clear, 0, 255).astype(np.uint8)
+    return as_pixels(np.dstack([gray, gray, gray, alpha]))
 
 
 def _plain_mode(picture: Image.Image) -> Image.Image:

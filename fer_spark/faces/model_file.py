@@ -6,6 +6,7 @@ The model (230 kB, MIT licence) is https://github.com/opencv/opencv_zoo/tree/mai
 from __future__ import annotations
 
 import hashlib
+import http.client
 import logging
 import os
 import tempfile
@@ -94,10 +95,15 @@ def fetch_model(
         raise ModelFileError(
             f"{url}: got {len(content)} bytes with sha256 {digest}, expected {expected}; nothing was kept"
         )
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, prefix=".fetch-", delete=False) as part:
-        part.write(content)
-    Path(part.name).replace(target)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=".fetch-", delete=False) as part:
+            part.write(content)
+        Path(part.name).replace(target)
+    except OSError as error:
+        raise ModelFileError(
+            f"{folder}: cannot be written to ({error}); let $XDG_CACHE_HOME name a folder that can"
+        ) from error
     return target
 
 
@@ -105,7 +111,7 @@ def _download(url: str, timeout_s: float) -> bytes:
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as response:
             content: bytes = response.read(_MOST_BYTES + 1)
-    except (urllib.error.URLError, OSError, ValueError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
         raise ModelFileError(
             f"{url}: cannot be fetched ({error}); fetch it elsewhere and name it with --detector-model"
         ) from error

@@ -25,6 +25,7 @@ def prepare_faces(raw: DataFrame, settings: FaceSettings, detector: DetectorSpec
     Every input row gives one row per face kept, or one row with a reason. Raises ValueError for settings that cannot
     be, on the driver, before anything runs.
     """
+    settings.check()
     table = prepared_table([spec.column for spec in settings.specs])
     return raw.select(*RAW_IMAGE.names).mapInArrow(_job(settings, detector), table.spark_schema)
 

@@ -75,7 +75,7 @@ class OpenedPicture:
         """A view of less than OVERVIEW_PX, for the detector and the hashes: more detail would only cost time."""
         if reduction not in self._overviews:
             pixels, scale = self.view(reduction), 1 / reduction
-            while max(pixels.shape[:2]) >= OVERVIEW_PX:
+            while max(pixels.shape[:2]) >= OVERVIEW_PX and min(pixels.shape[:2]) > 1:  # a strip may be 8 px high
                 pixels, scale = halved(pixels), scale / 2
             self._overviews[reduction] = Picture(pixels, self.header.width, self.header.height, scale)
         return self._overviews[reduction]

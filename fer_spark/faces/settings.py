@@ -98,6 +98,20 @@ class FaceSettings:
     )
     max_file_mb: float = field(default=256.0, metadata=_help("files of more MiB are refused before they are read"))
 
+    def check(self) -> None:
+        """Raise ValueError naming the first setting that cannot be."""
+        _ = self.specs
+        if not -0.5 < self.margin <= 10:
+            raise ValueError(f"--margin: {self.margin} is not above -0.5 (nothing is left of the face) and at most 10")
+        if not 0 <= self.detector_score <= 1:
+            raise ValueError(f"--detector-score: {self.detector_score} is not between 0 and 1")
+        if self.min_face_px < 0:
+            raise ValueError(f"--min-face-px: {self.min_face_px} is negative")
+        if not self.max_megapixels > 0:
+            raise ValueError(f"--max-megapixels: {self.max_megapixels} is not a positive number")
+        if not 0 < self.max_file_mb < 2**40:
+            raise ValueError(f"--max-file-mb: {self.max_file_mb} is not a positive number of MiB")
+
     @property
     def specs(self) -> tuple[ImageSpec, ...]:
         """The parsed sizes; raises ValueError for a bad or repeated one, or a codec that cannot hold float32."""

@@ -48,6 +48,8 @@ def ccc(true: Floats, predicted: Floats) -> float:
     if not len(true):
         return float("nan")
     x, y = np.asarray(true, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
+    if _constant(x) and _constant(y):
+        return float("nan") if x[0] == y[0] else 0.0
     below = x.var() + y.var() + (x.mean() - y.mean()) ** 2
     return float(2 * ((x - x.mean()) * (y - y.mean())).mean() / below) if below > 0 else float("nan")
 
@@ -63,5 +65,10 @@ def pearson(true: Floats, predicted: Floats) -> float:
     if not len(true):
         return float("nan")
     x, y = np.asarray(true, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
-    below = x.std() * y.std()
+    below = 0.0 if _constant(x) or _constant(y) else x.std() * y.std()
     return float(((x - x.mean()) * (y - y.mean())).mean() / below) if below > 0 else float("nan")
+
+
+def _constant(values: npt.NDArray[np.float64]) -> bool:
+    """Asked of the values: the mean of equal numbers is off by a rounding, and so their deviation is not quite 0."""
+    return bool((values == values[0]).all())

@@ -12,11 +12,15 @@ from fer_spark.reports.look import BLUE, GREEN, INK, MUTED, ORANGE, PALE_ORANGE,
 
 _PERCENT = "format(100 * datum.value, '.0f') + ' %'"
 _SHADES = alt.Scale(type="pow", exponent=0.75, domain=[0, 1], range=SHADES)
+MOST_NUMBERED = 24
 _MARKS = [("precision", "triangle-right", GREEN), ("recall", "diamond", ORANGE)]
 
 
 def confusion_picture(scores: Evaluation) -> bytes:
-    """PNG of the confusion matrix: share of each true class as colour and number, count below it."""
+    """PNG of the confusion matrix: share of each true class as colour and number, count below it.
+
+    Of more than MOST_NUMBERED classes only the colours: with numbers, 200 classes would take gigabytes to draw.
+    """
     names, rates = scores.label_names, row_rates(scores.confusion)
     rows = [f"{one.name} ({one.support:,})" for one in scores.per_class]
     cells = []
@@ -31,7 +35,8 @@ def confusion_picture(scores: Evaluation) -> bytes:
                 "count": f"{scores.confusion[i, j]:,}",
             }
         )
-    side = 84 if len(names) <= 8 else 72
+    numbered = len(names) <= MOST_NUMBERED
+    side = 84 if len(names) <= 8 else 72 if numbered else 20
     base = alt.Chart(_data(cells)).encode(
         x=alt.X("predicted:N", sort=list(names), title="predicted", axis=_names_on_top(names)),
         y=alt.Y("true:N", sort=rows, title="true", axis=_plain_axis(titlePadding=14)),
@@ -40,10 +45,9 @@ def confusion_picture(scores: Evaluation) -> bytes:
     squares = base.mark_rect(stroke=PAPER, strokeWidth=2).encode(color=alt.Color("rate:Q", scale=_SHADES, legend=None))
     share = base.mark_text(dy=-7, fontSize=15, fontWeight="bold").encode(text="share:N", color=ink)
     count = base.mark_text(dy=12, fontSize=12).encode(text="count:N", color=ink)
-    heading = title(
-        "Who was taken for whom", "share of each true class (rows: 100 %),", "and the number of pictures below it"
-    )
-    layers = alt.layer(squares, share, count).properties(
+    below = "and the number of pictures below it" if numbered else "as colour alone: the darker, the more"
+    heading = title("Who was taken for whom", "share of each true class (rows: 100 %),", below)
+    layers = alt.layer(*((squares, share, count) if numbered else (squares,))).properties(
         width=side * len(names), height=side * 0.72 * len(names), title=heading
     )
     return png(layers)
@@ -133,10 +137,11 @@ def _data(values: list[dict[str, Any]]) -> alt.InlineData:
 
 def _names_on_top(names: tuple[str, ...]) -> alt.Axis:
     longest = max(map(len, names))
-    slanted = longest > 9
+    upright = len(names) > MOST_NUMBERED
+    slanted = longest > 9 or upright
     return alt.Axis(
         orient="top",
-        labelAngle=-35 if slanted else 0,
+        labelAngle=-90 if upright else -35 if slanted else 0,
         labelAlign="left" if slanted else "center",
         ticks=False,
         domain=False,

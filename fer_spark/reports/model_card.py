@@ -71,20 +71,27 @@ def _scores_table(scores: list[dict[str, Any]]) -> str:
     for one in scores:
         lines.append(
             f"| {one['views']} | {one['pictures']} | {one['rows']:,} | {_interval(one, 'accuracy', one['accuracy'])} "
-            f"| {one['balanced_accuracy']:.4f} | {_interval(one, 'macro_f1', one['macro']['f1'])} "
-            f"| {one['calibration']['ece']:.3f} |"
+            f"| {_number(one['balanced_accuracy'], 4)} | {_interval(one, 'macro_f1', one['macro']['f1'])} "
+            f"| {_number(one['calibration']['ece'], 3)} |"
         )
     return "\n".join(lines)
 
 
-def _interval(scores: dict[str, Any], name: str, value: float) -> str:
+def _interval(scores: dict[str, Any], name: str, value: float | None) -> str:
     around = scores["intervals"].get(name)
-    return f"{value:.4f}" + (f" ({around['low']:.4f} to {around['high']:.4f})" if around else "")
+    if value is None or not around or around["low"] is None:
+        return _number(value, 4)
+    return f"{value:.4f} ({around['low']:.4f} to {around['high']:.4f})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    """A dash where there is none, as without rows."""
+    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _classes_table(scores: dict[str, Any]) -> str:
     lines = ["| class | precision | recall | F1 | support |", "|---|---|---|---|---|"]
     for one in scores["per_class"]:
-        shown = ["–" if one[key] is None else f"{one[key]:.3f}" for key in ("precision", "recall", "f1")]
+        shown = [_number(one[key], 3) for key in ("precision", "recall", "f1")]
         lines.append(f"| {one['name']} | {' | '.join(shown)} | {one['support']:,} |")
     return "\n".join(lines)

@@ -72,13 +72,14 @@ class Ledger:
         self._id = ""
         self.entries = self._read()
 
-    def bind(self, output: str, form: str, occupied: bool) -> None:
-        """Tie the ledger to its output, once; `occupied`: data lies there already.
+    def bind(self, output: str, form: str, occupied: bool, given: str = "") -> None:
+        """Tie the ledger to its output, once; `occupied`: data lies there already. `given`: the output as the user
+        spells it, which is what older ledgers noted.
 
-        Raises LedgerError if it keeps the books of another output, or is new and the data is not its own.
+        Raises LedgerError if it keeps the books of another output, is new and the data is not its own, or is damaged.
         """
         text = self._storage.read_text(_STATE)
-        state = {} if text is None else json.loads(text)
+        state = {} if text is None else self._state(text)
         if text is None:
             if occupied:
                 raise LedgerError(
@@ -87,16 +88,20 @@ class Ledger:
                 )
             state = {"id": uuid.uuid4().hex[:8], "output": output, "format": form}
             self._storage.publish_text(_STATE, json.dumps(state, indent=1))
-        elif (state["output"], state["format"]) != (output, form):
+        elif state["output"] not in (output, given) or state["format"] != form:
             raise LedgerError(
                 f"{self._storage.root} is the ledger of {state['output']} ({state['format']}), not of {output} "
                 f"({form}): give each output its own --checkpoint"
             )
-        self._id = str(state["id"])
+        self._id = state["id"]
 
     def new_name(self, batch: int) -> str:
         """For what the next commit writes: unlike any name before, and known as this ledger's."""
         return f"{batch:06d}-{self._id}-{uuid.uuid4().hex[:8]}"
+
+    @property
+    def root(self) -> str:
+        return self._storage.root
 
     @property
     def next_batch(self) -> int:
@@ -126,6 +131,10 @@ class Ledger:
         named = {file for entry in self.entries for file in (*entry.files, *entry.explanations)}
         return sorted(file for file in data_files if ours.fullmatch(file) and file not in named)
 
+    def lost(self, data_files: Iterable[str]) -> list[str]:
+        """Data files that entries name and that are not among an output's."""
+        return sorted({file for entry in self.entries for file in entry.files} - set(data_files))
+
     def stray_seen(self) -> list[str]:
         """Directories of seen pictures that no entry names."""
         named = {entry.seen for entry in self.entries}
@@ -138,6 +147,14 @@ class Ledger:
 
     def finish(self, key: Key, fingerprint: str) -> None:
         self._storage.publish_text("finished.json", _finished(key, fingerprint))
+
+    def _state(self, text: str) -> dict[str, str]:
+        """Raises LedgerError naming the file."""
+        try:
+            content = json.loads(text)
+            return {name: str(content[name]) for name in ("id", "output", "format")}
+        except (KeyError, TypeError, ValueError) as error:
+            raise LedgerError(f"{self._storage.uri(_STATE)}: not a fer_spark ledger, or damaged ({error!r})") from error
 
     def _read(self) -> list[Entry]:
         paths = [file.path for file in self._storage.list_files(ENTRIES) if file.path.endswith(".json")]

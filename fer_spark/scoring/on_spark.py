@@ -21,6 +21,8 @@ Batches = Iterator[pa.RecordBatch]
 SEEN_DDL = "path string, row bigint, length bigint, modified_us bigint, image_id string"
 """A picture that the ledger knows: where it lay, how long and how old its file was (null where it is no file, or was
 too young to tell), and what its bytes are (null where there were none)."""
+MISSING = "missing_file"
+"""Status of what was listed, and gone when it was to be read."""
 _RACY_US = 2_000_000
 _BLOCK = 64
 
@@ -105,11 +107,13 @@ def settled(rows: DataFrame, seen: DataFrame) -> DataFrame:
     """Rows of one commit → those to write: each picture's bytes once, by the first path that has them.
 
     What else has the same bytes, here or in an earlier commit, becomes one row with ALREADY_KNOWN and the image_id
-    under which its faces are found; nothing at all where `seen` names these bytes under this very path.
+    under which its faces are found; nothing at all where `seen` names these bytes under this very path. What has no
+    bytes (a file that is missing, a picture that no annotation names) is told once per path.
     """
     identity = F.coalesce("image_id", F.when(F.col("status") == ALREADY_KNOWN, F.col("detail")))
     place = F.struct("source_path", "source_row")
-    known = rows.withColumn("image_id", identity)
+    nameless = F.col("image_id").isNull() & (F.col("status") != ALREADY_KNOWN)
+    known = rows.where(~nameless).withColumn("image_id", identity)
     firsts = known.where((F.col("status") != ALREADY_KNOWN) & F.col("image_id").isNotNull())
     firsts = firsts.groupBy(F.col("image_id").alias("_id")).agg(F.min(place).alias("_first"))
     joined = known.join(firsts, F.col("image_id") == F.col("_id"), "left")
@@ -120,11 +124,12 @@ def settled(rows: DataFrame, seen: DataFrame) -> DataFrame:
     same = (
         (F.col("source_path") == F.col("_path"))
         & F.col("source_row").eqNullSafe(F.col("_row"))
-        & (F.col("image_id") == F.col("_image_id"))
+        & F.col("image_id").eqNullSafe(F.col("_image_id"))
     )
+    untold = rows.where(nameless).join(old, same, "left_anti")
     kept = ("image_id", "source_path", "source_row", "model_digest", "preparation_digest", "batch")
     values = {name: F.col(name) for name in kept} | {"status": F.lit(ALREADY_KNOWN)}
-    return originals.unionByName(_score_rows(copies.join(old, same, "left_anti"), values))
+    return originals.unionByName(untold).unionByName(_score_rows(copies.join(old, same, "left_anti"), values))
 
 
 def missing_rows(listed: DataFrame, rows: DataFrame, job: ScoreJob, model: str) -> DataFrame:
@@ -134,7 +139,7 @@ def missing_rows(listed: DataFrame, rows: DataFrame, job: ScoreJob, model: str) 
     values: dict[str, Column] = {
         "source_path": F.col("source_path"),
         "source_row": F.col("source_row"),
-        "status": F.lit("missing_file"),
+        "status": F.lit(MISSING),
         "detail": F.lit(None if job.rows.salt else "listed, but gone when it was to be read"),
         "model_digest": F.lit(model),
         "preparation_digest": F.lit(job.rows.preparation_digest),
@@ -165,18 +170,20 @@ def seen_rows(listed: DataFrame | None, rows: DataFrame, listed_at_us: int) -> D
     """SEEN_DDL rows of one commit: `rows` of SCORE, ALREADY_KNOWN among them, with what `listed` says of their files.
 
     Of a file younger than two seconds when it was listed, length and age are not noted: it may change again within the
-    same tick of its storage's clock. Its bytes are known all the same.
+    same tick of its storage's clock. Its bytes are known all the same. Nor are they noted of a file that vanished
+    before it was read: it may come back as it was.
     """
     identity = F.coalesce("image_id", F.when(F.col("status") == ALREADY_KNOWN, F.col("detail"))).alias("image_id")
-    pictures = rows.select(F.col("source_path").alias("path"), F.col("source_row").alias("row"), identity).distinct()
+    place = (F.col("source_path").alias("path"), F.col("source_row").alias("row"))
+    gone = (F.col("status") == MISSING).alias("gone")
+    pictures = rows.select(*place, identity, gone).distinct()
     unknown = (F.lit(None).cast("bigint").alias(name) for name in ("length", "modified_us"))
     if listed is None:
         return pictures.select("path", "row", *unknown, "image_id")
-    settled_file = F.col("modified_us") <= listed_at_us - _RACY_US
+    settled_file = (F.col("modified_us") <= listed_at_us - _RACY_US) & ~F.col("gone")
     ages = (F.when(settled_file, F.col(name)).alias(name) for name in ("length", "modified_us"))
-    return pictures.join(listed.select("path", *ages), "path", "left").select(
-        "path", "row", "length", "modified_us", "image_id"
-    )
+    there = listed.select("path", "length", "modified_us")
+    return pictures.join(there, "path", "left").select("path", "row", *ages, "image_id")
 
 
 def _score_rows(frame: DataFrame, values: dict[str, Column]) -> DataFrame:

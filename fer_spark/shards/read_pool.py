@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,21 +41,25 @@ class DiskCache:
             need = 10 * largest / 2**20
             raise ShardError(f"--cache-mb {settings.cache_mb:g} is too small for these row groups: give {need:.0f}")
         disk = petastorm_compat.load("diskcache").Disk
-        self._cache = petastorm_compat.load("petastorm.local_disk_cache").LocalDiskCache(
-            settings.cache_dir,
-            limit,
-            largest,
-            shards=max(1, min(_CACHE_SHARDS, limit // max(10 * largest, 1))),
-            cleanup=False,
-            timeout=_CACHE_TIMEOUT_S,
-            disk=type("BytesDisk", (disk,), {"fetch": _fetch_bytes}),
-        )
+        self._where = settings.cache_dir
+        make = petastorm_compat.load("petastorm.local_disk_cache").LocalDiskCache
+        with self._usable():
+            self._cache = make(
+                settings.cache_dir,
+                limit,
+                largest,
+                shards=max(1, min(_CACHE_SHARDS, limit // max(10 * largest, 1))),
+                cleanup=False,
+                timeout=_CACHE_TIMEOUT_S,
+                disk=type("BytesDisk", (disk,), {"fetch": _fetch_bytes}),
+            )
         self._prefix = f"{files.manifest.checksum}:{','.join(columns.names)}"
 
     def get(self, piece: Piece, read: Callable[[], pa.Table]) -> pa.Table:
         """The cached table of a row group; read, and kept, where it is not there or damaged."""
         key = f"{self._prefix}:{piece.path}:{piece.file.bytes}:{piece.row_group}"
-        content = self._cache.get(key, lambda: _to_bytes(read()))
+        with self._usable():
+            content = self._cache.get(key, lambda: _to_bytes(read()))
         try:
             with pa.ipc.open_stream(content) as stream:
                 table = stream.read_all()
@@ -61,11 +67,23 @@ class DiskCache:
                 return table
         except (pa.ArrowException, OSError):
             pass
-        self._cache._cache.delete(key)
+        with self._usable():
+            self._cache._cache.delete(key)
         return read()
 
     def close(self) -> None:
         self._cache._cache.close()
+
+    @contextmanager
+    def _usable(self) -> Iterator[None]:
+        """Turns what SQLite says of a damaged or read-only cache into ShardError."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise ShardError(
+                f"--cache-dir {self._where}: this cache cannot be used ({error}); delete that directory if it is "
+                "damaged, or name one that can be written"
+            ) from error
 
 
 def _to_bytes(table: pa.Table) -> bytes:

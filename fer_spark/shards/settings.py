@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
@@ -60,7 +61,7 @@ class ShardSettings:
         for name in ("rows_per_group", "chunk_images"):
             if getattr(self, name) < 1:
                 raise ValueError(f"--{name.replace('_', '-')}: {getattr(self, name)} is not a positive number")
-        if self.rows_per_file < 0 or self.target_file_mb <= 0:
+        if self.rows_per_file < 0 or not 0 < self.target_file_mb < math.inf:
             raise ValueError("--rows-per-file must be 0 or more, --target-file-mb more than 0")
         if not 0 <= self.max_bad_fraction <= 1:
             raise ValueError(f"--max-bad-fraction: {self.max_bad_fraction} is not between 0 and 1")

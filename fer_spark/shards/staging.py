@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from fer_spark.artifacts import Storage
+from fer_spark.artifacts import Storage, literal
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -91,7 +91,7 @@ class Staging:
         self._storage.delete(DIRECTORY)
 
     def _read(self, chunks: list[int], like: DataFrame) -> DataFrame:
-        paths = [self._storage.uri(f"{_chunk_directory(chunk)}/rows") for chunk in chunks]
+        paths = [literal(self._storage.uri(f"{_chunk_directory(chunk)}/rows")) for chunk in chunks]
         return self._spark.read.schema(like.schema).parquet(*paths)
 
 

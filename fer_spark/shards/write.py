@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
-from fer_spark.artifacts import Storage
+from fer_spark.artifacts import Storage, literal
 from fer_spark.rows import FACE, QUARANTINE
 from fer_spark.shards.layout import Layout, arrange
 from fer_spark.shards.manifest import ManifestError, ShardFile
@@ -79,8 +79,13 @@ def remove_orphans(storage: Storage, listed: set[str]) -> int:
 
 
 def read_files(spark: SparkSession, storage: Storage, paths: list[str]) -> DataFrame:
-    """Shard rows of the named files, with `split` from the directory's name."""
-    return spark.read.option("basePath", storage.root).parquet(*[storage.uri(path) for path in paths])
+    """Shard rows of the named files, with `split` from the directory's name. Names are taken as they are, no globs."""
+    return spark.read.option("basePath", storage.root).parquet(*[literal(storage.uri(path)) for path in paths])
+
+
+def read_quarantine(spark: SparkSession, storage: Storage, paths: list[str]) -> DataFrame:
+    """Quarantine rows of the named files."""
+    return spark.read.parquet(*[literal(storage.uri(path)) for path in paths])
 
 
 def measure(spark: SparkSession, storage: Storage, paths: list[str], image_columns: list[str]) -> Measured:

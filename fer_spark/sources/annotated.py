@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Slice, raw_images
 from fer_spark.sources.pictures import Pictures
 from fer_spark.sources.settings import SourceError
+from fer_spark.spark.held import held
 
 BROADCAST_ROWS = 200_000
 """Up to this many annotation rows of a chunk go to every executor; Spark chooses the join for more."""
@@ -75,7 +75,7 @@ def annotated(pictures: Pictures, rows: DataFrame, one_file_per_key: bool, what:
 
     Raises SourceError when not one annotation names a picture that is there.
     """
-    kept = rows.persist(StorageLevel.MEMORY_AND_DISK)
+    kept = held(rows)
     count = kept.count()
     listed = pictures.listed().select("path", pictures.key(F.col("path")).alias("key"))
     if count and kept.join(listed, "key", "left_semi").limit(1).count() == 0:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.affectnet import open_affectnet
 from fer_spark.sources.base import Source
 from fer_spark.sources.fer2013 import open_fer2013, open_ferplus
 from fer_spark.sources.folder import open_folder, open_images, open_tar
+from fer_spark.sources.lake import first_line
 from fer_spark.sources.legend import open_legend
 from fer_spark.sources.settings import SOURCES, FileReading, SourceError, SourceSettings, did_you_mean
 from fer_spark.sources.table import open_any_table
@@ -57,4 +59,14 @@ def open_source(
             )
     if settings.label_from != "none" and settings.source not in ("images", "tar"):
         raise SourceError(f"--label-from goes with --source images or tar, not {settings.source}")
+    if settings.glob:
+        _check_glob(spark, settings.glob)
     return _OPENERS[settings.source](spark, settings, FileReading(max_file_bytes, by_path))
+
+
+def _check_glob(spark: SparkSession, glob: str) -> None:
+    """Raise SourceError for a pattern that Hadoop, and so Spark, refuses."""
+    try:
+        spark._jvm.org.apache.hadoop.fs.GlobFilter(glob)  # type: ignore[union-attr]
+    except Py4JJavaError as error:
+        raise SourceError(f"--glob {glob!r}: {first_line(error)}") from error

@@ -16,7 +16,8 @@ def settle(rows: DataFrame, place: tuple[str, ...], policy: str) -> DataFrame:
     Rows already rejected have no say.
     """
     here = Window.partitionBy(*place)
-    order = F.struct("source_row", F.coalesce("split", F.lit("")))
+    files = ["_file"] if "_file" in rows.columns else []  # rows of two files may have the same number
+    order = F.struct("source_row", F.coalesce("split", F.lit("")), *files)
     good = F.col("reject_reason").isNull()
     label = F.when(good, F.coalesce("label", F.lit("")))
     rows = rows.withColumns({"_label": label, "_rows": F.count(label).over(here)})

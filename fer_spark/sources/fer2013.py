@@ -7,6 +7,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
 from fer_spark.sources.labelling import LabelRule, label_rule, reject
+from fer_spark.sources.plain_rows import group_of
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
@@ -74,7 +75,7 @@ def _rows(table: AnnotationTable, settings: SourceSettings) -> DataFrame:
         F.trim(optional(table.column(settings.label_column, _LABEL, "--label-column"))).alias("label_raw"),
         split_of(usage).alias("split"),
         usage.alias("_usage"),
-        optional(table.column(settings.group_column, (), "--group-column")).alias("group_id"),
+        group_of(table.column(settings.group_column, (), "--group-column")).alias("group_id"),
         F.when(text.isNull() | (text == ""), "empty").alias("reject_reason"),
         F.when(text.isNull() | (text == ""), "the row has no pixels").alias("reject_detail"),
     )

@@ -30,12 +30,17 @@ def open_pictures(
     return file_pictures(spark, images, settings.glob, reading, key, "" if settings.glob else NOT_PICTURES)
 
 
+def group_of(column: Column | None) -> Column:
+    """A person or user as splits tell them apart: without outer spaces; blank is unknown, not one more person."""
+    return F.nullif(F.trim(optional(column)), F.lit(""))
+
+
 def annotation_rows(
     table: AnnotationTable, settings: SourceSettings, named: Column, label: Column | None, pictures: Pictures
 ) -> DataFrame:
     """RAW_IMAGE columns that a plain table gives, with `key` and `named`; rows that name nothing are rejected."""
     split = optional(table.column(settings.split_column, SPLIT_COLUMNS, "--split-column"))
-    group = optional(table.column(settings.group_column, GROUP_COLUMNS, "--group-column"))
+    group = group_of(table.column(settings.group_column, GROUP_COLUMNS, "--group-column"))
     blank = named.isNull() | (F.trim(named) == "")
     problem = unknown_split(split)
     rows = table.frame.select(

@@ -136,6 +136,18 @@ class SplitSettings:
         default="train", metadata=_help("where --max-per-class applies", choices=("train", "all"))
     )
 
+    def check(self) -> None:
+        """Raise SourceError naming the first setting that cannot be."""
+        _ = self.fractions
+        if not 0 <= self.val_fraction < 1:
+            raise SourceError(f"--val-fraction: {self.val_fraction} is not 0 or more and below 1")
+        if self.val_from and self.split in ("hash", "none"):
+            raise SourceError(f"--val-from speaks of the source's splits; --split {self.split} ignores them")
+        if self.max_per_class < 0:
+            raise SourceError(f"--max-per-class: {self.max_per_class} is negative; 0 keeps all")
+        if not -(2**63) <= self.seed < 2**63:
+            raise SourceError(f"--seed: {self.seed} has more than 64 bits")
+
     @property
     def fractions(self) -> tuple[float, float, float]:
         """The three ratios, scaled to sum 1. Raises SourceError."""

@@ -18,6 +18,7 @@ from fer_spark.sources.plain_rows import (
     PATH_COLUMNS,
     SPLIT_COLUMNS,
     annotation_rows,
+    group_of,
     open_pictures,
 )
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
@@ -61,7 +62,7 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
         F.lit("file").alias("encoding"),
         F.trim(optional(label)).alias("label_raw"),
         split_of(split).alias("split"),
-        optional(table.column(settings.group_column, GROUP_COLUMNS, "--group-column")).alias("group_id"),
+        group_of(table.column(settings.group_column, GROUP_COLUMNS, "--group-column")).alias("group_id"),
         reason.alias("reject_reason"),
         detail.alias("reject_detail"),
     )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 import re
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException
@@ -66,7 +68,8 @@ class AnnotationTable:
                 if given
                 else f"none of {', '.join(usual)} is a column"
             )
-            raise SourceError(f"{asked}; the table has: {', '.join(self.columns)}. Name it with {flag}")
+            remedy = _other_separator(self.columns) or f"Name it with {flag}"
+            raise SourceError(f"{asked}; the table has: {', '.join(self.columns)}. {remedy}")
         return None
 
     def digest(self) -> str:
@@ -100,6 +103,8 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
     except (AnalysisException, Py4JJavaError) as error:
         raise SourceError(f"{flag} {text!r} cannot be opened as {kind}: {first_line(error)}") from error
     files = len(scan._jdf.inputFiles())
+    if kind == "csv" and files > 1:
+        _check_headers(spark, root, glob, separator, len(scan.columns))
     numbered = by_index(scan) if kind in ("parquet", "delta") else by_position(scan, files)
     plain = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
     renamed = numbered.withColumn("_file", plain).toDF(*_marked(scan.columns), "_file", "_row")
@@ -163,6 +168,31 @@ def _format(spark: SparkSession, root: Root, text: str, flag: str) -> tuple[str,
     return found[0], "\t" if "tsv" in endings else ","
 
 
+def _check_headers(spark: SparkSession, root: Root, glob: str, separator: str, columns: int) -> None:
+    """Spark reads all files of a CSV table by the columns of one: a file with another order would give wrong values.
+
+    A header that only ends sooner is fine, its rows get nulls. Raises SourceError naming two files that differ.
+    """
+    reader = spark.read.option("pathGlobFilter", glob) if glob else spark.read
+    reader = reader.option("__globPaths__", "false") if root.literal else reader
+    lines = reader.text(list(root.targets)).where(F.trim("value") != "")
+    begins = lines.where("_metadata.file_block_start = 0").select(
+        "value", F.col("_metadata.file_path").alias("file"), F.monotonically_increasing_id().alias("id")
+    )
+    named = begins.groupBy("file").agg(F.min_by("value", "id").alias("header"))
+    found = {}
+    for row in sorted(named.collect()):
+        names = next(csv.reader([row["header"].removeprefix("\ufeff")], delimiter=separator))
+        found[unquote(row["file"])] = [name.strip().casefold() for name in names]
+    longest = max(found, key=lambda file: len(found[file]), default="")
+    for file, header in found.items():
+        if header != found[longest][: len(header)] or len(header) > columns:
+            raise SourceError(
+                f"{file} has the columns {', '.join(header)}, {longest} has "
+                f"{', '.join(found[longest])}: the files of one table need the same columns in the same order"
+            )
+
+
 def _marked(columns: list[str]) -> list[str]:
     names = [name.strip().removeprefix("\ufeff") or f"_c{i}" for i, name in enumerate(columns)]
     folded: set[str] = set()
@@ -171,6 +201,16 @@ def _marked(columns: list[str]) -> list[str]:
             names[i] = f"{name}_{i}"
         folded.add(names[i].casefold())
     return [_MARK + name for name in names]
+
+
+def _other_separator(columns: list[str]) -> str:
+    """What to do where the only column is a whole header line that is not cut at commas; else nothing."""
+    found = [sign for sign in ";\t|" if len(columns) == 1 and sign in columns[0]]
+    if not found:
+        return ""
+    if found[0] == "\t":
+        return "It is cut at tabs: call it .tsv"
+    return f"It is cut at {found[0]!r}, which is not read here: save it with commas, or with tabs as .tsv"
 
 
 def _struct_field(schema: StructType, wanted: str) -> Column | None:

@@ -41,7 +41,7 @@ class JobProgress:
 
     def say(self, text: str) -> None:
         """One line that stays."""
-        self._console.print(text, highlight=False)
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 
     def _tasks(self) -> tuple[int, int]:
         done = total = 0

@@ -106,4 +106,8 @@ def choose_device(wanted: str) -> torch.device:
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"device: {wanted} is asked for, this machine has {torch.cuda.device_count()} GPU")
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ValueError(f"device: {wanted} is asked for, but torch {torch.__version__} cannot use it here") from error
     return torch.device("cuda", local % torch.cuda.device_count()) if wanted == "cuda" else device

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -14,7 +15,7 @@ from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.pixels import autocast, to_unit
 from fer_spark.training.ranks import Ranks
 from fer_spark.training.settings import TrainSettings
-from fer_spark.training.targets import ccc_loss, distillation_loss, mix_up, soften
+from fer_spark.training.targets import ccc_loss, distillation_loss, mix_affect, mix_up, soften
 
 if TYPE_CHECKING:
     from fer_spark.training.trainer import Task
@@ -53,9 +54,9 @@ class StepMaker:
         votes = None if batch.label_probs is None else batch.label_probs.to(self._device)
         targets = soften(labels, votes, settings.soft_label_share, self._classes)
         if settings.mixup_alpha:
-            images, targets = mix_up(
-                images, targets, weight, settings.mixup_alpha, step_seed(*key, self._ranks.rank, 1)
-            )
+            seed = step_seed(*key, self._ranks.rank, 1)
+            images, targets = mix_up(images, targets, weight, settings.mixup_alpha, seed)
+            batch = self._mixed_affect(batch, weight, seed)
         loss = self._loss(forward, images, targets, weight, batch, epoch)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -64,6 +65,14 @@ class StepMaker:
             nn.utils.clip_grad_norm_(parameters, settings.clip_norm)
         optimizer.step()
         return loss.detach()
+
+    def _mixed_affect(self, batch: Batch, weight: torch.Tensor, seed: int) -> Batch:
+        """The batch with valence and arousal of the mixed pictures."""
+        valence, arousal = (
+            None if one is None else mix_affect(one.to(self._device), weight, self._settings.mixup_alpha, seed)
+            for one in (batch.valence, batch.arousal)
+        )
+        return dataclasses.replace(batch, valence=valence, arousal=arousal)
 
     def _pictures(self, batch: Batch, key: tuple[int, int, int]) -> torch.Tensor:
         """(N, C, S, S) in [0, 1] as they are trained on, at full crop size."""

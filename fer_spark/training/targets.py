@@ -28,13 +28,24 @@ def mix_up(
 
     Rows of weight 0 (without a label, or padding) are mixed with themselves alone and lend themselves to nobody.
     """
+    other, share = _partners(weight, alpha, seed)
+    return torch.lerp(images[other], images, share), torch.lerp(targets[other], targets, share)
+
+
+def mix_affect(wanted: torch.Tensor, weight: torch.Tensor, alpha: float, seed: int) -> torch.Tensor:
+    """(N,) valence or arousal, mixed as `mix_up` mixes the pictures; NaN where either of the two has none."""
+    other, share = _partners(weight, alpha, seed)
+    return torch.lerp(wanted[other], wanted, share)
+
+
+def _partners(weight: torch.Tensor, alpha: float, seed: int) -> tuple[torch.Tensor, float]:
+    """(N,) which row each is mixed with, and λ."""
     draw = np.random.default_rng(seed)
     share = float(draw.beta(alpha, alpha))
     usable = torch.nonzero(weight > 0).flatten().cpu().numpy()
-    partner = np.arange(len(images))
+    partner = np.arange(len(weight))
     partner[usable] = draw.permutation(usable)
-    other = torch.from_numpy(partner).to(images.device)
-    return torch.lerp(images[other], images, share), torch.lerp(targets[other], targets, share)
+    return torch.from_numpy(partner).to(weight.device), share
 
 
 def distillation_loss(

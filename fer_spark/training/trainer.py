@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -147,7 +148,13 @@ class Trainer:
         """Test the averaged network on the val split, note whether it is the best so far, write a checkpoint."""
         entry = {"epoch": self._epoch, **figures}
         if self._task.val is not None:
-            entry |= judge(self.answers(self._task.val))
+            answers = self.answers(self._task.val)
+            if not np.isfinite(answers.logits).all():
+                raise FloatingPointError(
+                    f"epoch {self._epoch}: the network's answers to the val split are no longer finite; "
+                    "try a lower --learning-rate or --clip-norm 1"
+                )
+            entry |= judge(answers)
         self._history.append(entry)
         if self._task.val is None or self._epoch == self._best_of(self._history):
             self._best_epoch = self._epoch

@@ -113,6 +113,14 @@ def test_the_cronjob_runs_a_command_that_exists_and_heeds_its_exit_codes() -> No
     assert found.master == f"local[{container['resources']['requests']['cpu']}]"
 
 
+def test_the_next_try_of_the_cronjob_finds_the_lease_of_a_killed_pod_expired() -> None:
+    (container,) = loaded("kubernetes/score-cronjob.yaml")["spec"]["jobTemplate"]["spec"]["template"]["spec"][
+        "containers"
+    ]
+    first_try_s, start_s = 10, 5  # Kubernetes waits so long before it tries a Job's pod again; a JVM takes longer
+    assert parsed(container["args"]).lease_s <= first_try_s + start_s
+
+
 def test_the_cronjob_is_what_kubernetes_expects() -> None:
     validate = pytest.importorskip("kubernetes_validate", reason="kubernetes-validate is not installed")
     manifest = loaded("kubernetes/score-cronjob.yaml")

@@ -196,6 +196,7 @@ def test_wrong_settings_are_named_before_anything_is_scored() -> None:
         ({"keep": 0.7, "masks": "antithetic"}, "--keep: 0.7 goes with"),
         ({"stable_rank": 1.5}, "--stable-rank: 1.5"),
         ({"kernel_width": 0.0}, "--kernel-width"),
+        ({"kernel_width": float("nan")}, "--kernel-width"),
     ):
         with pytest.raises(ValueError, match=message):
             _one(scorer, replace(QUICK, **change), noise())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from fer_spark.exploration import Advice, Figures
 from fer_spark.exploring.advice import advise
 from fer_spark.exploring.categories import category_tables, reference_table
@@ -87,3 +89,20 @@ def test_what_is_wrong_with_rows_and_copies_is_said_problems_first() -> None:
         ("warning", "sanity_values", "7 rows"),
     ]
     assert "--leak-guard drop" in _advise(even, values, leaks)[0].text
+
+
+@pytest.mark.parametrize(
+    ("shapes", "said"),
+    [
+        (((48, 48, 3, "png", 4, 0.4), (64, 64, 1, "png", 3, 0.3), (64, 64, 3, "png", 3, 0.3)), "most of them 64×64;"),
+        (((48, 48, 3, "png", 1, 0.4), (50, 48, 3, "png", 1, 0.3), (52, 48, 3, "png", 1, 0.3)), "48×48 the most fre"),
+    ],
+)
+def test_the_commonest_size_is_that_of_all_formats_and_most_only_above_half(
+    shapes: tuple[tuple[int | str | float, ...], ...], said: str
+) -> None:
+    columns = ("width", "height", "channels", "format", "count", "share")
+    rows = (("all", "other_size", "picture", 4, ""),)
+    values = Figures("sanity_values", "sanity", "", ("split", "check", "column", "count", "examples"), rows)
+    found = advise([values, Figures("pictures_shapes", "pictures", "", columns, shapes)])
+    assert any(said in one.text for one in found if one.figure == "4 of other sizes")

@@ -23,6 +23,8 @@ def test_counts_are_found_by_column_and_labels_by_any_spelling() -> None:
         ("label,a,b\nhappy,1,2\n", "", "which column is the reference"),
         ("label,count\nhappy,1\njoy,2\n", "", "line 3: 'joy' stands for happy, which was there before"),
         ("label,count\nhappy,1.5\n", "", "line 2: count is '1.5', expected a count"),
+        ("label,count\nhappy,inf\n", "", "line 2: count is 'inf', expected a count"),
+        ("label,count\nhappy,NaN\n", "", "line 2: count is 'NaN', expected a count"),
         ("label,count\n", "", "no rows"),
     ],
 )

@@ -90,3 +90,18 @@ def test_shrinking_in_halves_keeps_the_mean_and_the_place() -> None:
     small = shrink(picture, 24, 16)
     assert (small[4:8, 6:12] == 240).all()
     assert small.sum() == 240 * 4 * 6
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_a_square_far_larger_than_its_picture_needs_no_memory_and_shows_the_same(channels: tuple[int, ...]) -> None:
+    rows, columns = np.indices((300, 9000))
+    strip = np.where(columns < 3000, 40, 200).astype(np.uint8) // np.where(rows < 150, 1, 2).astype(np.uint8)
+    strip = np.dstack([strip] * 3) if channels else strip
+    crop = crop_face(strip, CropSquare(4500, 150, 9000), 48)
+    assert crop.shape == (48, 48, *channels)
+    expected = np.repeat([[40] * 16 + [200] * 32, [20] * 16 + [100] * 32], 24, axis=0)
+    shown = crop[..., 0] if channels else crop
+    away = np.ones((48, 48), bool)
+    away[22:26], away[:, 15:17] = False, False
+    assert np.abs(shown.astype(int) - expected)[away].max() <= 6
+    assert crop_face(strip, CropSquare(4500, 150, 1e6), 48).shape == (48, 48, *channels)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
+import zlib
 from itertools import product
 
 import cv2
@@ -127,6 +129,17 @@ def test_transparency_shows_white() -> None:
     assert shown[0, 0].tolist() == [200, 0, 0]
     assert shown[0, 5].tolist() == [244, 204, 204]  # 0.2 * (200, 0, 0) + 0.8 * 255
     assert shown[0, 11].tolist() == [255, 255, 255]
+
+
+def test_a_transparent_value_of_sixteen_bits_leaves_the_others_as_they_are() -> None:
+    deep = np.linspace(0, 65535, 48 * 48).reshape(48, 48).astype(np.uint16)
+    plain = cv2.imencode(".png", deep)[1].tobytes()
+    body = b"tRNS" + struct.pack(">H", 0)
+    chunk = struct.pack(">I", 2) + body + struct.pack(">I", zlib.crc32(body))
+    at = plain.index(b"IDAT") - 4
+    shown = read(plain[:at] + chunk + plain[at:], gray=True)
+    assert shown[0, 0] == 255
+    assert error(shown.reshape(-1)[1:], read(plain).reshape(-1)[1:]) <= 1
 
 
 def test_cmyk_is_not_inverted() -> None:

@@ -117,6 +117,16 @@ def test_fetching_keeps_only_what_was_asked_for(server: tuple[str, Path]) -> Non
 def test_fetching_from_nowhere_says_so() -> None:
     with pytest.raises(ModelFileError, match=r"http://127.0.0.1:9/x: cannot be fetched .*--detector-model"):
         fetch_model("http://127.0.0.1:9/x", timeout_s=2)
+    with pytest.raises(ModelFileError, match="cannot be fetched"):
+        fetch_model("http://127.0.0.1:9/a b", timeout_s=2)
+
+
+def test_a_cache_that_cannot_be_written_to_is_named(server: tuple[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    url, folder = server
+    (folder / "model.onnx").write_bytes(b"weights")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "model.onnx"))
+    with pytest.raises(ModelFileError, match="cannot be written to"):
+        fetch_model(f"{url}/model.onnx", sha256=hashlib.sha256(b"weights").hexdigest())
 
 
 def test_an_unknown_detector_is_an_error() -> None:

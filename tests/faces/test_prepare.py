@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -222,3 +223,37 @@ def test_a_picture_named_by_its_path_gives_the_very_rows_of_its_bytes(tmp_path: 
     (gone,) = FacePreparer(FaceSettings(), NONE).prepare(raw(os.fsencode(file), "x.png", encoding="path"))
     assert (gone["reason"], gone["image_id"], gone["content_bytes"]) == ("missing_file", None, None)
     assert "cannot be opened" in gone["detail"]
+
+
+@pytest.mark.parametrize("shape", [(8, 20_000), (20_000, 8), (9, 90_000)])
+@pytest.mark.parametrize("detector", ["none", "haar"])
+def test_a_strip_gives_a_face_or_a_reason_but_no_bug(shape: tuple[int, int], detector: str) -> None:
+    strip = np.random.default_rng(2).integers(0, 256, shape).astype(np.uint8)
+    content = cv2.imencode(".png", strip)[1].tobytes()
+    (row,) = FacePreparer(FaceSettings(), DetectorSpec(detector)).prepare(raw(content))
+    assert row["reason"] == (None if detector == "none" else "no_face")
+    assert detector != "none" or len(row["image_48_gray"]) == 48 * 48
+
+
+def test_a_box_gone_astray_does_not_fill_the_memory() -> None:
+    picture = np.random.default_rng(2).integers(0, 256, (100, 120, 3)).astype(np.uint8)
+    content = cv2.imencode(".png", picture)[1].tobytes()
+    (row,) = FacePreparer(FaceSettings(), SOURCE).prepare(raw(content, **box(10, 10, 900_000, 900_000)))
+    assert (row["reason"], row["box_width"]) == (None, 900_000)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        ("margin", -0.5),
+        ("margin", float("nan")),
+        ("margin", 1e6),
+        ("detector_score", 5.0),
+        ("min_face_px", -3),
+        ("max_megapixels", -1.0),
+        ("max_file_mb", float("inf")),
+    ],
+)
+def test_settings_that_cannot_be_are_named(setting: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"--{setting.replace('_', '-')}: "):
+        replace(FaceSettings(), **{setting: value}).check()

@@ -207,3 +207,11 @@ def test_a_report_needs_a_variant(tmp_path: Path) -> None:
 
 def _pictures() -> list[str]:
     return ["classes.png", "confusion.png", "reliability.png", "mistakes.png"]
+
+
+def test_of_very_many_classes_the_confusion_is_colours_alone_and_stays_small() -> None:
+    """Cells with numbers would make 60 classes 9,000 px wide, and 200 a picture of gigabytes."""
+    names = [f"label {i:02}" for i in range(60)]
+    width, height = Image.open(io.BytesIO(confusion_picture(drawn(names)))).size
+    assert width < 3000
+    assert height < 3000

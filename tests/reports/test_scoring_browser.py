@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_spark.reports.scoring import page
+from fer_spark.reports.scoring import Batch, Mix, Scores, Section, page
+from fer_spark.reports.scoring_figures import Cell
 from tests.browser import DESKTOP, PHONE, Browser, chromium
 from tests.reports.scoring_reports import LABELS, SIDE, explanation, face, report
 
@@ -157,3 +158,17 @@ def test_without_script_the_faces_are_there_and_the_tools_are_not(browser: Brows
         assert len(browser.visible(".face")) == 9
     finally:
         browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+def test_very_long_names_do_not_widen_the_page(browser: Browser, tmp_path: Path, size: tuple[int, int]) -> None:
+    long = ["x" * 150, "sad"]
+    shown = face(1, long[0], explanation(long[0]), given=long[0][1:], origin="y" * 400, probabilities={long[0]: 1.0})
+    batches = [Batch(number, 5, {long[0]: 5}, 0.5) for number in (2, 1)]
+    scores = Scores({"ok": 5}, [Cell(long[0], None, False, 40, 5, 3.4)], [Mix("faces", {long[0]: 5})], batches=batches)
+    path = tmp_path / "long.html"
+    path.write_text(page(report(labels=long, scores=scores, gallery=[Section("F", "", [shown])])), encoding="utf-8")
+    browser.open(path, size)
+    for summary in browser.all(".face summary"):
+        browser.run("arguments[0].click()", summary)
+    assert browser.sideways_px() == 0

@@ -98,6 +98,7 @@ def test_figures_stand_on_the_page_as_they_were_counted() -> None:
     assert "latest run (1,000 faces) earlier runs (5,000 faces) training data (40 faces)" in text
     assert "PSI 0.310 drift against the earlier runs: 1,000 faces and 5,000 then" in text
     assert "PSI 6.400 too few faces to tell against the training data" in text
+    assert "Mean weight of each part over all these faces of a label" in text
     assert "moved most: angry 20.0 % → 30.0 %, happy 60.0 % → 40.0 %" in text
     assert "given angry happy sad angry 80 % 240 0 % 0 20 % 60 happy 20 % 60 80 % 240" in text
     assert "3 500 530 66.0 %" in text
@@ -107,6 +108,13 @@ def test_figures_stand_on_the_page_as_they_were_counted() -> None:
     assert "every label 9 angry 3 happy 3 sad 3" in text
     assert "given sad" in text
     assert "Drift: labels of the latest run differ." in text
+
+
+def test_drift_is_called_none_only_where_it_could_be_told() -> None:
+    made = report().scores
+    assert made is not None
+    assert "drift none in 1 comparison Where" in words(scores=replace(made, shifts=made.shifts[1:]))
+    assert "drift unknown too few faces to tell" in words(scores=replace(made, shifts=made.shifts[2:]))
 
 
 def test_every_text_is_escaped() -> None:

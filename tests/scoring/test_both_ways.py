@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 import pytest
+from pyspark.errors import PythonException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -166,6 +167,20 @@ def test_the_function_answers_every_row_also_where_there_is_no_picture(spark: Sp
     pixels = predict_udf(bundle, content="pixels")
     row = frame.limit(1).select(pixels("content").alias("p")).collect()[0]
     assert row["p"]["status"] == "unreadable"
+
+
+@pytest.mark.slow
+def test_a_column_that_holds_no_bytes_is_an_error_not_a_table_of_unreadable_pictures(
+    spark: SparkSession, bundle: Path
+) -> None:
+    predict: Any = predict_udf(bundle, detector="none")
+    frame = spark.createDataFrame([("a.png", 7, None)], "path string, n int, nothing binary")
+    for columns, said in ((("path",), "got str"), (("n",), "got int"), (("nothing", "path"), "got Series")):
+        with pytest.raises(PythonException, match=said):
+            frame.select(predict(*columns)).collect()
+    assert frame.select(predict("nothing").status).collect()[0][0] == "empty"
+    with pytest.raises(ValueError, match="expected one of auto, cpu, gpu"):
+        predict_udf(bundle, device="tpu")
 
 
 def test_a_content_that_does_not_exist_is_refused(spark: SparkSession, bundle: Path) -> None:

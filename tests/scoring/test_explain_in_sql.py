@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from pyspark.errors import PythonException
 from pyspark.sql import SparkSession
 
 from fer_spark.explaining.lime import Face, explain
@@ -50,6 +52,13 @@ def test_pictures_and_pixels_are_explained_as_in_one_process(spark: SparkSession
     }
     assert found["one"]["weights"] == pytest.approx(alone(bundle, DARK, "one")[1], abs=1e-5)
     assert {found[name]["status"] for name in ("none", "short")} == {"unreadable"}
+    (nameless,) = spark.sql(
+        "SELECT fer_explain_pixels(image, CAST(NULL AS STRING)) AS e FROM faces WHERE face_id = 'one'"
+    ).collect()
+    hashed = hashlib.sha256(bytes([DARK] * SIDE * SIDE)).hexdigest()[:32]
+    assert nameless["e"]["weights"] == pytest.approx(alone(bundle, DARK, hashed)[1], abs=1e-5)
+    with pytest.raises(PythonException, match="CAST"):
+        spark.sql("SELECT fer_explain_pixels(image, 17) AS e FROM faces").collect()
 
 
 def test_settings_that_cannot_be_are_refused_on_the_driver(spark: SparkSession, bundle: Path) -> None:

@@ -140,6 +140,7 @@ def test_bad_pictures_are_told_once_and_tried_again_when_they_change_also_under_
     assert b".png" not in everything
 
 
+@pytest.mark.slow
 def test_a_picture_that_goes_while_its_chunk_is_read_is_a_row(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +158,9 @@ def test_a_picture_that_goes_while_its_chunk_is_read_is_a_row(
     monkeypatch.setattr(Pictures, "__init__", vanishing)
     assert night(bundle, pictures, tmp_path)["not_scored"] == {"missing_file": 1}
     assert rows(tmp_path)[("b.png", "missing_file")] == 1
+    monkeypatch.undo()  # and comes back as it was
+    assert night(bundle, pictures, tmp_path)["scored_pictures"] == 1
+    assert rows(tmp_path) == {**{(name, "ok"): 1 for name in GRAYS}, ("b.png", "missing_file"): 1}
 
 
 @pytest.mark.slow
@@ -220,6 +224,28 @@ def test_a_table_is_compared_by_its_bytes(
     assert len(every_score(tmp_path / "scores")) == 3
     monkeypatch.setattr(score_incremental, "commit", None)  # no file of the input changed: no row of it is read
     assert night(bundle, tmp_path / "table", tmp_path, kind="table")["not_scored"] == {"already_known": 3}
+
+
+@pytest.mark.slow
+def test_rows_without_a_picture_are_told_once_and_other_columns_are_other_pictures(
+    spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path
+) -> None:
+    def names(**columns: list[str]) -> None:
+        pq.write_table(pa.table(columns), tmp_path / "table" / "t.parquet")
+
+    def told(column: str) -> dict[str, Any]:
+        words = ["--images", str(pictures), "--path-column", column]
+        return night(bundle, tmp_path / "table", tmp_path, *words, kind="table")
+
+    (tmp_path / "table").mkdir()
+    names(one=["a.png", "gone.png"], other=["b.png", "gone.png"])
+    assert told("one")["not_scored"] == {"missing_file": 1, "unlisted": 4}
+    assert told("other")["scored_pictures"] == 1
+    names(one=["a.png", "gone.png"], other=["f.png", "gone.png"])
+    assert told("other")["scored_pictures"] == 1
+    found = {key for key, times in rows(tmp_path).items() if times == 1}
+    assert found == set(rows(tmp_path))
+    assert {("a.png", "ok"), ("b.png", "ok"), ("f.png", "ok"), ("gone.png", "missing_file")} <= found
 
 
 def test_a_ledger_serves_one_output(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -115,6 +117,16 @@ def test_pixels_of_another_size_are_unreadable_rows_not_errors() -> None:
     found, _ = rows([wrong])
     assert [row["status"] for row in found] == ["unreadable", "ok"]
     assert found[1]["confidence"] == pytest.approx(0.4)
+
+
+def test_a_header_that_promises_a_giant_is_unreadable_not_an_error() -> None:
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
+    giant = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
+    images, known = StoredPixels(COLUMN, (4, 4), codec="png").decode_column(pa.array([giant, None]))
+    assert (len(images), known.tolist()) == (0, [False, False])
 
 
 def test_a_crop_is_the_face_as_the_model_saw_it_and_only_on_request() -> None:

@@ -85,6 +85,14 @@ def test_the_least_sure_and_a_condition_join_and_a_share_draws_the_same_faces_ea
     assert 5 <= len(drawn[0]) <= 19  # of 30, at a share of 0.4: beyond this is one in 10,000
 
 
+def test_more_of_the_least_sure_than_there_are_faces_is_all_of_them(
+    spark: SparkSession, bundle: Path, tmp_path: Path
+) -> None:
+    source = lake(tmp_path / "lake", {"a.png": DARK, "b.png": MIDDLE})
+    assert score(bundle, source, tmp_path / "scores", "--explain", "least-confident:10000000000", *QUICK) == 0
+    assert [row["source_path"] for row in explanations(tmp_path / "scores")] == ["a.png", "b.png"]
+
+
 @pytest.mark.slow
 def test_each_commit_explains_its_own_faces_once_and_strays_are_removed(
     spark: SparkSession, bundle: Path, tmp_path: Path

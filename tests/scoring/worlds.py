@@ -38,7 +38,7 @@ def lake(root: Path, grays: dict[str, int]) -> Path:
     return root
 
 
-def score(bundle: Path, source: Path | str, output: Path, *more: str, kind: str = "images") -> int:
+def score(bundle: Path, source: Path | str, output: Path | str, *more: str, kind: str = "images") -> int:
     """The job in this process, on the running session."""
     words = ["--bundle", str(bundle), "--source", kind, "--input", str(source), "--output", str(output)]
     return main([*words, *more])

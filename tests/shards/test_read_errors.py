@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -122,6 +124,22 @@ def test_a_cache_that_is_too_small(tmp_path: Path) -> None:
     write_shards(tmp_path, GROUPS)
     with pytest.raises(ShardError, match=r"--cache-mb 0\.001 is too small"):
         read(tmp_path, cache_dir=str(tmp_path / "cache"), cache_mb=0.001)
+
+
+def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
+    write_shards(tmp_path / "shards", GROUPS)
+    cache = tmp_path / "cache"
+    kept = {"cache_dir": str(cache), "cache_mb": 10.0}
+    with read(tmp_path / "shards", **kept) as source:
+        for database in cache.rglob("cache.db"):  # something goes wrong while it is in use
+            with contextlib.closing(sqlite3.connect(database)) as connection, connection:
+                connection.execute("DROP TABLE Cache")
+        with pytest.raises(ShardError, match=r"--cache-dir .*cache: this cache cannot be used \(no such table"):
+            list(source.epoch(0))
+    for database in cache.rglob("cache.db"):
+        database.write_bytes(b"no database" * 500)
+    with pytest.raises(ShardError, match=r"this cache cannot be used .*delete that directory"):
+        read(tmp_path / "shards", **kept)
 
 
 @pytest.mark.parametrize(

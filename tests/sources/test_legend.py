@@ -32,6 +32,7 @@ u7,,neutral
 u7,twice.jpg,surprise
 u8,void.jpg,
 """
+EIGHT = ("sad", "happy", "fear", "angry", "disgust", "neutral", "surprise", "contempt")
 FILES: dict[str, bytes | str] = {
     "data/legend.csv": LEGEND,
     "images/a.jpg": b"a",
@@ -198,3 +199,18 @@ def test_the_real_collection(spark: SparkSession, data_dir: Path, tmp_path: Path
     assert Counter(row["source_row"] for row in rows if row["source_row"] is not None) == Counter(range(3796))
     assert set(source.label_names) == {row["label"] for row in rows if row["label"]}
     assert Counter(row["reject_reason"] for row in rows) == Counter({None: 3792, "bad_annotation": 4})
+
+
+def test_a_person_is_the_same_with_spaces_and_a_blank_is_none(spark: SparkSession, tmp_path: Path) -> None:
+    lines = 'user.id,image,emotion\nu1,a.jpg,sad\n"u1 ",b.jpg,sad\n" ",c.jpg,sad\n"",d.jpg,sad\n'
+    write(tmp_path, {"t.csv": lines, **{f"{name}.jpg": b"x" for name in "abcd"}})
+    rows = by_row(_legend(spark, tmp_path / "t.csv"))
+    assert [rows[i]["group_id"] for i in range(4)] == ["u1", "u1", None, None]
+
+
+def test_the_first_row_of_several_files_is_that_of_the_first_file(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path / "t", {f"{i}.csv": f"image,emotion\nx.jpg,{label}\n" for i, label in enumerate(EIGHT)})
+    write(tmp_path, {"x.jpg": b"x"})
+    settings = SourceSettings(source="table", input=str(tmp_path / "t"), images=str(tmp_path), conflicts="first")
+    kept = [row["label"] for row in open_source(spark, settings).raw().collect() if row["reject_reason"] is None]
+    assert kept == [EIGHT[0]]

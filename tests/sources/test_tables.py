@@ -88,3 +88,20 @@ def test_the_digest_is_of_names_and_sizes(spark: SparkSession, tmp_path: Path) -
     one, same, longer = (open_table(spark, str(tmp_path / name / "t.csv")).digest() for name in "abc")
     assert one == same
     assert one != longer
+
+
+def test_files_of_one_table_must_agree_on_their_columns(spark: SparkSession, tmp_path: Path) -> None:
+    first = "\ufeffpath,valence,arousal\r\na.jpg,0.5,-0.5\r\n"
+    write(tmp_path / "swapped", {"a.csv": first, "b.csv": "path,arousal,valence\nb.jpg,-0.5,0.5\n"})
+    with pytest.raises(SourceError, match=r"b\.csv has the columns path, arousal, valence, .*a\.csv has"):
+        open_table(spark, str(tmp_path / "swapped"))
+    write(tmp_path / "fine", {"a.csv": first, "b.csv": '"Path", valence\nb.jpg,0.1\n', "none.csv": ""})
+    rows = open_table(spark, str(tmp_path / "fine")).frame.collect()
+    assert sorted((row["in:path"], row["in:arousal"]) for row in rows) == [("a.jpg", "-0.5"), ("b.jpg", None)]
+
+
+@pytest.mark.parametrize(("sign", "remedy"), [(";", "save it with commas"), ("\t", r"call it \.tsv")])
+def test_another_separator_is_named(spark: SparkSession, tmp_path: Path, sign: str, remedy: str) -> None:
+    write(tmp_path, {"t.csv": f"image{sign}emotion\r\na.jpg{sign}sad\r\n"})
+    with pytest.raises(SourceError, match=remedy):
+        open_table(spark, str(tmp_path / "t.csv")).column("", ("image",), "--path-column", required=True)

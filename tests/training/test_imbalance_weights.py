@@ -71,3 +71,11 @@ def test_none_is_no_weights_and_bad_counts_are_refused() -> None:
 def test_settings_that_cannot_be_are_named(settings: ImbalanceSettings, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         settings.check()
+
+
+def test_a_number_that_nothing_chosen_looks_at_is_named() -> None:
+    with pytest.raises(ValueError, match="--undersample-to goes with --sampler undersample, not natural"):
+        ImbalanceSettings(undersample_to=60).check_used()
+    with pytest.raises(ValueError, match="--focal-gamma goes with --loss focal, not cross_entropy"):
+        ImbalanceSettings(focal_gamma=0.0).check_used()
+    ImbalanceSettings(sampler="undersample", undersample_to=60, loss="focal", focal_gamma=0.0).check_used()

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fer_spark.training.averaging import AveragedNetwork
-from fer_spark.training.targets import ccc_loss, distillation_loss, mix_up, soften
+from fer_spark.training.targets import ccc_loss, distillation_loss, mix_affect, mix_up, soften
 
 
 def test_soft_labels_take_their_share_where_there_are_votes() -> None:
@@ -29,6 +29,18 @@ def test_mixup_mixes_pictures_and_targets_by_one_share_and_leaves_rows_without_w
     assert not soft[[0, 1, 3, 4], 2].any()
     again, _ = mix_up(images, targets, weight, 0.4, seed=11)
     assert torch.equal(again, mixed)
+
+
+def test_mixup_mixes_valence_with_the_pictures() -> None:
+    values = torch.tensor([0.0, 0.25, 0.5, -0.75, 1.0])
+    images = values.view(5, 1, 1, 1).expand(-1, 1, 2, 2)
+    weight = torch.tensor([1.0, 1, 0, 1, 1])
+    mixed, _ = mix_up(images, torch.eye(5), weight, 0.4, seed=11)
+    assert not torch.equal(mixed[:, 0, 0, 0], values)
+    assert torch.equal(mix_affect(values, weight, 0.4, seed=11), mixed[:, 0, 0, 0])
+    _, targets = mix_up(images, torch.eye(5), weight, 0.4, seed=11)
+    unknown = mix_affect(torch.where(values == 1.0, math.nan, values), weight, 0.4, seed=11)
+    assert torch.equal(unknown.isnan(), targets[:, 4] > 0)
 
 
 def test_distillation_is_zero_at_the_teachers_mean_and_known_elsewhere() -> None:

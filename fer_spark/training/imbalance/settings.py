@@ -10,6 +10,16 @@ from fer_spark.flags import flag
 LOSSES = ("cross_entropy", "focal", "logit_adjusted", "soft_f1")
 CLASS_WEIGHTS = ("none", "inverse", "sqrt_inverse", "effective")
 SAMPLERS = ("natural", "balanced", "sqrt", "undersample", "oversample", "augment")
+_GOES_WITH = (
+    ("undersample_to", "sampler", "undersample"),
+    ("undersample_fresh", "sampler", "undersample"),
+    ("oversample_to", "sampler", "oversample"),
+    ("augment_to", "sampler", "augment"),
+    ("focal_gamma", "loss", "focal"),
+    ("focal_alpha", "loss", "focal"),
+    ("logit_tau", "loss", "logit_adjusted"),
+    ("effective_beta", "class_weights", "effective"),
+)
 
 
 def _help(text: str, **extra: object) -> dict[str, object]:
@@ -73,6 +83,13 @@ class ImbalanceSettings:
     logit_tau: float = field(
         default=1.0, metadata=_help("τ of the logit adjustment: 1 aims at balanced accuracy, 0 is cross entropy")
     )
+
+    def check_used(self) -> None:
+        """Raise ValueError naming the first setting that was given and that nothing chosen here would look at."""
+        for name, chooser, choice in _GOES_WITH:
+            chosen, default = getattr(self, chooser), type(self).__dataclass_fields__[name].default
+            if getattr(self, name) != default and chosen != choice:
+                raise ValueError(f"{flag(name)} goes with {flag(chooser)} {choice}, not {chosen}")
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
