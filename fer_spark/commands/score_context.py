@@ -106,7 +106,7 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
         opened = open_input(spark, source, shipped.card, faces.max_file_mb, whole=not settings.incremental)
     if asked.lime.label and asked.lime.label not in shipped.card.label_names:
         raise ValueError(f"--label: {asked.lime.label!r} is none of {', '.join(shipped.card.label_names)}")
-    if opened.images == 0:
+    if opened.images == 0 and not settings.incremental:  # a night without pictures is a night without work
         raise SourceError(f"no pictures found: {opened.description}")
     if opened.pixels is not None:
         if settings.detector:

@@ -83,6 +83,9 @@ def publish_summary(output: Output, summary: dict[str, Any]) -> None:
 def print_summary(done: Scored, settings: ScoreSettings) -> None:
     """The same figures as the summary, for a person."""
     console, told = Console(), done.summary
+    if not told["pictures"]:
+        console.print("[bold yellow]No pictures in the input[/]: nothing to score.", highlight=False)
+        return
     if told["unchanged"] + told["not_scored"].get(ALREADY_KNOWN, 0) == told["pictures"]:
         console.print(f"Nothing new: all {told['pictures']:,} pictures are scored already.", highlight=False)
         return

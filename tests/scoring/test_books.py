@@ -115,3 +115,22 @@ def test_a_table_that_was_killed_before_its_first_commit_is_left_to_the_next(
     (tmp_path / "part-00000.parquet").write_bytes(b"no log speaks of it")
     storage: Any = Storage(spark, str(tmp_path))
     Output(spark, "delta", str(tmp_path), storage, storage).drop_batches_from(1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("trigger", [[], ["--trigger", "stream"]])
+def test_a_night_without_pictures_is_a_night_without_work(
+    spark: SparkSession, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], trigger: list[str]
+) -> None:
+    source, output, words = tmp_path / "lake", tmp_path / "scores", nightly(tmp_path / "ledger")
+    source.mkdir()
+    assert score(bundle, source, output) == 2  # not every night, but by hand: the wrong folder
+    for _ in range(2):
+        assert score(bundle, source, output, *words, *trigger) == 0
+        assert "No pictures in the input" in capsys.readouterr().out
+    picture(source / "a.png", 90)
+    assert score(bundle, source, output, *words, *trigger) == 0
+    assert summary(output)["scored_pictures"] == 1
+    (source / "a.png").unlink()
+    assert score(bundle, source, output, *words, *trigger) == 0
+    assert read_scores(spark, str(output)).count() == 1
