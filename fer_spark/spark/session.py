@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fer_spark.spark.quiet import quieten
+
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
@@ -65,6 +67,7 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
             early = {"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"} | asked
             for key, value in early.items():
                 launch.set(key, value)
+            quieten()
         SparkContext._ensure_initialized(conf=launch)
         merged = SparkConf()
         for key, value in asked.items():
