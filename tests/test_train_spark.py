@@ -10,8 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from tests.test_train import COUNTS, accuracy, spoil
-from tests.trainings import ROOT, SMALL_CNN, card, history, start, train, words, write_shards
+from tests.trainings import COUNTS, ROOT, SMALL_CNN, accuracy, card, history, spoil, start, train, words, write_shards
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 LIMIT_S = 400

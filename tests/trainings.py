@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,11 +15,16 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
+from safetensors.numpy import load_file
 
 from fer_spark.commands.train import main
+from fer_spark.networks.bundle import load_bundle
 from fer_spark.rows import FACE
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ShardFile
 
+COUNTS = {"train": [70, 70, 70], "val": [20, 20, 20], "test": [5, 5, 5]}
+STEPS = 7  # of an epoch: 210 rows in batches of 32
 ROOT = Path(__file__).parent.parent
 SIDE = 12
 COLUMN = f"image_{SIDE}_gray"
@@ -122,3 +128,34 @@ def history(output: Path) -> list[dict[str, Any]]:
 
 def card(output: Path) -> dict[str, Any]:
     return dict(json.loads((output / "card.json").read_text(encoding="utf-8")))
+
+
+def weights(output: Path) -> dict[str, np.ndarray]:
+    return load_file(output / "weights.safetensors")
+
+
+def accuracy(output: Path, order: list[str] = NAMES) -> float:
+    """On pictures that no split holds."""
+    bundle, labels = load_bundle(output), np.arange(90) % 3
+    said = bundle.predict_proba(pictures(labels, 999)).argmax(1)
+    return float(np.mean([bundle.labels[one] == order[label] for one, label in zip(said, labels, strict=True)]))
+
+
+def refusal(capsys: pytest.CaptureFixture[str], shards: Path, output: Path, *more: str, flags: list[str] = TINY) -> str:
+    """What a command that ends with exit code 2 says, as one line."""
+    capsys.readouterr()
+    try:
+        code: Any = train(shards, output, *more, flags=flags)
+    except SystemExit as ended:
+        code = ended.code
+    said = re.sub(r"\s+", " ", capsys.readouterr().err)
+    assert code == 2, said
+    return said
+
+
+def spoil(file: Path) -> None:
+    """Flip bytes of the pixels; size and footer stay."""
+    content = bytearray(file.read_bytes())
+    for at in range(len(content) // 4, len(content) // 2):
+        content[at] ^= 0xFF
+    file.write_bytes(content)
