@@ -20,7 +20,19 @@ from fer_spark.scoring.lease import Claim, Owner
 from fer_spark.scoring.ledger import Entry, Key, Ledger, LedgerError
 from fer_spark.sources.pictures import Pictures
 from tests.evaluations import write_bundle
-from tests.scoring.worlds import BRIGHT, DARK, LONG_AGO, MIDDLE, NAMES, every_score, lake, picture, score, summary
+from tests.scoring.worlds import (
+    BRIGHT,
+    DARK,
+    LONG_AGO,
+    MIDDLE,
+    NAMES,
+    dies_at_the_second_commit,
+    every_score,
+    lake,
+    picture,
+    score,
+    summary,
+)
 
 GRAYS = {"a.png": DARK, "b.png": MIDDLE, "c/d.png": BRIGHT, "c/e.png": 60, "f.png": 90}
 
@@ -168,24 +180,8 @@ def test_a_picture_that_goes_while_its_chunk_is_read_is_a_row(
 def test_a_run_that_dies_at_a_commit_leaves_each_face_once_after_the_next(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    class Death(BaseException):
-        """Nothing catches it."""
-
-    real, calls = Ledger.commit, 0
-
-    def dying(self: Ledger, entry: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 2 and moment == "before the entry":
-            raise Death
-        real(self, entry)
-        if calls == 2:
-            raise Death
-
-    monkeypatch.setattr(Ledger, "commit", dying)
-    with pytest.raises(Death):
+    with dies_at_the_second_commit(monkeypatch, moment):
         night(bundle, pictures, tmp_path, "--chunk-images", "2")
-    monkeypatch.setattr(Ledger, "commit", real)
     done = night(bundle, pictures, tmp_path, "--chunk-images", "2")
     assert 0 < done["unchanged"] < 5
     assert rows(tmp_path) == {(name, "ok"): 1 for name in GRAYS}

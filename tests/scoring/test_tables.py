@@ -20,9 +20,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from fer_spark.commands.report import main as report
 from fer_spark.commands.score_output import OutputError, check_format
-from fer_spark.scoring.ledger import Ledger
 from tests.evaluations import write_bundle
-from tests.scoring.worlds import BRIGHT, DARK, MIDDLE, NAMES, lake, picture, score
+from tests.scoring.worlds import BRIGHT, DARK, MIDDLE, NAMES, dies_at_the_second_commit, lake, picture, score
 
 GRAYS = {"a.png": DARK, "b.png": MIDDLE, "c/d.png": BRIGHT, "c/e.png": 60, "f.png": 90}
 
@@ -124,25 +123,9 @@ def test_nights_add_what_is_new_and_an_unchanged_night_commits_nothing(
 def test_rows_of_a_commit_that_the_ledger_never_heard_of_are_removed(
     table: Table, bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    class Death(BaseException):
-        """Nothing catches it."""
-
-    real, calls = Ledger.commit, 0
-
-    def dying(self: Ledger, entry: Any) -> None:
-        nonlocal calls
-        calls += 1
-        if calls == 2 and moment == "before the entry":
-            raise Death
-        real(self, entry)
-        if calls == 2:
-            raise Death
-
     words = [*table.words, "--incremental", "--chunk-images", "2"]
-    monkeypatch.setattr(Ledger, "commit", dying)
-    with pytest.raises(Death):
+    with dies_at_the_second_commit(monkeypatch, moment):
         score(bundle, pictures, table.name, *words)
-    monkeypatch.setattr(Ledger, "commit", real)
     there = table.paths()
     assert 0 < len(there) < 5
     assert score(bundle, pictures, table.name, *words) == 0

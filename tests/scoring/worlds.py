@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ import cv2
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 
 from fer_spark.commands.score import main
 from fer_spark.rows import SCORE
+from fer_spark.scoring.ledger import Entry, Ledger
 from tests.evaluations import SIDE
 
 NAMES = ["angry", "happy", "sad"]
@@ -63,3 +67,30 @@ def summary(output: Path) -> dict[str, Any]:
 
 def columns() -> list[str]:
     return SCORE.names
+
+
+class Death(BaseException):
+    """Nothing catches it."""
+
+
+@contextmanager
+def dies_at_the_second_commit(monkeypatch: pytest.MonkeyPatch, moment: str) -> Iterator[None]:
+    """A run in here ends at its second entry in the ledger: `before the entry`, or after it."""
+    real, calls = Ledger.commit, 0
+
+    def dying(self: Ledger, entry: Entry) -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 2 and moment == "before the entry":
+            raise Death
+        real(self, entry)
+        if calls == 2:
+            raise Death
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Ledger, "commit", dying)
+        try:
+            yield
+        except Death:
+            return
+    raise AssertionError("it lived on")
