@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import signal
@@ -48,6 +49,20 @@ def _kill_group(pid: int) -> None:
         except ProcessLookupError:
             continue
     psutil.wait_procs(family, timeout=20)
+
+
+def _busy_workers(pid: int) -> list[psutil.Process]:
+    """Python workers of the driver `pid` that have computed for more than a second.
+
+    Any other child may be a zombie, whose command line cannot be read, for as long as the driver lives.
+    """
+    workers = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(pid).children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if any("pyspark.daemon" in word for word in child.cmdline()) and child.cpu_times().user > 1.0:
+                    workers.append(child)
+    return workers
 
 
 def _same(output: Path, undisturbed: Path) -> None:
@@ -112,15 +127,7 @@ def test_a_python_worker_killed_in_mid_task_costs_nothing_but_time(
     killed = 0
     while process.poll() is None and killed < 3:
         time.sleep(0.1)
-        try:
-            workers = [
-                child
-                for child in psutil.Process(process.pid).children(recursive=True)
-                if any("pyspark.daemon" in word for word in child.cmdline()) and child.cpu_times().user > 1.0
-            ]
-        except psutil.NoSuchProcess:
-            continue
-        for worker in workers[:1]:
+        for worker in _busy_workers(process.pid)[:1]:
             worker.kill()
             killed += 1
     out, _ = process.communicate(timeout=600)
