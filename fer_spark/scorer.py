@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,23 @@ class Scorer(Protocol):
         self, images: npt.NDArray[Any], batch_size: int | None = None, views: str | None = None
     ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32] | None]:
         """`predict_proba`, and valence and arousal as (N, 2) in [-1, 1] or None."""
+        ...
+
+
+@runtime_checkable
+class MaskScorer(Protocol):
+    """A model that knows a shorter way to score many masked copies of one face."""
+
+    def predict_masked(
+        self,
+        face: npt.NDArray[Any],
+        hidden: npt.NDArray[Any],
+        segments: npt.NDArray[np.int64],
+        masks: npt.NDArray[np.uint8],
+        views: str | None = None,
+    ) -> npt.NDArray[np.float32] | None:
+        """(M, K) `predict_proba` of copies that show `face` in the segments (S, S) where masks (M, n) are 1 and
+        `hidden` elsewhere; None where that is no less work than to score the copies."""
         ...
 
 

@@ -11,8 +11,9 @@ import torch
 
 from fer_spark.networks.bundle_files import find_bundle, read_bundle, save_bundle, shipped_bundles
 from fer_spark.networks.card import VIEWS, BundleError, Card, ImageInput
+from fer_spark.networks.masked import Look, MaskedTrunk
 from fer_spark.networks.network import Network
-from fer_spark.networks.pixels import PixelScores
+from fer_spark.networks.pixels import PixelScores, looks_at
 
 __all__ = ["Bundle", "BundleError", "Card", "ImageInput", "load_bundle", "save_bundle", "shipped_bundles"]
 
@@ -45,6 +46,7 @@ class Bundle:
         self.device = torch.device(device)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
         self.bf16 = bf16
+        self._masked = MaskedTrunk.of(network.trunk) if self.device.type == "cpu" and not bf16 else None
         self._scores = {views: PixelScores(self.network, card, views).to(self.device) for views in VIEWS}
 
     @property
@@ -90,12 +92,45 @@ class Bundle:
         """
         return self._run(images, batch_size, views)[0].numpy()
 
-    def _run(
-        self, images: npt.NDArray[Any], batch_size: int | None, views: str | None
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+    def predict_masked(
+        self,
+        face: npt.NDArray[Any],
+        hidden: npt.NDArray[Any],
+        segments: npt.NDArray[np.int64],
+        masks: npt.NDArray[np.uint8],
+        views: str | None = None,
+    ) -> FloatArray | None:
+        """`predict_proba` of copies that show `face` in the segments where masks (M, n) are 1, `hidden` elsewhere.
+
+        None where that is no less work than to score the copies: on a GPU, for some networks, masks and segments.
+        """
+        if self._masked is None:
+            return None
+        images = np.stack([face, hidden])
+        self._check(images, views)
+        scores = self._scores[views or self.card.views]
+        outputs = []
+        with torch.inference_mode():
+            pixels = looks_at(scores.standardise(self._pixels(images)), scores.views, scores.crop_px)
+            cuts = looks_at(torch.from_numpy(segments)[None, None], scores.views, scores.crop_px)
+            for seen, cut in zip(pixels, cuts, strict=True):
+                look = Look(seen[0].numpy(), seen[1].numpy(), cut[0, 0].numpy())
+                features = self._masked.features(look, masks, BATCH_SIZES["cpu"])
+                if features is None:
+                    return None
+                outputs.append(self.network.head(features).float())
+            logits, _ = scores.join(torch.stack(outputs))
+            return torch.softmax(logits / self.card.temperature, dim=1).numpy()
+
+    def _check(self, images: npt.NDArray[Any], views: str | None) -> None:
         _check_images(images, self.card.image)
         if (views or self.card.views) not in VIEWS:
             raise ValueError(f"views: {views!r}, expected one of {', '.join(VIEWS)}")
+
+    def _run(
+        self, images: npt.NDArray[Any], batch_size: int | None, views: str | None
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        self._check(images, views)
         if batch_size is None:
             batch_size = BATCH_SIZES.get(self.device.type, LARGE_BATCH)
         if batch_size < 1:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from itertools import pairwise
 
+import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
@@ -24,7 +25,32 @@ def fused(bundle: Bundle) -> Bundle:
         trunk = quick_trunk(network.trunk, len(bundle.card.mean), bundle.card.input_px)
         if trunk is not None:
             return Bundle(bundle.card, Network(trunk, network.head), "cpu")
+    if bundle.bf16:
+        keep_first_exact(network)
     return Bundle(bundle.card, network, str(bundle.device), bundle.bf16)
+
+
+class Exact(nn.Module):
+    """A layer that is computed in float32 where those around it are not."""
+
+    def __init__(self, layer: nn.Module) -> None:
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(x.device.type, enabled=False):
+            answer: torch.Tensor = self.layer(x.float())
+        return answer
+
+
+def keep_first_exact(network: nn.Module) -> None:
+    """Compute the first convolution, in place, in float32 under autocast: pixels rounded to bfloat16 cost more than
+    all other rounding together."""
+    for module in network.modules():
+        for name, layer in module.named_children():
+            if isinstance(layer, nn.Conv2d):
+                setattr(module, name, Exact(layer))
+                return
 
 
 def is_quick(bundle: Bundle) -> bool:

@@ -1,5 +1,8 @@
 """Residual trunks in bfloat16 on a CPU: weights laid out once, ReLU and shortcut computed with the convolution.
 
+The first convolution stays in float32: rounding the pixels would cost more than all other rounding together, and it is
+a hundredth of the work.
+
 These operators are what torch's compiler emits for CPUs. They are no public interface, so a trunk is tried against the
 layers it stands for before it is used.
 """
@@ -22,7 +25,7 @@ _TOLERANCE = 0.05
 
 def quick_trunk(trunk: nn.Module, channels: int, side_px: int) -> QuickTrunk | None:
     """The trunk of a `resnet` without batch norms, in bfloat16; None where that cannot be had."""
-    if not torch.backends.mkldnn.is_available() or not _is_plain_resnet(trunk):  # type: ignore[no-untyped-call]
+    if not torch.backends.mkldnn.is_available() or not is_plain_resnet(trunk):  # type: ignore[no-untyped-call]
         return None
     faces = torch.randn((2, channels, side_px, side_px), generator=torch.Generator().manual_seed(0))
     try:
@@ -42,25 +45,41 @@ class QuickTrunk(nn.Module):
     def __init__(self, trunk: nn.Module, channels: int, side_px: int) -> None:
         super().__init__()
         stem, *stages, _ = trunk.children()
-        shape = (_BATCH, channels, side_px, side_px)
-        self._stem = []
-        for layer in stem.children():
-            if isinstance(layer, nn.Conv2d):
-                self._stem.append(_Convolution(layer, shape, "relu"))
-                shape = self._stem[-1].shape
+        first, *others = (layer for layer in stem.children() if isinstance(layer, nn.Conv2d))
+        blocks = [block for stage in stages for block in stage.children()]
+        self.stem: nn.Module = stem
+        self.first_block: nn.Module = blocks[0]
+        self._first = first
+        shape = _shape_after(first, (_BATCH, channels, side_px, side_px))
+        self._others = []
+        for layer in others:
+            self._others.append(_Convolution(layer, shape, "relu"))
+            shape = self._others[-1].shape
         self._blocks = []
-        for block in (block for stage in stages for block in stage.children()):
+        for block in blocks:
             assert isinstance(block, BasicBlock)
             self._blocks.append(_Block(block, shape))
             shape = self._blocks[-1].shape
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
-        x = faces.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
-        for convolution in self._stem:
+        x = torch.relu(self._first(faces)).to(torch.bfloat16).contiguous(memory_format=torch.channels_last)
+        for convolution in self._others:
             x = convolution(x)
-        for block in self._blocks:
+        return self._end(self._blocks, x)
+
+    def after_first_block(self, x: torch.Tensor) -> torch.Tensor:
+        """What the first block gives (N, F, H, W) → features (N, F') float."""
+        return self._end(self._blocks[1:], x.to(torch.bfloat16))
+
+    def _end(self, blocks: list[_Block], x: torch.Tensor) -> torch.Tensor:
+        for block in blocks:
             x = block(x)
         return x.float().mean(dim=(2, 3))
+
+
+def _shape_after(layer: nn.Conv2d, inputs: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    down = layer.stride[0]
+    return (inputs[0], layer.out_channels, -(-inputs[2] // down), -(-inputs[3] // down))
 
 
 class _Convolution:
@@ -76,20 +95,26 @@ class _Convolution:
         weight = layer.weight.detach().to(torch.bfloat16).to_mkldnn()
         operators: Any = torch._C._nn
         self._weight = operators.mkldnn_reorder_conv2d_weight(weight, *self._how, list(inputs))
-        self._bias = None if layer.bias is None else layer.bias.detach().to(torch.bfloat16)
+        self.bias = None if layer.bias is None else layer.bias.detach()
+        """In float32, but for `plus`, whose operator wants it in bfloat16."""
         self._then = then
-        down = layer.stride[0]
-        self.shape = (inputs[0], layer.out_channels, -(-inputs[2] // down), -(-inputs[3] // down))
+        self.shape = _shape_after(layer, inputs)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         call = torch.ops.mkldnn._convolution_pointwise
-        answer: torch.Tensor = call(x, self._weight, self._bias, *self._how, self._then, [], "")
+        answer: torch.Tensor = call(x, self._weight, self.bias, *self._how, self._then, [], "")
         return answer
+
+    def take_bias(self, other: _Convolution) -> None:
+        """Add the bias of a convolution whose outcome is added to this one's, here in float32 and not there."""
+        if other.bias is not None:
+            self.bias, other.bias = other.bias if self.bias is None else self.bias + other.bias, None
 
     def plus(self, x: torch.Tensor, shortcut: torch.Tensor) -> torch.Tensor:
         """ReLU of the convolution of x plus `shortcut`."""
         call = torch.ops.mkldnn._convolution_pointwise.binary
-        answer: torch.Tensor = call(x, shortcut, self._weight, self._bias, *self._how, "add", 1.0, "relu", [], "")
+        bias = None if self.bias is None else self.bias.to(torch.bfloat16)
+        answer: torch.Tensor = call(x, shortcut, self._weight, bias, *self._how, "add", 1.0, "relu", [], "")
         return answer
 
 
@@ -108,6 +133,8 @@ class _Block:
                 self._shortcut.append(layer)
             elif isinstance(layer, nn.Conv2d):
                 self._shortcut.append(_Convolution(layer, (inputs[0], inputs[1], *self.shape[2:]), "none"))
+                if self._gate is None:
+                    self._shortcut[-1].take_bias(self._second)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         shortcut = x
@@ -120,7 +147,7 @@ class _Block:
         return y.mul_(gate[:, :, None, None]).add_(shortcut).relu_()
 
 
-def _is_plain_resnet(trunk: nn.Module) -> bool:
+def is_plain_resnet(trunk: nn.Module) -> bool:
     """A stem, stages of BasicBlocks and an AveragePool, with nothing in them that QuickTrunk does not know."""
     layers = (nn.Sequential, nn.Conv2d, nn.ReLU, nn.Identity, nn.AvgPool2d, nn.Linear, nn.Sigmoid)
     known = (*layers, BasicBlock, AveragePool, StochasticDepth, SqueezeExcite)

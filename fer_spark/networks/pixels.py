@@ -33,13 +33,20 @@ class PixelScores(nn.Module):
         self.std: torch.Tensor
 
     def forward(self, pixels: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
-        looks = looks_at((pixels - self.mean) / self.std, self.views, self.crop_px)
-        outputs = self.network(torch.cat(looks)).float().reshape(len(looks), -1, self._columns)  # (views, N, K or K+2)
+        looks = looks_at(self.standardise(pixels), self.views, self.crop_px)
+        return self.join(self.network(torch.cat(looks)).float().reshape(len(looks), -1, self._columns))
+
+    def standardise(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels (N, C, S, S) in 0-255 → as the network was trained on."""
+        return (pixels - self.mean) / self.std
+
+    def join(self, outputs: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """What the network says of each view, (views, N, K or K+2) → what `forward` gives."""
         logits = outputs[:, :, : self.network.classes]
         valence_arousal = outputs[:, :, self.network.classes :].mean(0) if self.network.va_head else None
-        if len(looks) == 1:
+        if len(outputs) == 1:
             return logits[0], valence_arousal
-        return torch.logsumexp(logits.log_softmax(2), 0) - math.log(len(looks)), valence_arousal
+        return torch.logsumexp(logits.log_softmax(2), 0) - math.log(len(outputs)), valence_arousal
 
     @property
     def view_count(self) -> int:

@@ -263,3 +263,34 @@ def test_our_masks_give_the_weights_of_the_lime_packages_own_solver() -> None:
     assert kernel_weights(masks, 0.25) == pytest.approx(base.kernel_fn(distances), abs=1e-9)
     assert ours.model.weights[[place for place, _ in pairs]] == pytest.approx([w for _, w in pairs], abs=1e-9)
     assert (ours.model.intercept, ours.model.r2) == pytest.approx((intercept, r2), abs=1e-9)
+
+
+class _InShort(RegionScorer):
+    """Knows the answers of masked copies of faces with an even first pixel without looking at the copies."""
+
+    def predict_masked(
+        self,
+        face: np.ndarray,
+        hidden: np.ndarray,
+        segments: np.ndarray,
+        masks: np.ndarray,
+        views: str | None = None,
+    ) -> np.ndarray | None:
+        if face.flat[0] % 2:
+            return None
+        plain = RegionScorer(self.regions, self.strengths)
+        return plain.predict_proba(np.where(masks[:, segments] == 1, face, hidden))
+
+
+def test_a_scorer_that_knows_a_shorter_way_is_asked_for_it_and_for_the_other_faces_pictures() -> None:
+    faces = [Face(name, noise(seed=seed)) for name, seed in (("a", 1), ("b", 2), ("c", 3), ("d", 4), ("e", 5))]
+    odd = sum(int(face.pixels.flat[0] % 2) for face in faces)
+    assert 0 < odd < len(faces)
+    plain, short = (kind((SQUARE, OTHER), (0.7, -0.1)) for kind in (RegionScorer, _InShort))
+    settings = replace(QUICK, adaptive=True, round_samples=64)
+    expected, found = explain(faces, plain, settings), explain(faces, short, settings)
+    assert [one.face_id for one in found] == [one.face_id for one in expected]
+    for ours, theirs in zip(found, expected, strict=True):
+        assert ours.model.weights == pytest.approx(theirs.model.weights, abs=1e-6)
+        assert ours.probability == pytest.approx(theirs.probability, abs=1e-7)
+    assert 0 < short.seen < plain.seen

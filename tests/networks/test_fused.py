@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -74,6 +76,17 @@ def test_bfloat16_in_three_calls_a_block_is_as_near_as_layer_by_layer(
     for size in (1, 16, 19):
         error = np.abs(quick.predict_logits(faces, size) - expected).max()
         assert 0 < error < max(0.01 * np.abs(expected).max(), 1.5 * np.abs(slow.predict_logits(faces) - expected).max())
+
+
+@pytest.mark.parametrize("settings", [PLAIN, NetworkSettings(network="vgg", widths="8-16", blocks="1-1")])
+def test_pixels_are_not_rounded_to_bfloat16(settings: NetworkSettings) -> None:
+    """The first convolution gets and gives float32, whatever the others are computed in."""
+    quick = fused(make(replace(settings, squeeze_excite=False), bf16=True)[0])
+    stem = next(module for module in quick.network.modules() if isinstance(module, nn.Conv2d))
+    seen: list[torch.Tensor] = []
+    stem.register_forward_hook(lambda _, inputs, output: seen.extend((inputs[0], output)))
+    quick.predict_proba(pictures(2))
+    assert [x.dtype for x in seen] == [torch.float32, torch.float32]
 
 
 def test_where_the_operators_are_missing_or_wrong_layers_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
