@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
@@ -138,9 +139,13 @@ class Exploration:
 
 
 def picture_name(kind: str, label: str) -> str:
-    """Name of a picture, without ending: `faces_happy`, `mean_no_face`; kind is `faces` or `mean`."""
-    safe = "".join(letter if letter.isalnum() else "_" for letter in label)
-    return f"{kind}_{safe or 'unlabelled'}"
+    """Name of a picture, without ending: `faces_happy`, `mean_no_face`; kind is `faces` or `mean`.
+
+    A label that is no file name gets its CRC-32 too, so that `a b` and `a_b` keep pictures of their own.
+    """
+    safe = "".join(letter if letter.isalnum() else "_" for letter in label) or "unlabelled"
+    taken = label == "unlabelled" or (label and label != safe)
+    return f"{kind}_{safe}_{zlib.crc32(label.encode()):08x}" if taken else f"{kind}_{safe}"
 
 
 def defined(value: float | None) -> float | None:

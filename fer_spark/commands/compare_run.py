@@ -153,7 +153,9 @@ def _figures(run: AllSettings, seed: int, split: str, stopping: list[int]) -> Se
     labels, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
     scores = evaluate(labels, probabilities, bundle.labels)
     figures = _flat(scores)
-    kept.write_text(json.dumps({"split": split, "figures": figures, "scores": scores.to_dict()}), encoding="utf-8")
+    aside = kept.with_suffix(".tmp")
+    aside.write_text(json.dumps({"split": split, "figures": figures, "scores": scores.to_dict()}), encoding="utf-8")
+    aside.replace(kept)
     return SeedFigures(seed, figures)
 
 

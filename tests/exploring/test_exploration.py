@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 
 import pytest
 
@@ -52,9 +53,10 @@ def test_a_row_of_another_length_and_an_unknown_section_are_refused() -> None:
         Figures("t", "x", "", (), ())
 
 
-def test_names_of_pictures_are_safe_as_file_names() -> None:
-    assert [picture_name("faces", label) for label in ("happy", "a/b", "")] == [
-        "faces_happy",
-        "faces_a_b",
-        "faces_unlabelled",
-    ]
+def test_names_of_pictures_are_safe_as_file_names_and_differ_as_labels_do() -> None:
+    labels = ["happy", "no_face", "a/b", "a b", "a_b", "", "unlabelled", "a\nb", "freude"]
+    names = [picture_name("faces", label) for label in labels]
+    assert len(set(names)) == len(labels)
+    assert all(re.fullmatch(r"faces_\w+", name) for name in names)
+    plain = [name for name, label in zip(names, labels, strict=True) if label in ("happy", "no_face", "a_b", "")]
+    assert plain == ["faces_happy", "faces_no_face", "faces_a_b", "faces_unlabelled"]
