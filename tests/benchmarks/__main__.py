@@ -10,10 +10,12 @@ if __name__ == "__main__":
     line.add_argument(
         "what",
         nargs="*",
-        choices=["prepare", "photographs", "eyes", "scale", "reader", "training", "score", []],
+        choices=["prepare", "photographs", "eyes", "scale", "reader", "training", "score", "explore", []],
         default=[],
     )
-    line.add_argument("--images", type=int, default=0, help="how many pictures; 0: the benchmark's own number")
+    line.add_argument(
+        "--images", type=int, default=0, help="how many pictures, or annotation rows; 0: the benchmark's own number"
+    )
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
     line.add_argument("--bundle", default="fer2013", help="for score: a shipped bundle's name, or a directory")
@@ -23,6 +25,10 @@ if __name__ == "__main__":
             from tests.benchmarks.scale import run as run_scale
 
             run_scale(asked.images or 200_000, asked.cores)
+        elif name == "explore":
+            from tests.benchmarks.explore import run as run_explore
+
+            run_explore(asked.images or 10_000_000, asked.cores)
         elif name == "reader":
             from tests.benchmarks.reader import run as run_reader
 

@@ -18,7 +18,7 @@ from tests.evaluations import write_bundle
 from tests.scoring.worlds import NAMES, every_score, picture, scores, summary
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-COUNT = 240
+COUNT = 180
 KILLS = {"ledger": 10, "stream": 4}
 
 
@@ -37,10 +37,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def start(
-    bundle: Path, pictures: Path, root: Path, master: str = "local[2,4]", trigger: str = "ledger"
+    bundle: Path, pictures: Path, root: Path, master: str = "local[2,4]", trigger: str = "ledger", chunk: int = 15
 ) -> subprocess.Popen[str]:
     words = ["--bundle", bundle, "--source", "images", "--input", pictures, "--output", root / "scores"]
-    words += ["--incremental", "--checkpoint", root / "ledger", "--chunk-images", "15", "--master", master]
+    words += ["--incremental", "--checkpoint", root / "ledger", "--chunk-images", chunk, "--master", master]
     words += ["--trigger", trigger]
     conf = ["spark.ui.enabled=false", "spark.sql.shuffle.partitions=2", f"spark.executorEnv.PYTHONPATH={ROOT}"]
     command = [sys.executable, "-m", "fer_spark.cli", "score", *map(str, words)]
@@ -101,7 +101,7 @@ def test_a_driver_killed_again_and_again_leaves_each_face_once(
 
 
 def test_two_submissions_at_once_score_each_face_once(bundle: Path, pictures: Path, tmp_path: Path) -> None:
-    both = [start(bundle, pictures, tmp_path) for _ in range(2)]
+    both = [start(bundle, pictures, tmp_path, chunk=30) for _ in range(2)]
     outs = [process.communicate(timeout=900)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outs
     each_face_once(tmp_path)
@@ -110,7 +110,8 @@ def test_two_submissions_at_once_score_each_face_once(bundle: Path, pictures: Pa
 
 def test_a_cluster_of_processes_gives_the_same(bundle: Path, pictures: Path, tmp_path: Path) -> None:
     for name, master in (("one", "local[1,4]"), ("cluster", "local-cluster[2,1,1024]")):
-        out, _ = (process := start(bundle, pictures, tmp_path / name, master)).communicate(timeout=900)
+        process = start(bundle, pictures, tmp_path / name, master, chunk=70)
+        out, _ = process.communicate(timeout=900)
         assert process.returncode == 0, out
         each_face_once(tmp_path / name)
     one, cluster = (scores(tmp_path / name / "scores") for name in ("one", "cluster"))
