@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.builds import ROOT
+from tests.builds import QUICK_JVM, ROOT
 from tests.evaluations import write_bundle
 from tests.scoring.worlds import NAMES, every_score, picture, scores, summary
 
@@ -42,7 +42,7 @@ def start(
     words = ["--bundle", bundle, "--source", "images", "--input", pictures, "--output", root / "scores"]
     words += ["--incremental", "--checkpoint", root / "ledger", "--chunk-images", chunk, "--master", master]
     words += ["--trigger", trigger]
-    conf = ["spark.ui.enabled=false", "spark.sql.shuffle.partitions=2", f"spark.executorEnv.PYTHONPATH={ROOT}"]
+    conf = [*QUICK_JVM, "spark.sql.shuffle.partitions=2", f"spark.executorEnv.PYTHONPATH={ROOT}"]
     command = [sys.executable, "-m", "fer_spark.cli", "score", *map(str, words)]
     command += [word for item in conf for word in ("--conf", item)]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
