@@ -9,9 +9,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from fer_spark import cli
 from fer_spark.commands import evaluate_output
+from fer_spark.networks.bundle import load_bundle, save_bundle
+from fer_spark.networks.fused import fused
 from tests.evaluations import (
     BRIGHT,
     DARK,
@@ -104,6 +107,23 @@ def test_predictions_hold_every_row_with_probabilities_by_the_formula(
         assert row["confidence"] == pytest.approx(max(row["probabilities"]))
     assert [i for i, row in enumerate(rows) if row["also_in_train"]] == [5, 7]
     assert [i for i, row in enumerate(rows) if row["repeated_in_split"]] == [6]
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_bfloat16_is_judged_as_it_scores(bundle: Path, shards: Path, tmp_path: Path) -> None:
+    """With the first layer in float32: its weights add up to 0.998, rounded to 0.984."""
+    made = load_bundle(bundle)
+    with torch.no_grad():
+        made.network.trunk.get_parameter("0.weight")[0, 0, 1, :2] = torch.tensor([3.007, -2.009])
+    save_bundle(tmp_path / "uneven", made.network, made.card)
+    assert run(tmp_path / "uneven", shards, tmp_path / "out", "--bf16") == 0
+    rows = pq.read_table(tmp_path / "out" / "predictions.parquet").to_pylist()
+    plain = load_bundle(tmp_path / "uneven", bf16=True)
+    place = [plain.labels.index(name) for name in ("angry", "happy", "sad")]
+    faces = np.stack([np.frombuffer(row.pixels, np.uint8).reshape(8, 8) for row in VAL])
+    found = np.array([row["probabilities"] for row in rows])
+    assert found == pytest.approx(fused(plain).predict_proba(faces)[:, place], abs=1e-6)
+    assert np.abs(found - plain.predict_proba(faces)[:, place]).max() > 1e-4
 
 
 @pytest.mark.usefixtures("no_pictures")

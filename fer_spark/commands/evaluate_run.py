@@ -21,6 +21,7 @@ from fer_spark.commands.evaluate_match import (
     preparation_differences,
 )
 from fer_spark.networks.bundle import Bundle, BundleError, load_bundle
+from fer_spark.networks.fused import fused
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.read import ShardError, open_shards
 from fer_spark.shards.read_files import ShardFiles
@@ -78,6 +79,8 @@ class Answers:
 def match(settings: EvaluateSettings) -> Matched:
     """Load the bundle and the manifest and see that they fit. Raises what USAGE lists."""
     bundle = load_bundle(settings.bundle, str(choose_device(settings.device)), settings.bf16)
+    if settings.bf16:  # as score computes it
+        bundle = fused(bundle)
     files = ShardFiles.find(settings.shards, settings.split)
     manifest = files.manifest
     column = image_column(bundle.card, manifest, settings.image_column)
