@@ -57,6 +57,7 @@ def test_each_poison_picture_lands_where_it_should(spark: SparkSession, tmp_path
     assert counts["input"] == len(expected) + 2 == counts["written_images"] + len(refused)
 
 
+@pytest.mark.slow
 def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -83,6 +83,7 @@ def test_scores_that_are_gone_are_not_said_to_be_there(
     assert score(bundle, pictures, output, *words) == 0
 
 
+@pytest.mark.slow
 def test_a_ledger_among_the_scores_is_refused(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

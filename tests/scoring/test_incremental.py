@@ -244,6 +244,7 @@ def test_rows_without_a_picture_are_told_once_and_other_columns_are_other_pictur
     assert {("a.png", "ok"), ("b.png", "ok"), ("f.png", "ok"), ("gone.png", "missing_file")} <= found
 
 
+@pytest.mark.slow
 def test_a_ledger_serves_one_output(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -257,6 +258,7 @@ def test_a_ledger_serves_one_output(
     assert entry.name in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_new_ledger_never_takes_over_the_scores_of_another(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
