@@ -20,9 +20,9 @@ from torch.nn import functional
 
 from fer_spark.networks.onednn import QuickTrunk, is_plain_resnet
 
-TILE_PX = 4
+_TILE_PX = 4
 _HALO_PX = 3
-_WINDOW_PX = TILE_PX + 2 * _HALO_PX
+_WINDOW_PX = _TILE_PX + 2 * _HALO_PX
 _TILE_COST = 6**2 + 4**2
 """Places that the block's two convolutions compute for one tile; for a whole face they compute each pixel twice."""
 _WORTH = 0.5
@@ -141,12 +141,12 @@ class _Tiling:
     def put_together(self, tiles: torch.Tensor, of_mask: Array, batch: int) -> Iterator[torch.Tensor]:
         """(P, 4, 4, F) and which tiles each mask shows, (M, T) → (≤ batch, F, S, S), channels last."""
         rows, columns = (np.arange(self.side) - start for start in self.offset)
-        across = -(-(self.side - self.offset[1]) // TILE_PX)
-        tile = torch.from_numpy((rows[:, None] // TILE_PX) * across + columns // TILE_PX).ravel()
-        within = torch.from_numpy((rows[:, None] % TILE_PX) * TILE_PX + columns % TILE_PX).ravel()
+        across = -(-(self.side - self.offset[1]) // _TILE_PX)
+        tile = torch.from_numpy((rows[:, None] // _TILE_PX) * across + columns // _TILE_PX).ravel()
+        within = torch.from_numpy((rows[:, None] % _TILE_PX) * _TILE_PX + columns % _TILE_PX).ravel()
         pixels = tiles.reshape(-1, tiles.shape[3])
         for start in range(0, len(of_mask), batch):
-            part = torch.from_numpy(of_mask[start : start + batch]) * TILE_PX**2
+            part = torch.from_numpy(of_mask[start : start + batch]) * _TILE_PX**2
             wanted = part[:, tile] + within
             faces = pixels.index_select(0, wanted.ravel()).reshape(-1, self.side, self.side, tiles.shape[3])
             yield faces.permute(0, 3, 1, 2)
@@ -157,8 +157,8 @@ def _tiling(segments: bytes, side: int) -> _Tiling | None:
     """The tiling, of the 16 that start at different pixels, with the fewest ways; None for segments too small."""
     of_pixel = np.frombuffer(segments, dtype=np.int64).reshape(1, side, side)
     best: tuple[int, tuple[int, int], Array] | None = None
-    for top in range(1 - TILE_PX, 1):
-        for left in range(1 - TILE_PX, 1):
+    for top in range(1 - _TILE_PX, 1):
+        for left in range(1 - _TILE_PX, 1):
             windows = _windows(of_pixel, (top, left), outside=-1).reshape(-1, _WINDOW_PX**2)
             ordered = np.sort(windows, axis=1)
             counts = (np.diff(ordered, axis=1) > 0).sum(axis=1) + (ordered[:, 0] >= 0)
@@ -184,9 +184,9 @@ def _windows(planes: Array, offset: tuple[int, int], outside: float = 0) -> Arra
     side = planes.shape[1]
     pads = []
     for start in offset:
-        count = -(-(side - start) // TILE_PX)
-        pads.append((_HALO_PX - start, count * TILE_PX + start - side + _HALO_PX))
+        count = -(-(side - start) // _TILE_PX)
+        pads.append((_HALO_PX - start, count * _TILE_PX + start - side + _HALO_PX))
     padded = np.pad(planes, [(0, 0), *pads], constant_values=outside)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (_WINDOW_PX, _WINDOW_PX), axis=(1, 2))
-    every = windows[:, ::TILE_PX, ::TILE_PX].transpose(1, 2, 0, 3, 4)
+    every = windows[:, ::_TILE_PX, ::_TILE_PX].transpose(1, 2, 0, 3, 4)
     return every.reshape(-1, len(planes), _WINDOW_PX, _WINDOW_PX)
