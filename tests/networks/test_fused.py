@@ -80,13 +80,15 @@ def test_bfloat16_in_three_calls_a_block_is_as_near_as_layer_by_layer(
 
 @pytest.mark.parametrize("settings", [PLAIN, NetworkSettings(network="vgg", widths="8-16", blocks="1-1")])
 def test_pixels_are_not_rounded_to_bfloat16(settings: NetworkSettings) -> None:
-    """The first convolution gets and gives float32, whatever the others are computed in."""
+    """The first convolution gets the exact pixels and gives float32, whatever the others are computed in."""
     quick = fused(make(replace(settings, squeeze_excite=False), bf16=True)[0])
     stem = next(module for module in quick.network.modules() if isinstance(module, nn.Conv2d))
     seen: list[torch.Tensor] = []
     stem.register_forward_hook(lambda _, inputs, output: seen.extend((inputs[0], output)))
-    quick.predict_proba(pictures(2))
+    faces = pictures(2)
+    quick.predict_proba(faces, None, "single")
     assert [x.dtype for x in seen] == [torch.float32, torch.float32]
+    assert seen[0][:, 0].numpy() == pytest.approx((faces / 255 - 0.5) / 0.25, abs=1e-6)
 
 
 def test_where_the_operators_are_missing_or_wrong_layers_run_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,7 +65,7 @@ def colour(bundle: Bundle) -> Bundle:
 def test_masked_copies_get_the_probabilities_of_the_whole_pictures(
     kind: str, views: str, side: int, crop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In batches of 7, so that the last is not full. Tiles count as worth their work, however small the face is."""
+    """60 copies in batches of 16: the last is not full. Tiles count as worth their work, however small the face is."""
     monkeypatch.setattr(masked, "_WORTH", 100)
     monkeypatch.setattr(masked, "_TILES_AT_ONCE", 50)
     bundle, _ = make(PLAIN, side)
