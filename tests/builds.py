@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from fer_spark.commands.build_shards import main
 
 ROOT = Path(__file__).parent.parent
-QUICK_JVM = ["spark.ui.enabled=false", "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1"]
+QUICK_JVM = ["spark.ui.enabled=false", "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"]
 """For processes that live for half a minute: quick compilation suits them."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+pytest_plugins = ["tests.groups"]
 os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names by its locale
 
 
@@ -22,7 +23,12 @@ def spark() -> Iterator[SparkSession]:
         master="local[2,4]",
         conf=[
             "spark.driver.memory=2g",
-            "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1",  # quick compilation suits short jobs
+            # quick compilation and one collector thread suit short jobs on few cores
+            "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            "spark.sql.ui.retainedExecutions=5",  # thousands of jobs in one session: forget those that are done
+            "spark.ui.retainedJobs=20",
+            "spark.ui.retainedStages=20",
+            "spark.ui.retainedTasks=200",
             "spark.ui.enabled=false",
             "spark.sql.shuffle.partitions=4",
         ],

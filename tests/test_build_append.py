@@ -29,7 +29,7 @@ def add(lake: Path, persons: range, name: str) -> None:
     (lake / "t.csv").write_text("\n".join(["image,emotion,person", *rows]))
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_appended_pictures_of_a_person_go_where_the_person_is(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

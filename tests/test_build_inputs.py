@@ -57,7 +57,7 @@ def test_each_poison_picture_lands_where_it_should(spark: SparkSession, tmp_path
     assert counts["input"] == len(expected) + 2 == counts["written_images"] + len(refused)
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -76,7 +76,7 @@ def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
     assert [row["source_path"] for row in lost] == [f"{gone.parent.name}/{gone.name}"]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_paths_are_taken_as_they_are_and_shown_so(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,7 +85,7 @@ def test_the_manifest_tells_what_is_in_the_files(built: Path) -> None:
     assert not (built / "_staging").exists()
 
 
-@pytest.mark.parametrize("partitions", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (3, 16))])
+@pytest.mark.parametrize("partitions", [1, *(pytest.param(n, marks=pytest.mark.job) for n in (3, 16))])
 def test_the_rows_do_not_depend_on_how_spark_splits_the_work(
     spark: SparkSession, pictures: Path, built: Path, tmp_path: Path, partitions: int
 ) -> None:
@@ -116,7 +116,7 @@ def test_an_existing_output_is_left_alone_unless_told(
     assert (built / "_manifest.json").read_bytes() == before
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_append_adds_only_what_is_unseen(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     everything, lake, output = tmp_path / "everything", tmp_path / "lake", tmp_path / "out"
     write_folder(everything, 31, seed=3, broken_fraction=0.2)
@@ -155,7 +155,7 @@ def test_append_refuses_faces_prepared_otherwise(
     assert "--size" in told
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_overwrite_swaps_and_leaves_no_old_file(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     assert build(tmp_path, source="folder", input=pictures, detector="none", rows_per_file=20) == 0
     old = {file["path"] for file in manifest(tmp_path)["files"]}
@@ -170,7 +170,7 @@ def test_overwrite_swaps_and_leaves_no_old_file(spark: SparkSession, pictures: P
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.glob("split=*/*.parquet")} == new
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_too_many_bad_pictures_publish_nothing_and_resume_can_still_publish(
     spark: SparkSession, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -182,7 +182,7 @@ def test_too_many_bad_pictures_publish_nothing_and_resume_can_still_publish(
     assert manifest(tmp_path)["counts"]["input"] == COUNT
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_float32_is_the_same_picture_in_zero_to_one(
     spark: SparkSession, pictures: Path, built: Path, tmp_path: Path
 ) -> None:
@@ -197,7 +197,7 @@ def test_float32_is_the_same_picture_in_zero_to_one(
         )
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_path_that_is_not_local_works_too(spark: SparkSession, pictures: Path, built: Path, tmp_path: Path) -> None:
     spark._jsc.hadoopConfiguration().set("fs.viewfs.mounttable.lake.link./in", f"file://{pictures}")
     (tmp_path / "out").mkdir()
@@ -209,7 +209,7 @@ def test_a_path_that_is_not_local_works_too(spark: SparkSession, pictures: Path,
     assert manifest(tmp_path / "out" / "shards")["checksum"] == manifest(built)["checksum"]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_settings_come_from_a_file_too(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     config = tmp_path / "job.toml"
     config.write_text(
@@ -223,7 +223,7 @@ def test_settings_come_from_a_file_too(spark: SparkSession, pictures: Path, tmp_
     json.dumps(used)
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_leaks_are_dropped_from_train_and_counted(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     readable = sorted(pictures.glob("happy/*.jpg")) + sorted(pictures.glob("sad/*.jpg"))
     readable = [path for path in readable if path.stat().st_size > 1500][:8]
@@ -244,7 +244,7 @@ def test_leaks_are_dropped_from_train_and_counted(spark: SparkSession, pictures:
     assert told["duplicates"]["dropped_from_train"] == 3
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_parquet_files_that_are_not_ours_are_never_touched(
     spark: SparkSession, pictures: Path, built: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,7 +12,7 @@ import pytest
 from fer_spark.sample import WriteSettings, write_folder
 from tests.builds import ROOT, manifest, shards, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LOCAL = ["spark.master=local[2,4]"]
 CLUSTER = ["spark.master=local-cluster[2,1,1024]", f"spark.executorEnv.PYTHONPATH={ROOT}"]
 FLAGS = {"source": "folder", "detector": "haar", "size": ["48:gray", "96:rgb"]}

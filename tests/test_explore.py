@@ -132,7 +132,7 @@ def test_an_exploration_is_not_written_over_unless_asked(
     assert "holds precious.txt" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_annotations_without_any_picture_are_explored_as_they_are(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -188,7 +188,7 @@ def test_annotations_without_any_picture_are_explored_as_they_are(
     assert both["categories", "train", "val"]["dropped_terms"] == 3
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_shards_are_explored_from_their_own_columns(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

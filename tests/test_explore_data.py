@@ -36,7 +36,7 @@ def _rows(found: Exploration, name: str, **values: Any) -> list[dict[str, Any]]:
     return [dict(row) for row in table.where(**values)]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_affectnet_matches_its_published_counts_cell_for_cell(
     spark: SparkSession, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -79,7 +79,7 @@ def test_affectnet_matches_its_published_counts_cell_for_cell(
     assert any("no test split" in one.text for one in found.advice)
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_fer2013_copies_and_leaks_are_those_of_a_plain_count(
     spark: SparkSession, data_dir: Path, tmp_path: Path
 ) -> None:
@@ -112,7 +112,7 @@ def test_fer2013_copies_and_leaks_are_those_of_a_plain_count(
     assert len(found.table("pictures_shapes").rows) == 1  # type: ignore[union-attr]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_the_messy_legend_is_seen_through(spark: SparkSession, data_dir: Path, tmp_path: Path) -> None:
     with tarfile.open(data_dir / "facial_expressions.tar") as archive:
         archive.extractall(tmp_path, filter="data")

@@ -17,7 +17,7 @@ import pytest
 from fer_spark.sample import WriteSettings, write_folder
 from tests.builds import manifest, quarantine, shards, start
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(1200)]
 COUNT = 1000
 CONF = ["spark.master=local[2,4]", "spark.sql.files.minPartitionNum=8"]
 FLAGS = {"source": "folder", "detector": "haar", "chunk_images": 200, "size": ["48:gray", "96:rgb"]}

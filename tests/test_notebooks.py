@@ -60,7 +60,7 @@ def test_what_it_imports_from_the_package_is_there(path: Path) -> None:
         assert hasattr(importlib.import_module(module), name), f"{module}.{name}"
 
 
-@pytest.mark.slow
+@pytest.mark.notebook
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
 def test_it_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from tests.builds import build, manifest, quarantine, shards
 
-pytestmark = [pytest.mark.data, pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.data, pytest.mark.job, pytest.mark.timeout(900)]
 
 OFFICIAL = {  # angry disgust fear happy sad surprise neutral, from the FER-2013 challenge
     "train": [3995, 436, 4097, 7215, 4830, 3171, 4965],

@@ -218,7 +218,7 @@ def test_pages_of_unlike_scores_and_explanations_say_so(scored: Path, explained:
     assert "None of the explained faces shown here is among the scores" in words(tmp_path / "page.html")
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_nights_are_told_apart(spark: SparkSession, bundle: Path, tmp_path: Path) -> None:
     root, ledger = lake(tmp_path / "lake", {"a.png": DARK, "b.png": MIDDLE}), str(tmp_path / "ledger")
     nightly = ["--incremental", "--checkpoint", ledger]

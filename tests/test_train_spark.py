@@ -12,7 +12,7 @@ from safetensors.numpy import load_file
 
 from tests.trainings import COUNTS, ROOT, SMALL_CNN, accuracy, card, history, spoil, start, train, words, write_shards
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LIMIT_S = 400
 CLUSTER = ["--master", "local-cluster[2,1,1024]", "--conf", f"spark.executorEnv.PYTHONPATH={ROOT}"]
 

@@ -322,7 +322,7 @@ def test_a_second_search_in_the_same_directory_is_refused(
     assert "another fer-spark tune" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.job
 @pytest.mark.timeout(900)
 def test_killed_in_the_middle_of_a_trial_it_comes_to_the_same_end(shards: Path, tmp_path: Path) -> None:
     space = space_file(tmp_path, "learning_rate = {low = 0.001, high = 0.1, log = true}\n")
@@ -370,7 +370,7 @@ def test_a_signal_reaches_the_tasks_through_the_shared_disk(tmp_path: Path) -> N
     assert heard
 
 
-@pytest.mark.slow
+@pytest.mark.job
 @pytest.mark.timeout(900)
 def test_trials_on_spark_are_those_of_one_process(spark: SparkSession, shards: Path, tmp_path: Path) -> None:
     space = space_file(tmp_path, "learning_rate = [1e30, 1e-9, 0.05]\n")

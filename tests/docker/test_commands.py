@@ -181,7 +181,7 @@ def test_hadolint_has_nothing_to_say() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-@pytest.mark.slow
+@pytest.mark.job
 @pytest.mark.timeout(900)
 def test_the_line_of_the_crontab_scores_and_a_second_night_finds_nothing(tmp_path: Path) -> None:
     settings, jobs = crontab()

@@ -20,7 +20,7 @@ from tests.evaluations import write_bundle
 from tests.scoring.worlds import BRIGHT, DARK, NAMES, lake, scores, summary
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 
 
 def free_port() -> int:

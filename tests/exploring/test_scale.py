@@ -16,7 +16,7 @@ from tests.benchmarks.explore import write_rows
 from tests.exploring.frames import collected
 
 MILLION = 1_000_000
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(3000)]
+pytestmark = [pytest.mark.scale, pytest.mark.timeout(3000)]
 
 
 def _cpu_s(spark: SparkSession) -> float:

@@ -97,7 +97,7 @@ def test_it_is_the_mouth_that_makes_her_happy(astronaut: npt.NDArray[np.uint8], 
 
 
 @pytest.mark.data
-@pytest.mark.slow
+@pytest.mark.job
 def test_the_card_tells_its_accuracy_on_publictest() -> None:
     folder = os.environ.get("FER_SPARK_DATA")
     if not folder:

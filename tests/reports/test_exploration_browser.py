@@ -33,6 +33,8 @@ for (const svg of document.querySelectorAll("figure svg")) {
 return found;
 """
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

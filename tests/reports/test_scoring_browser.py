@@ -14,6 +14,8 @@ from fer_spark.reports.scoring_figures import Cell
 from tests.browser import DESKTOP, PHONE, Browser, chromium
 from tests.reports.scoring_reports import LABELS, SIDE, explanation, face, report
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:

@@ -29,7 +29,7 @@ def nightly(ledger: Path | str) -> list[str]:
     return ["--incremental", "--checkpoint", str(ledger)]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_places_with_signs_that_mean_something_in_a_glob(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -46,7 +46,7 @@ def test_places_with_signs_that_mean_something_in_a_glob(
     assert summary(tmp_path / "s?{1}")["unchanged"] == 3
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_an_output_is_known_however_it_is_spelt_and_wherever_the_program_starts(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -63,7 +63,7 @@ def test_an_output_is_known_however_it_is_spelt_and_wherever_the_program_starts(
         assert "ledger.json: not a fer_spark ledger, or damaged" in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_scores_that_are_gone_are_not_said_to_be_there(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -83,7 +83,7 @@ def test_scores_that_are_gone_are_not_said_to_be_there(
     assert score(bundle, pictures, output, *words) == 0
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_ledger_among_the_scores_is_refused(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,7 +118,7 @@ def test_a_table_that_was_killed_before_its_first_commit_is_left_to_the_next(
     Output(spark, "delta", str(tmp_path), storage, storage).drop_batches_from(1)
 
 
-@pytest.mark.slow
+@pytest.mark.job
 @pytest.mark.parametrize("trigger", [[], ["--trigger", "stream"]])
 def test_a_night_without_pictures_is_a_night_without_work(
     spark: SparkSession, bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], trigger: list[str]

@@ -102,7 +102,7 @@ def test_shards_are_scored_without_being_prepared_again(
         assert row["given_label"] == by_face[row["face_id"]]["label"]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_faces_of_shards_are_scored_once(
     spark: SparkSession, built: Path, bundle: Path, by_reader: Answers, tmp_path: Path
 ) -> None:
@@ -169,7 +169,7 @@ def test_the_function_answers_every_row_also_where_there_is_no_picture(spark: Sp
     assert row["p"]["status"] == "unreadable"
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_column_that_holds_no_bytes_is_an_error_not_a_table_of_unreadable_pictures(
     spark: SparkSession, bundle: Path
 ) -> None:

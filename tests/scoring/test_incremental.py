@@ -63,7 +63,7 @@ def rows(tmp_path: Path) -> dict[tuple[str, str], int]:
     return found
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_nights_of_new_changed_touched_copied_and_vanished_pictures(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -106,7 +106,7 @@ def test_nights_of_new_changed_touched_copied_and_vanished_pictures(
     assert summary(tmp_path / "scores")["drift"] == []
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_file_that_may_still_be_written_is_looked_at_again_but_scored_once(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:
@@ -125,7 +125,7 @@ def hidden(name: str) -> str:
     return hmac.new(b"pepper", name.encode(), "sha256").hexdigest()[:32]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_bad_pictures_are_told_once_and_tried_again_when_they_change_also_under_salted_names(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:
@@ -152,7 +152,7 @@ def test_bad_pictures_are_told_once_and_tried_again_when_they_change_also_under_
     assert b".png" not in everything
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_picture_that_goes_while_its_chunk_is_read_is_a_row(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -175,7 +175,7 @@ def test_a_picture_that_goes_while_its_chunk_is_read_is_a_row(
     assert rows(tmp_path) == {**{(name, "ok"): 1 for name in GRAYS}, ("b.png", "missing_file"): 1}
 
 
-@pytest.mark.slow
+@pytest.mark.job
 @pytest.mark.parametrize("moment", ["before the entry", "after the entry"])
 def test_a_run_that_dies_at_a_commit_leaves_each_face_once_after_the_next(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
@@ -203,7 +203,7 @@ def test_a_second_submission_says_so_exits_0_and_writes_nothing(
     assert not list(claims.iterdir())
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_table_is_compared_by_its_bytes(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +222,7 @@ def test_a_table_is_compared_by_its_bytes(
     assert night(bundle, tmp_path / "table", tmp_path, kind="table")["not_scored"] == {"already_known": 3}
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_rows_without_a_picture_are_told_once_and_other_columns_are_other_pictures(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -244,7 +244,7 @@ def test_rows_without_a_picture_are_told_once_and_other_columns_are_other_pictur
     assert {("a.png", "ok"), ("b.png", "ok"), ("f.png", "ok"), ("gone.png", "missing_file")} <= found
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_ledger_serves_one_output(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -258,7 +258,7 @@ def test_a_ledger_serves_one_output(
     assert entry.name in capsys.readouterr().err
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_new_ledger_never_takes_over_the_scores_of_another(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,7 @@ from tests.builds import QUICK_JVM, ROOT
 from tests.evaluations import write_bundle
 from tests.scoring.worlds import NAMES, every_score, picture, scores, summary
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(1800)]
 COUNT = 180
 KILLS = {"ledger": 10, "stream": 4}
 

@@ -66,7 +66,7 @@ def test_a_disagreement_is_explained_as_in_one_process_and_its_crop_is_not_publi
     assert summary(output)["explanations"]["faces"] == 1
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_the_least_sure_and_a_condition_join_and_a_share_draws_the_same_faces_each_time(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:
@@ -93,7 +93,7 @@ def test_more_of_the_least_sure_than_there_are_faces_is_all_of_them(
     assert [row["source_path"] for row in explanations(tmp_path / "scores")] == ["a.png", "b.png"]
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_each_commit_explains_its_own_faces_once_and_strays_are_removed(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:

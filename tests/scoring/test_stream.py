@@ -14,7 +14,7 @@ from tests.evaluations import write_bundle
 from tests.scoring.worlds import BRIGHT, DARK, LONG_AGO, MIDDLE, NAMES, every_score, lake, picture, score, summary
 
 GRAYS = {"a.png": DARK, "b.png": MIDDLE, "c/d.png": BRIGHT, "c/e.png": 60, "f f+%.png": 90}
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.job
 
 
 @pytest.fixture(scope="module")

@@ -81,7 +81,7 @@ def table(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -
     return Table(spark, form, name, tmp_path / "books")
 
 
-@pytest.mark.slow
+@pytest.mark.table
 def test_a_whole_run_replaces_what_is_there_and_the_report_reads_it(
     table: Table, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_whole_run_replaces_what_is_there_and_the_report_reads_it(
     assert "c/d.png" in page.read_text(encoding="utf-8")
 
 
-@pytest.mark.slow
+@pytest.mark.table
 def test_nights_add_what_is_new_and_an_unchanged_night_commits_nothing(
     table: Table, bundle: Path, pictures: Path
 ) -> None:
@@ -118,7 +118,7 @@ def test_nights_add_what_is_new_and_an_unchanged_night_commits_nothing(
     assert {row["source_path"]: row["label"] for row in table.frame().collect()}["a.png"] == NAMES[0]
 
 
-@pytest.mark.slow
+@pytest.mark.table
 @pytest.mark.parametrize("moment", ["before the entry", "after the entry"])
 def test_rows_of_a_commit_that_the_ledger_never_heard_of_are_removed(
     table: Table, bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, moment: str

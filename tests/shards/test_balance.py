@@ -184,7 +184,7 @@ def in_small_files(shards_of: Path, target: Path) -> Path:
     return target
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_the_same_rows_from_other_files_and_partitions(
     spark: SparkSession, originals: Path, balanced: Path, tmp_path: Path
 ) -> None:
@@ -201,7 +201,7 @@ def test_the_same_rows_from_other_files_and_partitions(
     assert max(max(file["row_groups"]) for file in train) == 3
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_number_never_takes_rows_away_and_another_seed_makes_others(originals: Path, tmp_path: Path) -> None:
     assert main(["--shards", str(originals), "--output", str(tmp_path / "six"), "--to", "6", "--seed", "1"]) == 0
     copies = [row for row in shards(tmp_path / "six").to_pylist() if row["augmented_from"]]

@@ -79,7 +79,7 @@ def test_it_states_the_row_groups_of_every_file(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_build_shards_writes_keeps_and_removes_it(spark: SparkSession, tmp_path: Path) -> None:
     write_folder(tmp_path / "first", 12, 1, "folder", settings=WriteSettings())
     write_folder(tmp_path / "second", 5, 2, "folder", settings=WriteSettings())

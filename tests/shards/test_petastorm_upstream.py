@@ -79,7 +79,7 @@ petastorm_compat.install()
 """
 
 
-@pytest.mark.slow
+@pytest.mark.yardstick
 @pytest.mark.timeout(3600)
 def test_petastorms_own_tests_pass_but_for_those_listed(tmp_path: Path) -> None:
     if find_spec("petastorm") is None or not (Path(str(find_spec("petastorm").origin)).parent / "tests").is_dir():  # type: ignore[union-attr]

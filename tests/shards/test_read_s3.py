@@ -16,7 +16,7 @@ import torch
 from fer_spark.shards.read import ReadSettings, ShardError, open_shards
 from tests.shards.small_shards import write_shards
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.store
 
 
 @pytest.fixture(scope="module")

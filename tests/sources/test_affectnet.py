@@ -87,7 +87,7 @@ def test_the_full_release(spark: SparkSession, tmp_path: Path) -> None:
     assert not source.faces_are_cropped
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_faces_without_expression_are_kept_on_request(spark: SparkSession, tmp_path: Path) -> None:
     _full(tmp_path)
     source = _open(spark, tmp_path / "Manually_Annotated_file_lists" / "training.csv", keep_no_expression=True)

@@ -134,7 +134,7 @@ def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-@pytest.mark.slow
+@pytest.mark.job
 def test_the_real_file_has_the_official_counts(spark: SparkSession, data_dir: Path) -> None:
     source = open_source(spark, SourceSettings(source="fer2013", input=str(data_dir / "fer2013.csv.zst")))
     raw = source.raw().select("split", "label", "source_path", "reject_reason")

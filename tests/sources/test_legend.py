@@ -189,7 +189,7 @@ def test_wrong_places_and_columns_say_what_to_give(spark: SparkSession, tmp_path
 
 
 @pytest.mark.data
-@pytest.mark.slow
+@pytest.mark.job
 def test_the_real_collection(spark: SparkSession, data_dir: Path, tmp_path: Path) -> None:
     with tarfile.open(data_dir / "facial_expressions.tar") as archive:
         archive.extract("facial_expressions/data/legend.csv", tmp_path, filter="data")

@@ -56,7 +56,7 @@ def test_a_struct_of_bytes_and_codes(spark: SparkSession, tmp_path: Path) -> Non
     assert {i: row["label"] for i, row in by_row(coded).items()} == {0: "happy", 1: "angry"}
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_paths_beside_the_table_or_elsewhere(spark: SparkSession, tmp_path: Path) -> None:
     lines = '{"path": "p/a.jpg", "expression": "joy"}\n{"path": "p/b.jpg", "expression": "sad"}\n{"path": "p/a.jpg"}\n'
     write(tmp_path, {"t.jsonl": lines, "p/a.jpg": b"1", "p/b.jpg": b"", "p/c.jpg": b"3", "notes.txt": "x"})

@@ -140,7 +140,7 @@ def test_an_archive_is_never_whole_in_memory(tmp_path: Path) -> None:
     assert peak < 4_000_000
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_of_many_archives_a_chunk_streams_its_own(spark: SparkSession, tmp_path: Path) -> None:
     for i in range(17):
         _tar(tmp_path / f"{i:02d}.tar", {"a.jpg": bytes([65 + i]), "b.jpg": b"b"})

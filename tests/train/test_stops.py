@@ -63,7 +63,7 @@ def test_the_time_limit_stops_and_any_number_of_stops_changes_nothing(
     assert same_history(output, model)
 
 
-@pytest.mark.slow
+@pytest.mark.job
 def test_a_process_killed_again_and_again_ends_with_the_same_bytes(shards: Path, model: Path, tmp_path: Path) -> None:
     """Killed with SIGKILL as soon as a checkpoint newer than the last one lies there: in mid-epoch, mostly."""
     output, kills, newest = tmp_path / "out", 0, ""

@@ -44,7 +44,7 @@ with joined("cpu") as ranks:
 """
 
 
-@pytest.mark.parametrize("rows", [pytest.param(128, marks=pytest.mark.slow), 150])
+@pytest.mark.parametrize("rows", [pytest.param(128, marks=pytest.mark.cluster), 150])
 def test_two_ranks_equal_one(tmp_path: Path, rows: int) -> None:
     """150 rows leave 22 in the last batch: 16 on the first rank, 6 and padding on the second."""
     program = tmp_path / "program.py"
@@ -98,7 +98,7 @@ with joined("cpu") as ranks:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.kill
 def test_two_ranks_go_on_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     """An epoch has 25 batches. Of those that died at step 45, 16 batches into epoch 1 were kept (step 41)."""
 
