@@ -16,7 +16,7 @@ from fer_spark.batches import Batch, BatchSource
 from fer_spark.networks.build import build_network
 from fer_spark.networks.parameters import parameter_groups
 from fer_spark.networks.settings import NetworkSettings
-from fer_spark.shards.read import ReadSettings, ShardReader, open_shards
+from fer_spark.shards.read.reader import ReadSettings, ShardReader, open_shards
 from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.imbalance.losses import make_loss
 from fer_spark.training.imbalance.settings import ImbalanceSettings

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fer_spark.cli import COMMANDS
-from fer_spark.commands.report_settings import ReportSettings
-from fer_spark.flags import settings_from
+from fer_spark.cli.flags import settings_from
+from fer_spark.pipelines.report.settings import ReportSettings
 from fer_spark.scoring.settings import ScoreSettings
 
 ROOT = Path(__file__).parent.parent.parent

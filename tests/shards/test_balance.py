@@ -13,14 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from fer_spark.commands.augment_shards import main
+from fer_spark.cli.commands.augment_shards import main
 from fer_spark.faces.encode import encode
 from fer_spark.faces.settings import ImageSpec
 from fer_spark.rows import FACE
 from fer_spark.shards.balance import ClassCopies, plan_copies
 from fer_spark.shards.copies import CopySettings, Warp, copy_id, decode_stored, make_copies
 from fer_spark.shards.manifest import ImageColumn
-from tests.builds import build, manifest, quarantine, shards
+from tests.pipelines.build.builds import build, manifest, quarantine, shards
 from tests.shards.frames import face_row
 
 NAMES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
