@@ -65,9 +65,9 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type, title: str)
         group.add_argument(flag(field.name), **options)
 
 
-def add_spark_flags(parser: argparse.ArgumentParser) -> None:
+def add_spark_flags(parser: argparse.ArgumentParser, title: str = "spark") -> None:
     """--master and --conf, for a command that runs on Spark."""
-    group = parser.add_argument_group("spark")
+    group = parser.add_argument_group(title)
     group.add_argument(
         "--master", default="", help="Spark master, e.g. local[8]; spark-submit's own is used where it gives one"
     )

@@ -23,7 +23,8 @@ from fer_spark.training.imbalance.settings import ImbalanceSettings
 from fer_spark.training.pixels import PixelScale
 from fer_spark.training.ranks import Ranks, choose_device
 from fer_spark.training.settings import TrainSettings
-from fer_spark.training.trainer import Task, Trainer
+from fer_spark.training.task import Task
+from fer_spark.training.trainer import Trainer
 from tests.benchmarks.reader import load_pictures, write_ours
 
 NETWORKS = {

@@ -21,7 +21,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     """`words` begin with the subcommand. AssertionError for a flag or a value that it does not have."""
     name, arguments = words[0], words[1:]
     assert name in COMMANDS, f"no command {name}"
-    parser = importlib.import_module(COMMANDS[name][0]).parser()
+    parser = importlib.import_module(COMMANDS[name][0]).COMMAND.parser()
     try:
         found: argparse.Namespace = parser.parse_args(arguments)
     except SystemExit as end:

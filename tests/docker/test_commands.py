@@ -91,8 +91,8 @@ def test_the_nodes_of_the_compose_file_find_each_other() -> None:
 
 
 def test_the_cronjob_runs_a_command_that_exists_and_heeds_its_exit_codes() -> None:
-    from fer_spark.cli.commands.score import OK, TOO_MANY_BAD
     from fer_spark.cli.flags import USAGE_ERROR
+    from fer_spark.cli.run import OK, TOO_MANY_BAD
 
     job = loaded("kubernetes/score-cronjob.yaml")["spec"]
     assert job["concurrencyPolicy"] == "Forbid"
@@ -214,7 +214,12 @@ def test_the_line_of_the_crontab_scores_and_a_second_night_finds_nothing(tmp_pat
 def test_every_flag_named_in_these_files_is_one(tmp_path: Path) -> None:
     from fer_spark.cli.commands import report, score
 
-    known = {option for one in (score, report) for action in one.parser()._actions for option in action.option_strings}
+    known = {
+        option
+        for one in (score, report)
+        for action in one.COMMAND.parser()._actions
+        for option in action.option_strings
+    }
     theirs = {"--host", "--port", "--webui-port", "--cores", "--memory", "--work-dir", "--build", "--rm", "--build-arg"}
     theirs |= {
         "--from-literal",

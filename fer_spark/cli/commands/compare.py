@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.markup import escape
-
-from fer_spark.cli.commands.train import FAILED, OK, SETTINGS, STOPPED, TITLES, settings_of, stop_signals
-from fer_spark.cli.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
+from fer_spark.cli.run import OK, STOPPED, Command, Given, run_command
+from fer_spark.cli.training import GROUPS, settings_of, stop_signals
 from fer_spark.pipelines.compare.methods import CompareSettings
 
 _DESCRIPTION = """Which remedy for imbalanced classes helps on these shards? Trains each with every seed, and prints
@@ -27,47 +22,32 @@ Exit codes: 0 compared; 1 a run failed; 2 wrong usage; 4 stopped by a signal or 
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, made from the settings' own fields."""
-    made = argparse.ArgumentParser(
-        prog="fer-spark compare",
-        usage="fer-spark compare --shards URI --output DIR [flags]",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
-    for settings, title in zip((CompareSettings, *SETTINGS), ("comparison", *TITLES), strict=True):
-        add_flags(made, settings, title)
-    return made
+def _check(given: Given) -> None:
+    settings = settings_of(given)
+    given.of(CompareSettings).check()
+    settings.check()
+    if settings.run.processes:
+        raise ValueError("--processes: compare trains one run at a time, here")
+
+
+def _run(given: Given) -> int:
+    from fer_spark.pipelines.compare.run import run
+
+    with stop_signals() as stopping:
+        return OK if run(given.of(CompareSettings), settings_of(given), stopping) else STOPPED
+
+
+COMMAND = Command(
+    "compare",
+    _DESCRIPTION,
+    ((CompareSettings, "comparison"), *GROUPS),
+    _check,
+    _run,
+    "fer_spark.pipelines.compare.run",
+    usage="--shards URI --output DIR [flags]",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Compare; returns the exit code. Wrong usage raises SystemExit(2), as argparse does."""
-    parsed = parse(parser(), argv, (CompareSettings, *SETTINGS))
-    console = Console(stderr=True)
-    usage, failed = "[bold]fer-spark compare:[/bold]", "[bold red]fer-spark compare failed:[/bold red]"
-    try:
-        asked, settings = settings_from(parsed, CompareSettings), settings_of(parsed)
-        asked.check()
-        settings.check()
-        if settings.run.processes:
-            raise ValueError("--processes: compare trains one run at a time, here")
-        from fer_spark.pipelines.compare.run import run_comparison
-        from fer_spark.pipelines.train.run import FAILURES, USAGE
-    except ValueError as error:
-        console.print(usage, escape(str(error)), highlight=False, soft_wrap=True)
-        return USAGE_ERROR
-    try:
-        with stop_signals() as stopping:
-            finished = run_comparison(asked, settings, stopping, console)
-    except USAGE as error:
-        console.print(usage, escape(str(error)), highlight=False, soft_wrap=True)
-        return USAGE_ERROR
-    except FAILURES as error:
-        console.print(failed, escape(str(error)), highlight=False, soft_wrap=True)
-        return FAILED
-    return OK if finished else STOPPED
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
+    return run_command(COMMAND, argv)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fer_spark.cli.flags import USAGE_ERROR, HelpFormatter, add_flags, parse, settings_from
-from fer_spark.networks.bundle import BundleError, load_bundle
-from fer_spark.networks.export import FORMATS, ExportError, export_bundle
+from fer_spark.cli.run import OK, Command, CommandError, Given, run_command
+from fer_spark.networks.settings import EXPORT_FORMATS
+
+_DESCRIPTION = """Write a bundle as one graph: pixels (N, C, S, S) float32 in 0-255 in, probabilities (N, K) out.
+Standardisation, views and calibration are in the graph; label names are in ONNX's metadata."""
 
 
 @dataclass(frozen=True)
@@ -24,33 +24,32 @@ class ExportSettings:
             "metavar": "NAME|DIR",
         },
     )
-    format: str = field(default="onnx", metadata={"help": "what to write", "choices": FORMATS})
+    format: str = field(default="onnx", metadata={"help": "what to write", "choices": EXPORT_FORMATS})
     output: str = field(default="", metadata={"help": "file to write, e.g. faces.onnx or faces.pt2", "metavar": "FILE"})
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Export; returns 0, 1 with the reason on standard error, or 2 for wrong usage."""
-    parser = argparse.ArgumentParser(
-        prog="fer-spark export",
-        description="Write a bundle as one graph: pixels (N, C, S, S) float32 in 0-255 in, probabilities (N, K) out.\n"
-        "Standardisation, views and calibration are in the graph; label names are in ONNX's metadata.",
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
-    add_flags(parser, ExportSettings, "export")
-    settings = settings_from(parse(parser, argv, (ExportSettings,)), ExportSettings)
-    if not settings.output:
-        print("fer-spark export: --output: name the file to write", file=sys.stderr)
-        return USAGE_ERROR
+def _check(given: Given) -> None:
+    if not given.of(ExportSettings).output:
+        raise ValueError("--output: name the file to write")
+
+
+def _run(given: Given) -> int:
+    from fer_spark.networks.bundle import BundleError, load_bundle
+    from fer_spark.networks.export import ExportError, export_bundle
+
+    settings = given.of(ExportSettings)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
         difference = export_bundle(load_bundle(settings.bundle), settings.format, settings.output)
     except (BundleError, ExportError, OSError) as error:
-        print(f"fer-spark export: {error}", file=sys.stderr)
-        return 1
+        raise CommandError(str(error)) from error
     print(f"{settings.output}: largest difference from the bundle {difference:.1e}")
-    return 0
+    return OK
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+COMMAND = Command("export", _DESCRIPTION, ((ExportSettings, "export"),), _check, _run, failed="")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
+    return run_command(COMMAND, argv)

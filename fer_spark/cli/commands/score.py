@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
-import sys
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.markup import escape
-
-from fer_spark.cli.flags import USAGE_ERROR, HelpFormatter, add_flags, add_spark_flags, parse, settings_from
+from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given, run_command
 from fer_spark.explaining.settings import LimeSettings
+from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
 
-OK, FAILED, TOO_MANY_BAD = 0, 1, 3
-_SETTINGS = (ScoreSettings, SourceSettings, LimeSettings)
 _DESCRIPTION = """Pictures → one row per face with its perceived expression, every picture accounted for.
 
   fer-spark score --bundle fer2013 --source images --input pictures/        --output scores/
@@ -35,60 +29,34 @@ Exit codes: 0 scored, or nothing new, or another run is at work; 1 failed; 2 wro
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """The command line, made from the settings' own fields."""
-    from fer_spark.pipelines.score.sources import ALL_SOURCES
+def _check(given: Given) -> None:
+    given.of(ScoreSettings).check()
+    given.of(LimeSettings).check()
+    if not given.of(SourceSettings).source:
+        raise ValueError("--source is missing")
 
-    made = argparse.ArgumentParser(
-        prog="fer-spark score",
-        usage="fer-spark score --bundle BUNDLE --source S --input URI --output URI [flags]",
-        description=_DESCRIPTION,
-        formatter_class=HelpFormatter,
-        allow_abbrev=False,
-    )
-    add_flags(made, ScoreSettings, "scoring")
-    add_flags(made, SourceSettings, "source")
-    add_flags(made, LimeSettings, "explanations, with --explain")
-    for action in made._actions:
-        if action.dest == "source":
-            action.choices = ALL_SOURCES
-    add_spark_flags(made)
-    return made
+
+def _run(given: Given) -> int:
+    from fer_spark.pipelines.score.run import Asked, run
+
+    asked = Asked(given.of(ScoreSettings), given.of(SourceSettings), given.of(LimeSettings))
+    return TOO_MANY_BAD if run(asked, given.conf, given.master) else OK
+
+
+COMMAND = Command(
+    "score",
+    _DESCRIPTION,
+    ((ScoreSettings, "scoring"), (SourceSettings, "source"), (LimeSettings, "explanations, with --explain")),
+    _check,
+    _run,
+    "fer_spark.pipelines.score.run",
+    usage="--bundle BUNDLE --source S --input URI --output URI [flags]",
+    needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
+    spark="spark",
+    choices=(("source", ALL_SOURCES),),
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Score; returns the exit code. Wrong usage raises SystemExit(2), as argparse does."""
-    parsed = parse(parser(), argv, _SETTINGS)
-    settings, source = settings_from(parsed, ScoreSettings), settings_from(parsed, SourceSettings)
-    lime = settings_from(parsed, LimeSettings)
-    console = Console(stderr=True)
-    try:
-        settings.check()
-        lime.check()
-        if not source.source:
-            raise ValueError("--source is missing")
-        from fer_spark.pipelines.score.context import Asked
-        from fer_spark.pipelines.score.run import FAILURES, USAGE, run_score
-    except ValueError as error:
-        return _say(console, error, USAGE_ERROR)
-    except ImportError as error:
-        return _say(
-            console, f"{error}; scoring needs pip install 'fer-spark[train]', --explain also [explain]", USAGE_ERROR
-        )
-    try:
-        too_many_bad = run_score(Asked(settings, source, lime), parsed.conf, parsed.master)
-    except USAGE as error:
-        return _say(console, error, USAGE_ERROR)
-    except FAILURES as error:
-        return _say(console, error, FAILED)
-    return TOO_MANY_BAD if too_many_bad else OK
-
-
-def _say(console: Console, error: Exception | str, code: int) -> int:
-    head = "[bold red]fer-spark score failed:[/]" if code == FAILED else "[bold]fer-spark score:[/]"
-    console.print(head, escape(str(error)), highlight=False, soft_wrap=True)
-    return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
+    return run_command(COMMAND, argv)

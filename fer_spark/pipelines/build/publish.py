@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from fer_spark import __version__
-from fer_spark.faces.settings import ImageSpec
 from fer_spark.pipelines.build.context import Build
 from fer_spark.pipelines.build.decide import Decided
-from fer_spark.rows import QUARANTINE, moments_column
+from fer_spark.rows import QUARANTINE
 from fer_spark.shards.layout import Layout
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest
+from fer_spark.shards.merge import merged
+from fer_spark.shards.moments import train_moments, with_statistics
 from fer_spark.shards.petastorm.metadata import publish_petastorm_metadata
 from fer_spark.shards.write import (
     describe_files,
@@ -64,7 +65,8 @@ def publish(
     with build.progress.step("reading back"):
         measured = measure(build.spark, storage, paths, columns)
         files = describe_files(build.spark, storage, paths, measured.rows)
-    moments = _moments(faces, build.settings.faces.specs)
+    channels = {spec.column: 1 if spec.mode == "gray" else 3 for spec in build.settings.faces.specs}
+    moments = train_moments(faces, channels)
     counts = replace(counts, per_label=measured.per_label)
     manifest = replace(
         draft,
@@ -72,13 +74,13 @@ def publish(
         files=files,
         quarantine_files=quarantine,
         checksum=f"{measured.checksum:016x}",
-        images=_images(build, moments, counts),
+        images=_images(build, moments),
     )
     counts_written = sum(measured.rows.values())
     if counts_written != counts.written_faces:
         raise RuntimeError(f"{counts.written_faces:,} faces were to be written, {counts_written:,} were read back")
     if base is not None:
-        manifest = _merge(base, manifest, superseded)
+        manifest = merged(base, manifest, superseded)
     asked = build.settings.shards.petastorm_metadata
     noted = publish_petastorm_metadata(build.spark, storage, manifest, old, asked)
     manifest = replace(manifest, run=manifest.run | noted | {"total_s": round(time.monotonic() - began, 2)})
@@ -158,72 +160,19 @@ def _all_quarantine(build: Build, decided: Decided) -> tuple[DataFrame, dict[str
     }
 
 
-def _moments(faces: DataFrame, specs: tuple[ImageSpec, ...]) -> dict[str, list[float]]:
-    """Per image column: faces in train, then the sums, then the sums of squares of each channel, in 0-255 units."""
-    channels = {spec.column: 1 if spec.mode == "gray" else 3 for spec in specs}
-    sums = [
-        F.coalesce(F.sum(F.col(moments_column(column))[i]), F.lit(0.0)).alias(f"{column}_{i}")
-        for column, count in channels.items()
-        for i in range(2 * count)
-    ]
-    row = faces.where("split = 'train'").agg(F.count("*").alias("n"), *sums).collect()[0]
-    return {column: [row["n"], *(row[f"{column}_{i}"] for i in range(2 * count))] for column, count in channels.items()}
-
-
-def _images(build: Build, moments: dict[str, list[float]], counts: Counts) -> dict[str, ImageColumn]:
+def _images(build: Build, moments: Mapping[str, list[float]]) -> dict[str, ImageColumn]:
     base, columns = build.plan.base, {}
     for spec in build.settings.faces.specs:
-        size, channels = spec.size_px, 1 if spec.mode == "gray" else 3
-        faces, *sums = moments[spec.column]
-        first, second = [v / 255 for v in sums[:channels]], [v / 255**2 for v in sums[channels:]]
-        if base is not None:  # mean and deviation of both parts together
-            before, was = base.counts.per_split.get("train", 0), base.images[spec.column]
-            pixels = before * size * size
-            first = [f + m * pixels for f, m in zip(first, was.mean, strict=True)]
-            second = [s + (d * d + m * m) * pixels for s, m, d in zip(second, was.mean, was.std, strict=True)]
-            faces += before
-        all_pixels = max(faces * size * size, 1)
-        mean = [value / all_pixels for value in first]
-        std = [math.sqrt(max(value / all_pixels - m * m, 0.0)) for value, m in zip(second, mean, strict=True)]
-        columns[spec.column] = ImageColumn(
+        size, gray = spec.size_px, spec.mode == "gray"
+        column = ImageColumn(
             size_px=size,
             mode=spec.mode,
             codec=f"{spec.codec}{spec.quality}" if spec.codec == "jpeg" else spec.codec,
             dtype="float32" if build.settings.faces.store == "float32" else "uint8",
-            shape=[size, size] if channels == 1 else [size, size, 3],
-            color_order="gray" if channels == 1 else "RGB",
-            mean=[round(value, 8) for value in mean],
-            std=[round(value, 8) for value in std],
+            shape=[size, size] if gray else [size, size, 3],
+            color_order="gray" if gray else "RGB",
+            mean=[],
+            std=[],
         )
+        columns[spec.column] = with_statistics(spec.column, column, moments[spec.column], base)
     return columns
-
-
-def _merge(base: Manifest, new: Manifest, superseded: dict[str, int]) -> Manifest:
-    """The manifest of both parts, added up. What was tried again, or seen again, counts once."""
-    a, b = base.counts, new.counts
-    splits = sorted(a.per_label.keys() | b.per_label.keys())
-    counts = Counts(
-        input=a.input - sum(superseded.values()) + b.input - b.already_there,
-        written_images=a.written_images + b.written_images,
-        written_faces=a.written_faces + b.written_faces,
-        already_there=0,
-        quarantined=_add(_add(a.quarantined, {reason: -count for reason, count in superseded.items()}), b.quarantined),
-        per_split=_add(a.per_split, b.per_split),
-        per_label={split: _add(a.per_label.get(split, {}), b.per_label.get(split, {})) for split in splits},
-    )
-    counts.check()
-    checksum = (int(base.checksum, 16) + int(new.checksum, 16)) % 2**64
-    return replace(
-        new,
-        counts=counts,
-        files=sorted([*base.files, *new.files], key=lambda file: file.path),
-        checksum=f"{checksum:016x}",
-        sources=[*base.sources, *new.sources],
-        settings=base.settings,
-        run=new.run | {"already_there": b.already_there, "input": b.input},
-    )
-
-
-def _add(first: dict[str, int], second: dict[str, int]) -> dict[str, int]:
-    total = {key: first.get(key, 0) + second.get(key, 0) for key in sorted(first.keys() | second.keys())}
-    return {key: count for key, count in total.items() if count}

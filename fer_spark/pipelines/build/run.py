@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -11,26 +12,38 @@ from pyspark.sql import functions as F
 
 from fer_spark.artifacts import Storage
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
+from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.on_spark import prepare_faces
 from fer_spark.pipelines.build.context import Build, BuildSettings
 from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
 from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of
 from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, plan_run
 from fer_spark.pipelines.build.publish import Published, publish
-from fer_spark.shards.manifest import Manifest, read_manifest
-from fer_spark.shards.staging import Job, Staging
+from fer_spark.pipelines.build.summary import print_summary
+from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
+from fer_spark.shards.staging import Job, Staging, StagingError
 from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.settings import SourceError
-from fer_spark.spark.session import sized_for
+from fer_spark.spark.progress import JobProgress
+from fer_spark.spark.session import get_session, sized_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from fer_spark.spark.progress import JobProgress
-
+__all__ = ["FAILURES", "USAGE", "BuildSettings", "Published", "run"]
+USAGE = (ExistingOutputError, ModelFileError, ValueError)
+FAILURES = (ManifestError, StagingError)
 _BROADCAST_IDS = 1_000_000
+
+
+def run(settings: BuildSettings, conf: Sequence[str] = (), master: str = "") -> Published:
+    """Build shards and print what was built. Raises what USAGE and FAILURES list."""
+    spark = get_session("fer-spark build-shards", conf, master)
+    done = run_build(spark, settings, JobProgress(spark.sparkContext))
+    print_summary(done, settings.shards)
+    return done
 
 
 def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgress) -> Published:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,21 +16,20 @@ from fer_spark.metrics.evaluation import Evaluation, evaluate
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.pipelines.compare.methods import KNN, CompareSettings, epochs_for, remedy
 from fer_spark.pipelines.compare.table import MethodFigures, SeedFigures, print_table, write_tables
-from fer_spark.pipelines.train.run import run_training
+from fer_spark.pipelines.train.run import FAILURES, USAGE, AllSettings
+from fer_spark.pipelines.train.run import run as train
 from fer_spark.shards.read.reader import open_shards
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.baseline import NearestNeighbours, choose_k, gather
 from fer_spark.training.imbalance.sampling import drawn_counts
 
-if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
-
+__all__ = ["FAILURES", "USAGE", "run"]
 _FIGURES = "figures.json"
 
 
-def run_comparison(asked: CompareSettings, settings: AllSettings, stopping: list[int], console: Console) -> bool:
+def run(asked: CompareSettings, settings: AllSettings, stopping: list[int]) -> bool:
     """Train what is not trained yet, and write and print the table; False when stopped before the end."""
-    output = Path(settings.run.output)
+    output, console = Path(settings.run.output), Console(stderr=True)
     split = asked.measure_split or settings.run.val_split
     if not split:
         raise ValueError("--val-split and --measure-split are both empty: there is nothing to measure on")
@@ -134,7 +133,7 @@ def _figures(run: AllSettings, seed: int, split: str, stopping: list[int]) -> Se
     kept = output / _FIGURES
     if run.run.overwrite or not (output / "card.json").is_file():
         kept.unlink(missing_ok=True)
-        if not run_training(run, stopping):
+        if not train(run, stopping):
             return None
     if kept.is_file():
         there = json.loads(kept.read_text(encoding="utf-8"))

@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fer_spark.networks.bundle import Bundle, BundleError, load_bundle
+from fer_spark.networks.bundle import Bundle, load_bundle
 from fer_spark.networks.quick.fused import fused
 from fer_spark.serving.match import (
     LabelMatch,
-    MismatchError,
     check_preparation,
     image_column,
     match_labels,
@@ -34,12 +32,6 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.floating]
 SINGLE = "single"
-USAGE = (ValueError, BundleError, ShardError, ImportError)
-"""What `match` raises for a bundle and shards that are not there or do not fit each other, for a device that is not
-there, and for a storage whose package is not installed."""
-
-FAILURES = (MismatchError, ShardError, OSError, torch.OutOfMemoryError)
-"""What can go wrong after that."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +69,7 @@ class Answers:
 
 
 def match(settings: EvaluateSettings) -> Matched:
-    """Load the bundle and the manifest and see that they fit. Raises what USAGE lists."""
+    """Load bundle and manifest and see that they fit. Raises ValueError, BundleError, ShardError or ImportError."""
     bundle = load_bundle(settings.bundle, str(choose_device(settings.device)), settings.bf16)
     if settings.bf16:  # as score computes it
         bundle = fused(bundle)

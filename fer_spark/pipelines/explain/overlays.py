@@ -15,7 +15,7 @@ from fer_spark.explaining.superpixels import decode_segments, grid, landmarks
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
-    from fer_spark.pipelines.explain.run import Planned
+    from fer_spark.pipelines.explain.plan import Planned
 
 OVERLAYS, MAPS = "overlays", "maps"
 

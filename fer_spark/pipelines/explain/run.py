@@ -4,32 +4,35 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
+from rich.console import Console
 
 from fer_spark import __version__
-from fer_spark.artifacts import Storage, literal
+from fer_spark.artifacts import literal
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.summary import summary_of
 from fer_spark.faces.crop_points import COLUMNS, CropPoints
 from fer_spark.metrics import without_nan
+from fer_spark.networks.card import BundleError
 from fer_spark.pipelines.explain.overlays import MAPS, OVERLAYS, write_overlays
+from fer_spark.pipelines.explain.plan import Planned, plan
 from fer_spark.pipelines.explain.select import choose
 from fer_spark.pipelines.explain.settings import ExplainSettings
-from fer_spark.serving.match import check_preparation, image_column, preparation_differences
-from fer_spark.serving.model import Shipped, ship_bundle
-from fer_spark.shards.manifest import NAME as MANIFEST
-from fer_spark.shards.manifest import Manifest, read_manifest
+from fer_spark.pipelines.explain.summary import print_summary
+from fer_spark.shards.manifest import ManifestError
 from fer_spark.shards.write import read_files
-from fer_spark.stored_pixels import StoredPixels
+from fer_spark.spark.progress import JobProgress
+from fer_spark.spark.session import get_session
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-    from fer_spark.spark.progress import JobProgress
 
 SUMMARY, ROWS = "_explanations.json", "explanations"
 MARKER = "_explaining.json"
@@ -43,53 +46,24 @@ class ExplainError(Exception):
     """Explaining failed after it had begun; the message says what to do."""
 
 
-@dataclass(frozen=True)
-class Planned:
-    """A bundle and shards that fit each other, and what was asked of them."""
-
-    settings: ExplainSettings
-    lime: LimeSettings
-    shipped: Shipped
-    source: Storage
-    target: Storage
-    manifest: Manifest
-    pixels: StoredPixels
-    gray: tuple[float, ...]
-    differing: list[str]
-
-    @property
-    def asked(self) -> dict[str, Any]:
-        """What the answer depends on: equal, and the output that is there already is the answer."""
-        return {
-            "explain": {**asdict(self.settings), "bundle": "", "shards": "", "output": "", "device": ""},
-            "lime": asdict(self.lime),
-            "model_digest": self.shipped.card.digest,
-            "shards_checksum": self.manifest.checksum,
-        }
+USAGE = (ValueError, BundleError)
+JVM_FAILURES = (Py4JError, OSError)
+FAILURES = (ManifestError, ExplainError, PySparkException)
 
 
-def plan(spark: SparkSession, settings: ExplainSettings, lime: LimeSettings) -> Planned:
-    """Look at everything before any work. Raises ValueError, BundleError or ManifestError."""
-    source, target = Storage(spark, settings.shards), Storage(spark, settings.output)
-    manifest = read_manifest(source)
-    if manifest is None:
-        raise ValueError(f"--shards: {source.root} has no {MANIFEST}: name a directory that build-shards published")
-    if not manifest.counts.per_split.get(settings.split):
-        have = ", ".join(name for name, rows in manifest.counts.per_split.items() if rows)
-        raise ValueError(f"--split {settings.split}: these shards have none of it, but {have}")
-    shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
-    card = shipped.card
-    if lime.label and lime.label not in card.label_names:
-        raise ValueError(f"--label: {lime.label!r} is none of the bundle's: {', '.join(card.label_names)}")
-    column = image_column(card, manifest, settings.image_column)
-    differing = preparation_differences(card, manifest, column)
-    check_preparation(differing, settings.force)
-    image = manifest.images[column]
-    pixels = StoredPixels(column, tuple(image.shape), image.codec, image.dtype)
-    return Planned(settings, lime, shipped, source, target, manifest, pixels, tuple(image.mean), differing)
+def run(settings: ExplainSettings, lime: LimeSettings, conf: Sequence[str] = (), master: str = "") -> None:
+    """Explain, publish and print. Raises what USAGE, JVM_FAILURES and FAILURES list."""
+    spark = get_session("fer-spark explain", conf, master)
+    planned = plan(spark, settings, lime)
+    content = explain(spark, planned, JobProgress(spark.sparkContext))
+    if content is None:
+        said = f"Nothing to do: {settings.output} is complete."
+        Console().print(said, highlight=False, soft_wrap=True, markup=False)
+    else:
+        print_summary(content, planned.target.uri(SUMMARY))
 
 
-def run(spark: SparkSession, planned: Planned, progress: JobProgress) -> dict[str, Any] | None:
+def explain(spark: SparkSession, planned: Planned, progress: JobProgress) -> dict[str, Any] | None:
     """Explain and publish; returns what the summary holds, None where the same was published before.
 
     Raises ValueError for an output that is in the way or a choice without faces, ExplainError for rows that were lost.

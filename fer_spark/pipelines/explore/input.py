@@ -10,14 +10,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fer_spark.artifacts import Storage
-from fer_spark.exploring.looking import LOOKED, PICTURE, Keep
+from fer_spark.exploring.looking import PICTURE, Keep
 from fer_spark.exploring.pictures_on_spark import drawn, look_at_pictures
 from fer_spark.exploring.settings import PictureSettings
 from fer_spark.pipelines.explore.look import RawLook, StoredLook
-from fer_spark.rows import FACE
+from fer_spark.rows import ANNOTATION, FACE, LOOKED
 from fer_spark.shards.manifest import Manifest, read_manifest
 from fer_spark.shards.write import read_files
-from fer_spark.sources.annotations import ANNOTATION, EXPECTED, Annotations, open_annotations
+from fer_spark.sources.annotations import EXPECTED, Annotations, open_annotations
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.settings import SourceError, SourceSettings

@@ -51,13 +51,6 @@ def _folder(spark: SparkSession, storage: Storage) -> Any:
     return system
 
 
-def default_page(exploration: Exploration) -> str:
-    """The report. Raises ImportError where the packages that draw it are not installed."""
-    from fer_spark.reports.exploration.page import exploration_page
-
-    return exploration_page(exploration)
-
-
 def write_output(
     spark: SparkSession, storage: Storage, exploration: Exploration, summary: dict[str, Any], page: Page
 ) -> None:

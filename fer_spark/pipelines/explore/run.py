@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import StorageLevel
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
 from fer_spark import __version__
+from fer_spark.artifacts import Storage
 from fer_spark.exploration import ALL, Exploration, Figures, Value
 from fer_spark.exploring.advice import advise
 from fer_spark.exploring.categories import by_split, category_tables, order_of, reference_table
@@ -31,16 +36,44 @@ from fer_spark.exploring.splits import split_tables
 from fer_spark.exploring.summaries_on_spark import summarise
 from fer_spark.exploring.twins_on_spark import find_twins
 from fer_spark.pipelines.explore.input import Input, open_input
+from fer_spark.pipelines.explore.output import PAGE, check_output, summary_of, write_output
 from fer_spark.pipelines.explore.references import References, last_part, read_references
 from fer_spark.pipelines.explore.settings import ExploreSettings
+from fer_spark.pipelines.explore.summary import print_summary
+from fer_spark.reports.exploration.page import exploration_page
+from fer_spark.shards.manifest import ManifestError
 from fer_spark.sources.settings import SourceError, SourceSettings
-from fer_spark.spark.session import sized_for
+from fer_spark.spark.progress import JobProgress
+from fer_spark.spark.session import get_session, sized_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
     from fer_spark.exploring.found import Counted, Summary
-    from fer_spark.spark.progress import JobProgress
+
+
+USAGE = (ValueError,)
+JVM_FAILURES = (Py4JError, OSError)
+FAILURES = (ManifestError, PySparkException)
+
+
+def run(
+    settings: ExploreSettings,
+    source: SourceSettings,
+    pictures: PictureSettings,
+    conf: Sequence[str] = (),
+    master: str = "",
+) -> None:
+    """Explore, write and print. Raises what USAGE, JVM_FAILURES and FAILURES list."""
+    began = time.monotonic()
+    spark = get_session("fer-spark explore", conf, master)
+    storage = Storage(spark, settings.output)
+    check_output(spark, storage, settings.on_existing)
+    found = explore(spark, settings, source, pictures, JobProgress(spark.sparkContext))
+    total_s = time.monotonic() - began
+    summary = summary_of(found, (settings, source, pictures), total_s, spark.sparkContext.defaultParallelism)
+    write_output(spark, storage, found, summary, exploration_page)
+    print_summary(found, storage.uri(PAGE), total_s)
 
 
 def explore(

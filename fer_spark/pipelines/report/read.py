@@ -13,7 +13,7 @@ from fer_spark.artifacts import Storage, literal
 from fer_spark.pipelines.explain.run import ROWS
 from fer_spark.pipelines.explain.run import SUMMARY as EXPLANATIONS
 from fer_spark.rows import EXPLANATION, SCORE
-from fer_spark.scoring.outputs.output import FILES, SUMMARY, read_scores
+from fer_spark.scoring.outputs.read import FILES, SUMMARY, read_scores
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
+from rich.console import Console
 
 from fer_spark.artifacts import Storage
 from fer_spark.pipelines.report.count import count_batches, count_scores
@@ -14,6 +17,7 @@ from fer_spark.pipelines.report.facts import explanations_of, facts, mixes, note
 from fer_spark.pipelines.report.gallery import gallery
 from fer_spark.pipelines.report.read import ReportError, ScoreTable, WhyTable, open_explanations, open_scores
 from fer_spark.reports.scoring.page import Explanations, Scores, ScoringReport, Section, page
+from fer_spark.shards.manifest import ManifestError
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session
 
@@ -23,7 +27,12 @@ if TYPE_CHECKING:
     from fer_spark.pipelines.report.settings import ReportSettings
 
 
-def run_report(settings: ReportSettings, conf: Sequence[str] = (), master: str = "") -> str:
+USAGE = (ValueError, ManifestError)
+JVM_FAILURES = (Py4JError, OSError)
+FAILURES = (PySparkException,)
+
+
+def run(settings: ReportSettings, conf: Sequence[str] = (), master: str = "") -> str:
     """Write the page; returns where it is. Raises ValueError or ManifestError for what is not there or does not fit."""
     spark = get_session("fer-spark report", conf, master)
     folder, _, name = settings.output.rpartition("/")
@@ -53,6 +62,7 @@ def run_report(settings: ReportSettings, conf: Sequence[str] = (), master: str =
         gallery=shown,
     )
     target.publish_text(name, page(report))
+    Console().print(f"Open {target.uri(name)}", highlight=False, soft_wrap=True, markup=False)
     return target.uri(name)
 
 

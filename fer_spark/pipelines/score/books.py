@@ -12,12 +12,12 @@ from fer_spark.artifacts import Storage, literal
 from fer_spark.pipelines.score.context import Run, Scored
 from fer_spark.pipelines.score.explain import Explained, explain_scored
 from fer_spark.pipelines.score.summary import publish_summary, summarise
+from fer_spark.rows import SEEN
 from fer_spark.scoring.columns import ALREADY_KNOWN
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.lease import Lease
 from fer_spark.scoring.ledger import SEEN_DIRECTORY, Entry, Ledger, LedgerError
 from fer_spark.scoring.on_spark import (
-    SEEN_DDL,
     figures_of,
     mark_known,
     missing_rows,
@@ -107,8 +107,8 @@ def seen(run: Run, books: Books) -> DataFrame:
     """What earlier commits with this model, preparation and salt account for."""
     paths = [literal(books.storage.uri(entry.seen)) for entry in books.ledger.of(run.key)]
     if not paths:
-        return run.spark.createDataFrame([], SEEN_DDL)
-    return run.spark.read.schema(SEEN_DDL).parquet(*paths)
+        return run.spark.createDataFrame([], SEEN.spark_schema)
+    return run.spark.read.schema(SEEN.spark_schema).parquet(*paths)
 
 
 def _check_there(output: Output, ledger: Ledger) -> None:

@@ -22,13 +22,14 @@ from fer_spark.shards.manifest import ManifestError
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session
 
+__all__ = ["FAILURES", "USAGE", "Asked", "run"]
 USAGE = (ValueError, BundleError, ModelFileError)
 """What is raised for settings, bundles and inputs that are not there or do not fit each other."""
 FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkException, Py4JError)
 """What can go wrong after that."""
 
 
-def run_score(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
+def run(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
     """Score and print the summary; returns whether more pictures are bad than --max-bad-fraction.
 
     While another run holds the lease, says so and does nothing.

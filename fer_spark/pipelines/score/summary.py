@@ -16,7 +16,7 @@ from fer_spark.rows import NOT_BAD
 from fer_spark.scoring.columns import ALREADY_KNOWN
 from fer_spark.scoring.drift import drift
 from fer_spark.scoring.figures import Figures
-from fer_spark.scoring.outputs.output import SUMMARY
+from fer_spark.scoring.outputs.read import SUMMARY
 
 if TYPE_CHECKING:
     from fer_spark.pipelines.score.context import Run, Scored

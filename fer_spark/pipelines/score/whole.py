@@ -11,7 +11,8 @@ from fer_spark.pipelines.score.explain import Explained, explain_scored
 from fer_spark.pipelines.score.summary import publish_summary, summarise
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.on_spark import figures_of, missing_rows, salted, score_frame
-from fer_spark.scoring.outputs.output import ROWS_PER_FILE, OutputError
+from fer_spark.scoring.outputs.output import ROWS_PER_FILE
+from fer_spark.scoring.outputs.read import OutputError
 from fer_spark.sources.base import Slice
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from fer_spark.training.predict import Answers
 from fer_spark.training.trainer import Trained
 
 if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
-    from fer_spark.pipelines.train.run import Opened
+    from fer_spark.pipelines.train.open import Opened
+    from fer_spark.pipelines.train.settings import AllSettings
 
 INTENDED_USE = (
     "Research on, and sorting of, pictures by perceived facial expression: what people who look at a face would call "

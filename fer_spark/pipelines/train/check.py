@@ -8,7 +8,7 @@ from fer_spark.shards.read.files import ShardFiles
 from fer_spark.shards.read.reader import ShardReader
 
 if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
+    from fer_spark.pipelines.train.settings import AllSettings
 
 
 def check_data(settings: AllSettings, train: ShardReader, val: ShardReader | None) -> None:

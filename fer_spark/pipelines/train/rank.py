@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
-from fer_spark.cli.commands.train import OK, STOPPED, main
 
-
-def run_rank(arguments: list[str]) -> int:
-    """The exit code of `fer-spark train` in this process. It ends here unless the code is OK or STOPPED, so that torch
-    ends the others."""
-    code = main(arguments)
-    if code not in (OK, STOPPED):
+def run_rank(entry: Callable[[list[str]], int], goes_on: tuple[int, ...], arguments: list[str]) -> int:
+    """The exit code of `entry(arguments)`, the command itself, in this process. It ends here unless the code is one of
+    `goes_on`, so that torch ends the others."""
+    code = entry(arguments)
+    if code not in goes_on:
         sys.exit(code)
     return code

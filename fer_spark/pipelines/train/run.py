@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from rich.console import Console
 
 from fer_spark.networks.build import rebuild_network
-from fer_spark.networks.bundle import load_bundle, save_bundle
+from fer_spark.networks.bundle import save_bundle
 from fer_spark.networks.card import BundleError
-from fer_spark.networks.parameters import parameter_groups
 from fer_spark.pipelines.train.card import make_card, print_summary
-from fer_spark.pipelines.train.check import check_data
-from fer_spark.pipelines.train.start import Start, make_start, make_teacher
-from fer_spark.shards.read.reader import ShardError, ShardReader, open_shards
+from fer_spark.pipelines.train.open import Opened, open_run
+from fer_spark.pipelines.train.settings import AllSettings, RunSettings
+from fer_spark.shards.read.reader import ShardError
 from fer_spark.training.checkpoint import CheckpointError
-from fer_spark.training.imbalance.losses import make_loss
-from fer_spark.training.imbalance.sampling import make_resample
 from fer_spark.training.listeners import JsonLines, Listener, MlFlow, TensorBoard, Terminal
 from fer_spark.training.on_spark import ProcessError, distribute
 from fer_spark.training.ranks import Ranks, choose_device, joined
-from fer_spark.training.trainer import Task, Trained, Trainer
+from fer_spark.training.trainer import Trained, Trainer
 
-if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
+__all__ = ["FAILURES", "USAGE", "AllSettings", "RunSettings", "run", "run_on_spark"]
 
 
 class RunError(Exception):
@@ -42,18 +37,7 @@ FAILURES = (RunError, CheckpointError, FloatingPointError, ProcessError, OSError
 _CHECKPOINTS, _METRICS, _CARD, _MODEL_CARD = "checkpoints", "metrics.jsonl", "card.json", "MODEL_CARD.md"
 
 
-@dataclasses.dataclass(frozen=True)
-class Opened:
-    """One run's parts; `teachers` names the bundles that it learns from, for the card."""
-
-    train: ShardReader
-    val: ShardReader | None
-    start: Start
-    teachers: list[dict[str, str]]
-    task: Task
-
-
-def run_training(settings: AllSettings, stopping: list[int]) -> bool:
+def run(settings: AllSettings, stopping: list[int]) -> bool:
     """Train and publish the bundle; False when it stopped before the end, with a checkpoint to go on from.
 
     Nothing of an earlier run is touched before the settings, the shards and the bundles have been found to fit.
@@ -66,7 +50,7 @@ def run_training(settings: AllSettings, stopping: list[int]) -> bool:
             torch.set_num_threads(settings.train.threads)
         if (output / _CARD).exists() and not settings.run.overwrite:
             raise ValueError(f"{output} holds a finished bundle; choose another --output, or --overwrite")
-        opened = _open(settings, ranks, device, stack)
+        opened = open_run(settings, ranks, device, stack)
         console = Console(stderr=True)
         listen, end = _listener(settings, ranks, console, output, stack)
         if ranks.leads:
@@ -109,9 +93,10 @@ def _say_stopped(console: Console, output: Path, overwrite: bool) -> None:
     console.print(said, highlight=False, markup=False, soft_wrap=True)
 
 
-def train_on_spark(arguments: list[str], settings: AllSettings, master: str, conf: list[str]) -> bool:
-    """Run this command in several processes on Spark's executors; False when they stopped before the end."""
-    from fer_spark.pipelines.train.rank import run_rank
+def run_on_spark(
+    program: Callable[[list[str]], int], arguments: list[str], settings: AllSettings, conf: Sequence[str], master: str
+) -> int:
+    """Run `program`, the command made of rank.run_rank, in several processes on Spark's executors; its exit code."""
     from fer_spark.spark.session import get_session
 
     output = Path(settings.run.output)
@@ -119,7 +104,7 @@ def train_on_spark(arguments: list[str], settings: AllSettings, master: str, con
         raise ValueError(f"{output} holds a finished bundle; choose another --output, or --overwrite")
     spark = get_session("fer-spark train", conf, master)
     words = [*arguments, "--processes", "0"]  # the last one wins, also over a --config file
-    return distribute(spark, run_rank, words, settings.run.processes, settings.train.device != "cpu") == 0
+    return distribute(spark, program, words, settings.run.processes, settings.train.device != "cpu")
 
 
 def _make_room(output: Path, overwrite: bool) -> None:
@@ -127,63 +112,6 @@ def _make_room(output: Path, overwrite: bool) -> None:
         for stale in (output / name for name in (_CHECKPOINTS, _CARD, _METRICS, _MODEL_CARD)):
             shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
     output.mkdir(parents=True, exist_ok=True)
-
-
-def _open(settings: AllSettings, ranks: Ranks, device: torch.device, stack: ExitStack) -> Opened:
-    train_settings, run = settings.train, settings.run
-    wants_votes = train_settings.soft_label_share > 0
-    read = dataclasses.replace(
-        settings.read,
-        soft_labels=settings.read.soft_labels or wants_votes,
-        valence_arousal=settings.read.valence_arousal or settings.network.va_head,
-    )
-
-    def reader(split: str, one: Any, **more: Any) -> ShardReader:
-        return stack.enter_context(open_shards(run.shards, split, one, rank=ranks.rank, world_size=ranks.world, **more))
-
-    natural = reader(run.train_split, read)
-    counts = natural.class_counts()
-    resample = make_resample(settings.imbalance, counts, read.seed)
-    train = natural if resample is None else reader(run.train_split, read, resample=resample)
-    still = dataclasses.replace(read, shuffle=False, last_batch="pad", cache_dir="")
-    val = reader(run.val_split, still) if run.val_split else None
-
-    check_data(settings, train, val)
-    torch.manual_seed(read.seed)
-    start = make_start(settings, train)
-    teachers = [make_teacher(one, load_bundle(one, str(device)), settings, train) for one in train_settings.distill]
-    origins = [origin for _, origin in teachers]
-    task = Task(
-        start.network,
-        parameter_groups(start.network, train_settings.weight_decay),
-        train,
-        val,
-        make_loss(settings.imbalance, counts, train_settings.label_smoothing).to(device),
-        start.scale,
-        read.batch_size,
-        read.seed,
-        [teach for teach, _ in teachers],
-        _fingerprint(settings, train, ranks, origins),
-    )
-    return Opened(train, val, start, origins, task)
-
-
-def _fingerprint(
-    settings: AllSettings, train: ShardReader, ranks: Ranks, teachers: list[dict[str, str]]
-) -> dict[str, Any]:
-    """What must be equal for a checkpoint to be gone on from."""
-    content = {
-        key: value
-        for group in ("read", "network", "train", "augment", "imbalance")
-        for key, value in dataclasses.asdict(getattr(settings, group)).items()
-    }
-    for free in ("read_workers", "cache_dir", "cache_mb", "pin_memory", "threads", "checkpoint_minutes", "max_minutes"):
-        content.pop(free)
-    content |= {"train_split": settings.run.train_split, "val_split": settings.run.val_split, "ranks": ranks.world}
-    content["shards"] = train.manifest.checksum
-    if teachers:  # a bundle may have been replaced under its name
-        content["teachers"] = [one["digest"][:16] for one in teachers]
-    return dict(json.loads(json.dumps(content)))
 
 
 def _listener(

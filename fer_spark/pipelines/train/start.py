@@ -19,7 +19,7 @@ from fer_spark.training.pixels import PixelScale
 from fer_spark.training.targets import Teacher
 
 if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
+    from fer_spark.pipelines.train.settings import AllSettings
 
 
 @dataclass(frozen=True)

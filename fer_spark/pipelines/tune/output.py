@@ -23,7 +23,7 @@ from fer_spark.pipelines.tune.trial import COMPLETE, FAILED, Trial, directory
 from fer_spark.reports.tuning import importances_picture
 
 if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
+    from fer_spark.pipelines.train.run import AllSettings
 
 BEST, BEST_TOML, TRIALS_CSV, TUNING, PICTURE = "best", "best.toml", "trials.csv", "tuning.json", "importances.png"
 _TOP = 10

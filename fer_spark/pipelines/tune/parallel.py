@@ -18,7 +18,7 @@ from fer_spark.pipelines.tune.trial import COMPLETE, STOPPED, Outcome, SearchErr
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from fer_spark.cli.commands.train import AllSettings
+    from fer_spark.pipelines.train.run import AllSettings
 
 LOG = "train.log"
 _STOP = ".stop"

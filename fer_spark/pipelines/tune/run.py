@@ -6,7 +6,7 @@ import dataclasses
 import fcntl
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,8 @@ from optuna.exceptions import OptunaError
 from rich.console import Console
 from rich.markup import escape
 
-from fer_spark.pipelines.train.run import FAILURES, USAGE
+from fer_spark.pipelines.train.run import FAILURES as TRAIN_FAILURES
+from fer_spark.pipelines.train.run import USAGE, AllSettings
 from fer_spark.pipelines.tune.output import (
     BEST,
     BEST_TOML,
@@ -29,6 +30,7 @@ from fer_spark.pipelines.tune.output import (
     said,
 )
 from fer_spark.pipelines.tune.parallel import run_together
+from fer_spark.pipelines.tune.settings import TuneSettings
 from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space
 from fer_spark.pipelines.tune.space_file import FIXED
 from fer_spark.pipelines.tune.study import NAME, Search
@@ -49,15 +51,22 @@ from fer_spark.shards.read.reader import open_shards
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from fer_spark.cli.commands.train import AllSettings
-    from fer_spark.cli.commands.tune import TuneSettings
 
-SEARCH_FAILURES = (*FAILURES, SearchError, OptunaError, sqlalchemy.exc.SQLAlchemyError)
-__all__ = ["SEARCH_FAILURES", "USAGE", "run_search"]
+FAILURES = (*TRAIN_FAILURES, SearchError, OptunaError, sqlalchemy.exc.SQLAlchemyError)
+__all__ = ["FAILURES", "USAGE", "open_session", "run"]
 _LOCK = ".lock"
 
 
-def run_search(
+def open_session(tune: TuneSettings, conf: Sequence[str], master: str) -> SparkSession | None:
+    """A Spark session where trials are to be trained side by side, else None."""
+    if tune.parallel < 2:
+        return None
+    from fer_spark.spark.session import get_session
+
+    return get_session("fer-spark tune", conf, master)
+
+
+def run(
     settings: AllSettings, tune: TuneSettings, space: Space, spark: SparkSession | None, stopping: list[int]
 ) -> str:
     """COMPLETE with everything published, FAILED where no trial came to an end, or STOPPED: start again to go on."""

@@ -13,7 +13,7 @@ from fer_spark.training.imbalance.settings import ImbalanceSettings
 from fer_spark.training.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
+    from fer_spark.pipelines.train.run import AllSettings
 
 GROUPS: dict[str, type] = {
     "read": ReadSettings,

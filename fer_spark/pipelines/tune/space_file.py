@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from fer_spark.pipelines.tune.space import GROUPS, Choices, Space, Span, apply, changed
 
 if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
+    from fer_spark.pipelines.train.run import AllSettings
 
 FIXED = {
     "select_on": "it is what the search compares trials by",

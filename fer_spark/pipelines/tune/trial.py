@@ -14,7 +14,7 @@ from fer_spark.networks.bundle_files import CARD
 from fer_spark.networks.card import Card
 
 if TYPE_CHECKING:
-    from fer_spark.cli.commands.train import AllSettings
+    from fer_spark.pipelines.train.run import AllSettings
 
 COMPLETE, FAILED, STOPPED, RUNNING = "complete", "failed", "stopped", "running"
 TRIALS = "trials"
@@ -66,11 +66,11 @@ def run_trial(settings: AllSettings, stopping: list[int]) -> Outcome:
     """
     from torch import OutOfMemoryError
 
-    from fer_spark.pipelines.train.run import run_training
+    from fer_spark.pipelines.train.run import run as train
 
     output, began = Path(settings.run.output), time.monotonic()
     try:
-        if not (output / CARD).exists() and not run_training(settings, stopping):
+        if not (output / CARD).exists() and not train(settings, stopping):
             return Outcome(STOPPED)
         found = outcome_of(output, settings.train.select_on)
     except (FloatingPointError, ValueError, OutOfMemoryError) as error:

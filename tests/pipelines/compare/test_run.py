@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_spark.cli.commands.compare import main, parser
-from fer_spark.cli.commands.train import settings_of
+from fer_spark.cli.commands.compare import COMMAND, main
+from fer_spark.cli.run import Given
+from fer_spark.cli.training import settings_of
 from fer_spark.pipelines.compare.methods import METHODS, CompareSettings, epochs_for, remedy
 from fer_spark.pipelines.compare.run import _run_settings
 from fer_spark.training.imbalance.settings import ImbalanceSettings
@@ -128,7 +129,7 @@ def test_a_run_is_reused_for_the_settings_and_shards_that_it_was_trained_with_al
 
 def test_each_run_has_a_tensorboard_of_its_own(shards: Path, tmp_path: Path) -> None:
     words = ["--shards", str(shards), "--output", str(tmp_path), "--tensorboard", "board"]
-    settings = settings_of(parser().parse_args(words))
+    settings = settings_of(Given(COMMAND.parser().parse_args(words), words))
     boards = [_run_settings(CompareSettings(), settings, "none", seed).run.tensorboard for seed in (0, 1)]
     assert boards == ["board/none-0", "board/none-1"]
 

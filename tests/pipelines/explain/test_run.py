@@ -15,12 +15,12 @@ from fer_spark.cli import main as cli
 from fer_spark.cli.commands.explain import main
 from fer_spark.explaining.lime import Face, explain
 from fer_spark.explaining.settings import LimeSettings
-from fer_spark.explaining.summary import print_summary
 from fer_spark.faces.crop_points import CropPoints
 from fer_spark.faces.geometry import CropSquare, FaceBox
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.pipelines.explain import run as explain_run
 from fer_spark.pipelines.explain.overlays import map_name
+from fer_spark.pipelines.explain.summary import print_summary
 from fer_spark.rows import EXPLANATION
 from tests.pipelines.evaluate.evaluations import SIDE, TRAIN, VAL, write_bundle, write_shards
 

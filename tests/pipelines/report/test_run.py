@@ -22,7 +22,7 @@ from fer_spark.pipelines.report.read import open_scores
 from fer_spark.pipelines.report.settings import ReportSettings
 from fer_spark.reports.scoring.figures import FINE, label_counts
 from fer_spark.rows import SCORE
-from fer_spark.scoring.outputs.output import read_scores
+from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import TRAIN, VAL, write_bundle, write_shards
 from tests.pipelines.score.worlds import BRIGHT, DARK, MIDDLE, NAMES, lake, score, scores, summary
 from tests.reports.scoring.test_page import read

@@ -10,7 +10,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.artifacts import Storage
-from fer_spark.scoring.outputs.output import Output, read_scores
+from fer_spark.scoring.outputs.output import Output
+from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import DARK, MIDDLE, NAMES, lake, picture, score, summary
 

@@ -19,7 +19,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from fer_spark.cli.commands.report import main as report
-from fer_spark.scoring.outputs.output import OutputError, check_format
+from fer_spark.scoring.outputs.output import check_format
+from fer_spark.scoring.outputs.read import OutputError
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import BRIGHT, DARK, MIDDLE, NAMES, dies_at_the_second_commit, lake, picture, score
 

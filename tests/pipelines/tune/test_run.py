@@ -18,9 +18,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark import cli
-from fer_spark.cli.commands.train import AllSettings, RunSettings
 from fer_spark.cli.commands.tune import main
 from fer_spark.networks.bundle import load_bundle
+from fer_spark.pipelines.train.settings import AllSettings, RunSettings
 from fer_spark.pipelines.tune import run as tune_run
 from fer_spark.pipelines.tune.parallel import _cause, _heard, _passed_on
 from fer_spark.pipelines.tune.space import GROUPS, Choices, Space, Span, apply, default_space, toml
