@@ -16,6 +16,7 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "int": pa.int32(),
     "bigint": pa.int64(),
     "float": pa.float32(),
+    "double": pa.float64(),
     "array<float>": pa.list_(pa.float32()),
     "array<double>": pa.list_(pa.float64()),
     "boolean": pa.bool_(),
@@ -110,6 +111,32 @@ RAW_IMAGE = Table(
     ),
 )
 """One row per input picture (or per annotation row). Every source yields exactly this."""
+
+PICTURE = Table(
+    "PICTURE",
+    (
+        Column("path", "string", "the picture below its root"),
+        Column("content", "binary", "as in RAW_IMAGE"),
+        Column("reject_reason", "string", "as in RAW_IMAGE"),
+        Column("reject_detail", "string", "as in RAW_IMAGE"),
+    ),
+)
+"""Picture files as a source finds them, before its annotations are joined."""
+
+ANNOTATION = Table(
+    "ANNOTATION",
+    (
+        Column("path", "string", "the picture as the source names it; `table.csv#17` where a row names none"),
+        Column("split", "string", "train, val or test; null where the source states none, or one that is unknown"),
+        Column("split_raw", "string", "the split as the source spells it"),
+        Column("label_raw", "string", "the label as the source spells it"),
+        Column("label", "string", "the name it stands for, also none, uncertain and no_face; null for an unknown one"),
+        Column("valence", "double", "as stated: -2 and NaN stay; null where there is no number"),
+        Column("arousal", "double", "as valence"),
+        Column("not_number", "string", "text that stands where valence or arousal belongs; null if all is well"),
+    ),
+)
+"""One row per row of the source's table, or per listed picture where there is no table."""
 
 FACE = Table(
     "FACE",
@@ -291,3 +318,46 @@ SCORE = Table(
     ),
 )
 """One row per scored face, and one per picture that gave none."""
+
+
+SEEN = Table(
+    "SEEN",
+    (
+        Column("path", "string", "as source_path in RAW_IMAGE"),
+        Column("row", "bigint", "as source_row in RAW_IMAGE"),
+        Column("length", "bigint", "size of the file when it was listed; null where it may still have changed"),
+        Column("modified_us", "bigint", "age of the file then, µs since 1970; null as length"),
+        Column("image_id", "string", "as in SCORE; null where there were no bytes"),
+    ),
+)
+"""What one commit of an incremental run accounts for, one row per picture. See scoring/ledger.py."""
+
+
+LOOKED = Table(
+    "LOOKED",
+    (
+        Column("kind", "string", "picture: one per input row; small: kept for a contact sheet; sums: of one task"),
+        Column("path", "string", "as in RAW_IMAGE's source_path; null on sums"),
+        Column("split", "string", '"" for none'),
+        Column("label", "string", '"" for none'),
+        Column("reason", "string", "why a picture was not measured, one of rows.REASONS; else null"),
+        Column("image_id", "string", "hash of the picture's bytes"),
+        Column("width", "int", "px, upright"),
+        Column("height", "int", "px, upright"),
+        Column("channels", "int", "1 gray, 3 colour, as the file says"),
+        Column("format", "string", "jpeg, png …, pixels"),
+        Column("bytes", "bigint", "size of the encoded picture"),
+        Column("brightness", "float", "[0, 1], mean gray"),
+        Column("contrast", "float", "[0, 1], standard deviation of gray"),
+        Column("sharpness", "float", "variance of the Laplacian at 48 px"),
+        Column("pixel_hash", "string", "equal for equal pixels"),
+        Column("perceptual_hash", "bigint", "64 bits; near-copies differ in few"),
+        Column("draw", "bigint", "seeded hash of the path: the least of each label are kept for contact sheets"),
+        Column("content", "binary", "small: PNG; sums: little-endian int64 of MEAN_PX² pixel sums"),
+        Column("pictures", "bigint", "sums: pictures added up"),
+        Column("pixels", "bigint", "sums: values added up, a colour picture has three a pixel"),
+        Column("total", "bigint", "sums: of all values, 0-255"),
+        Column("squares", "bigint", "sums: of all values squared"),
+    ),
+)
+"""What the pass yields. Sums are whole numbers, so that they do not depend on the order of addition."""

@@ -14,8 +14,8 @@ spark.sql("SELECT path, fer_explain(content).weights FROM pictures LIMIT 20")
 
 from __future__ import annotations
 
-from fer_spark.commands.explain_udf import explain_udf, register_explain
-from fer_spark.commands.score_udf import predict_udf, register
 from fer_spark.explaining.settings import LimeSettings
+from fer_spark.serving.explain_udf import explain_udf, register_explain
+from fer_spark.serving.predict_udf import predict_udf, register
 
 __all__ = ["LimeSettings", "explain_udf", "predict_udf", "register", "register_explain"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from fer_spark.commands.compare import main
+from fer_spark.cli.commands.compare import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from fer_spark.commands.evaluate import main
+from fer_spark.cli.commands.evaluate import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import sys
 
-from fer_spark.commands.score import main
+from fer_spark.cli.commands.score import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from fer_spark.commands.tune import main
+from fer_spark.cli.commands.tune import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,82 +1,129 @@
-"""The dependency rule: stages never import each other, and heavy libraries stay where they belong."""
+"""The house: floors, no circle of imports, folders that one can overlook, and heavy libraries where they belong."""
 
 from __future__ import annotations
 
-import ast
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "fer_spark"
-STAGES = (
-    "sources",
-    "faces",
-    "shards",
-    "networks",
-    "training",
-    "scoring",
-    "explaining",
-    "exploring",
-    "reports",
-    "sample",
+from tests.floors import FLOORS, MOST_MODULES, House, circle, full_folders, imports_in, shared_prefixes, wrong_arrows
+
+ROOT = Path(__file__).parent.parent
+HOUSE = House(ROOT / "fer_spark")
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+COMMANDS = sorted(path.stem for path in (HOUSE.root / "cli" / "commands").glob("*.py") if path.stem != "__init__")
+
+
+def planted(module: str, line: str) -> str:
+    """The text of a module with one import more, of the kind that is for type checkers alone."""
+    return f"{HOUSE.text(module)}\nfrom typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    {line}\n"
+
+
+def test_no_arrow_leads_up_or_aside() -> None:
+    assert wrong_arrows(HOUSE.graph) == []
+
+
+def test_imports_make_no_circle() -> None:
+    assert circle(HOUSE.graph) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "line", "wrong"),
+    [
+        ("rows", "from fer_spark.faces.settings import FaceSettings", "an arrow up"),
+        ("spark.progress", "from fer_spark.udf import register", "an arrow up"),
+        ("faces.align", "from fer_spark.serving.match import LabelMatch", "an arrow up"),
+        ("serving.match", "from fer_spark.pipelines.score import run", "an arrow up"),
+        ("pipelines.score.run", "import fer_spark.cli.run", "an arrow up"),
+        ("faces.align", "from fer_spark.shards import manifest", "a stage imports no other stage"),
+        (
+            "pipelines.tune.run",
+            "from fer_spark.pipelines.train.open import Opened",
+            "of another pipeline only its `run`",
+        ),
+    ],
 )
-JOINERS = ("commands", "cli", "__main__", "udf")
+def test_a_planted_wrong_arrow_is_found(module: str, line: str, wrong: str) -> None:
+    module = f"fer_spark.{module}"
+    [other] = HOUSE.modules_in(line)
+    graph = {**HOUSE.graph, module: HOUSE.modules_in(planted(module, line))}
+    assert wrong_arrows(graph) == [f"{module} imports {other}: {wrong}"]
 
 
-def _imports(path: Path) -> set[str]:
-    """Dotted names imported anywhere in a file, also inside functions; not those for type checkers alone."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    typing_only = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if id(node) in typing_only:
-            continue
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+def test_a_planted_circle_is_found_though_it_is_for_types_alone(tmp_path: Path) -> None:
+    left_out = shutil.ignore_patterns("pretrained", "templates", "__pycache__")
+    copy = shutil.copytree(HOUSE.root, tmp_path / "fer_spark", ignore=left_out)
+    line = "from fer_spark.training.trainer import Trainer"
+    (copy / "training" / "task.py").write_text(planted("fer_spark.training.task", line), encoding="utf-8")
+    found = circle(House(copy).graph)
+    assert {"fer_spark.training.task", "fer_spark.training.trainer"} <= set(found)
 
 
-def _stage(dotted: str) -> str | None:
-    parts = dotted.split(".")
-    return parts[1] if len(parts) > 1 and parts[0] == "fer_spark" and parts[1] in STAGES else None
+def test_folders_are_small_and_their_names_no_prefixes() -> None:
+    for files in (HOUSE.files.values(), TESTS):
+        assert full_folders(files) == []
+        assert shared_prefixes(files) == []
 
 
-MODULES = sorted(PACKAGE.rglob("*.py"))
+def test_a_full_folder_and_a_shared_prefix_are_found() -> None:
+    many = [Path("a") / f"m{i}.py" for i in range(MOST_MODULES + 1)]
+    assert full_folders(many[:-1]) == []
+    assert full_folders(many) == ["a: 26 modules"]
+    names = ("read", "read_files", "test_read_pool", "readers", "tables")
+    assert shared_prefixes([Path("b") / f"{name}.py" for name in names]) == ["b: 3 begin with read"]
+    assert shared_prefixes([Path("b") / f"{name}.py" for name in names[1:]]) == []
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_stage_imports_no_other_stage_and_never_a_command(path: Path) -> None:
-    own = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
-    if own in JOINERS:
-        return
-    for name in _imports(path):
-        assert _stage(name) in (None, own), f"{path} imports {name}"
-        assert not name.startswith(("fer_spark.commands", "fer_spark.cli")), f"{path} imports {name}"
+def test_every_folder_of_the_package_is_on_a_floor_and_every_pipeline_has_its_run() -> None:
+    contracts = {"metrics", "spark", "pretrained"}
+    folders = {path.name for path in HOUSE.root.iterdir() if path.is_dir() and path.name != "__pycache__"}
+    assert folders == (set(FLOORS) - {"__main__", "udf"}) | contracts
+    pipelines = [path for path in (HOUSE.root / "pipelines").iterdir() if path.is_dir() and path.name != "__pycache__"]
+    assert len(pipelines) == 10
+    for path in pipelines:
+        text = (path / "run.py").read_text(encoding="utf-8")
+        assert "\ndef run(" in text, path
+        assert "USAGE" in text, path
+        assert "FAILURES" in text, path
 
 
-@pytest.mark.parametrize("path", sorted((PACKAGE / "faces").glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted((HOUSE.root / "faces").glob("*.py")), ids=lambda path: path.name)
 def test_preparing_faces_is_free_of_spark_but_for_one_module(path: Path) -> None:
-    uses_spark = any(name.split(".")[0] == "pyspark" for name in _imports(path))
+    uses_spark = any(name.split(".")[0] == "pyspark" for name in imports_in(path.read_text(encoding="utf-8"), False))
     assert uses_spark == (path.name == "on_spark.py")
 
 
-def test_an_executor_that_prepares_faces_loads_neither_torch_nor_petastorm() -> None:
-    code = "import sys, fer_spark.faces.on_spark; print(sorted({'torch', 'petastorm', 'pandas'} & set(sys.modules)))"
+def loaded(code: str, libraries: set[str]) -> str:
+    """Which of the libraries a fresh interpreter has loaded after some code."""
+    code = f"import sys\n{code}\nprint(sorted({libraries!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    return done.stdout.strip().splitlines()[-1]
+
+
+def test_an_executor_that_prepares_faces_loads_neither_torch_nor_petastorm() -> None:
+    assert loaded("import fer_spark.faces.on_spark", {"torch", "petastorm", "pandas"}) == "[]"
+
+
+def test_wrong_usage_of_any_command_is_told_without_loading_spark_or_torch() -> None:
+    """Nor is --help."""
+    code = f"""
+import importlib
+for name in {COMMANDS}:
+    main = importlib.import_module(f"fer_spark.cli.commands.{{name}}").main
+    for words, code in ((["--help"], 0), (["--no-such-flag"], 2), ([], 2)):
+        if words or name != "fetch_detector":  # which needs no flag
+            try:
+                assert main(words) == code, (name, words)
+            except SystemExit as end:
+                assert end.code == code, (name, words)
+"""
+    assert loaded(code, {"torch", "petastorm", "pyspark", "pandas", "optuna", "altair"}) == "[]"
 
 
 def test_nothing_in_the_package_unpickles() -> None:
-    for path in MODULES:
-        names = {name.split(".")[0] for name in _imports(path)}
-        assert not names & {"pickle", "dill", "cloudpickle", "joblib", "shelve"}, path
+    for module in HOUSE.files:
+        names = {name.split(".")[0] for name in imports_in(HOUSE.text(module), False)}
+        assert not names & {"pickle", "dill", "cloudpickle", "joblib", "shelve"}, module

@@ -12,41 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from fer_spark.rows import Column, Table
+from fer_spark.rows import LOOKED
 
 Pixels = npt.NDArray[np.uint8]
 MEAN_PX, SMALL_PX = 48, 96
 PICTURE, SMALL, SUMS = "picture", "small", "sums"
 _BATCH_ROWS = 2048
-
-LOOKED = Table(
-    "LOOKED",
-    (
-        Column("kind", "string", "picture: one per input row; small: kept for a contact sheet; sums: of one task"),
-        Column("path", "string", "as in RAW_IMAGE's source_path; null on sums"),
-        Column("split", "string", '"" for none'),
-        Column("label", "string", '"" for none'),
-        Column("reason", "string", "why a picture was not measured, one of rows.REASONS; else null"),
-        Column("image_id", "string", "hash of the picture's bytes"),
-        Column("width", "int", "px, upright"),
-        Column("height", "int", "px, upright"),
-        Column("channels", "int", "1 gray, 3 colour, as the file says"),
-        Column("format", "string", "jpeg, png …, pixels"),
-        Column("bytes", "bigint", "size of the encoded picture"),
-        Column("brightness", "float", "[0, 1], mean gray"),
-        Column("contrast", "float", "[0, 1], standard deviation of gray"),
-        Column("sharpness", "float", "variance of the Laplacian at 48 px"),
-        Column("pixel_hash", "string", "equal for equal pixels"),
-        Column("perceptual_hash", "bigint", "64 bits; near-copies differ in few"),
-        Column("draw", "bigint", "seeded hash of the path: the least of each label are kept for contact sheets"),
-        Column("content", "binary", "small: PNG; sums: little-endian int64 of MEAN_PX² pixel sums"),
-        Column("pictures", "bigint", "sums: pictures added up"),
-        Column("pixels", "bigint", "sums: values added up, a colour picture has three a pixel"),
-        Column("total", "bigint", "sums: of all values, 0-255"),
-        Column("squares", "bigint", "sums: of all values squared"),
-    ),
-)
-"""What the pass yields. Sums are whole numbers, so that they do not depend on the order of addition."""
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from pyspark.sql import Window
 from pyspark.sql import functions as F
 
 from fer_spark.exploring.found import PictureFigures, PixelSums, Shape
-from fer_spark.exploring.looking import LOOKED, MEAN_PX, PICTURE, SMALL, SUMS, Keep, LookAt, Pixels, study
+from fer_spark.exploring.looking import MEAN_PX, PICTURE, SMALL, SUMS, Keep, LookAt, Pixels, study
 from fer_spark.exploring.sanity import FLAT_CONTRAST, TINY_PX
 from fer_spark.exploring.sanity_on_spark import some_of
 from fer_spark.exploring.small import collect_small
 from fer_spark.exploring.summaries_on_spark import summarise
+from fer_spark.rows import LOOKED
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -11,9 +11,9 @@ import torch
 
 from fer_spark.networks.bundle_files import find_bundle, read_bundle, save_bundle, shipped_bundles
 from fer_spark.networks.card import VIEWS, BundleError, Card, ImageInput
-from fer_spark.networks.masked import Look, MaskedTrunk
 from fer_spark.networks.network import Network
 from fer_spark.networks.pixels import PixelScores, looks_at
+from fer_spark.networks.quick.masked import Look, MaskedTrunk
 
 __all__ = ["Bundle", "BundleError", "Card", "ImageInput", "load_bundle", "save_bundle", "shipped_bundles"]
 

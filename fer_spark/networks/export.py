@@ -18,8 +18,8 @@ import torch
 
 from fer_spark.networks.bundle import Bundle
 from fer_spark.networks.pixels import PixelProbabilities
+from fer_spark.networks.settings import EXPORT_FORMATS
 
-FORMATS = ("onnx", "torch-export")
 TOLERANCE = 1e-4
 CHECKED_BATCHES = (1, 2, 5)
 _SEED = 0
@@ -39,8 +39,8 @@ def export_bundle(bundle: Bundle, file_format: str, output: str | Path) -> float
     itself. The file appears under its name only when it equals the bundle within 1e-4 at several batch sizes; else
     ExportError, and what was there before stays.
     """
-    if file_format not in FORMATS:
-        raise ValueError(f"format {file_format!r}: expected one of {', '.join(FORMATS)}")
+    if file_format not in EXPORT_FORMATS:
+        raise ValueError(f"format {file_format!r}: expected one of {', '.join(EXPORT_FORMATS)}")
     if bundle.device.type != "cpu" or bundle.bf16:
         raise ValueError("load the bundle on the CPU in float32 to export it")
     output = Path(output)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 NETWORKS = ("resnet", "small_cnn", "deep_cnn", "vgg", "efficientnet_b0")
 STEM_STRIDES = (0, 1, 2, 4)
+EXPORT_FORMATS = ("onnx", "torch-export")
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,6 @@ from fer_spark.scoring.salt import Salt
 from fer_spark.stored_pixels import StoredPixels
 
 Batches = Iterator[pa.RecordBatch]
-SEEN_DDL = "path string, row bigint, length bigint, modified_us bigint, image_id string"
 """A picture that the ledger knows: where it lay, how long and how old its file was (null where it is no file, or was
 too young to tell), and what its bytes are (null where there were none)."""
 MISSING = "missing_file"
@@ -167,7 +166,7 @@ def unseen(listed: DataFrame, seen: DataFrame) -> DataFrame:
 
 
 def seen_rows(listed: DataFrame | None, rows: DataFrame, listed_at_us: int) -> DataFrame:
-    """SEEN_DDL rows of one commit: `rows` of SCORE, ALREADY_KNOWN among them, with what `listed` says of their files.
+    """SEEN rows of one commit: `rows` of SCORE, ALREADY_KNOWN among them, with what `listed` says of their files.
 
     Of a file younger than two seconds when it was listed, length and age are not noted: it may change again within the
     same tick of its storage's clock. Its bytes are known all the same. Nor are they noted of a file that vanished

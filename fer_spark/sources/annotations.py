@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType
 
-from fer_spark.rows import Column, Table
+from fer_spark.rows import ANNOTATION
 from fer_spark.sources.affectnet import LABELS, PATHS, holds_npy, lists_folder, split_of_file
 from fer_spark.sources.affectnet_npy import npy_annotations
 from fer_spark.sources.base import raw_images
@@ -21,21 +21,6 @@ from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLU
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import split_of
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
-
-ANNOTATION = Table(
-    "ANNOTATION",
-    (
-        Column("path", "string", "the picture as the source names it; `table.csv#17` where a row names none"),
-        Column("split", "string", "train, val or test; null where the source states none, or one that is unknown"),
-        Column("split_raw", "string", "the split as the source spells it"),
-        Column("label_raw", "string", "the label as the source spells it"),
-        Column("label", "string", "the name it stands for, also none, uncertain and no_face; null for an unknown one"),
-        Column("valence", "double", "as stated: -2 and NaN stay; null where there is no number"),
-        Column("arousal", "double", "as valence"),
-        Column("not_number", "string", "text that stands where valence or arousal belongs; null if all is well"),
-    ),
-)
-"""One row per row of the source's table, or per listed picture where there is no table."""
 
 EXPECTED = {"path": "a path", "label": "a known label", "split": "train, val, test", "feeling": "number in [-1, 1]"}
 _FER2013_LABELS = ("emotion", "label", "expression")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.rows import PICTURE
 from fer_spark.sources.base import Slice, digest_rows
 from fer_spark.sources.lake import Root, listed_bytes, listed_files, local_path, open_root
 from fer_spark.sources.omitted import JUNK, find_omitted
 from fer_spark.sources.settings import FileReading
 
-PICTURE_DDL = "path string, content binary, reject_reason string, reject_detail string"
 NOT_PICTURES = (
     r"(?i:\.(csv|tsv|txt|md|json|jsonl|ndjson|parquet|npy|npz|lst|xml|ya?ml|zip|7z|tar|t?gz|tbz2?|bz2|xz|zst)$)"
 )
@@ -24,7 +24,7 @@ NOT_PICTURES = (
 class Pictures:
     """Pictures by relative path, whatever holds them.
 
-    `read(slice)` gives PICTURE_DDL rows of the slice of `key(path)`; `listed()` the same rows without reading any
+    `read(slice)` gives rows.PICTURE of the slice of `key(path)`; `listed()` the same rows without reading any
     picture (content null). `key_of_name` makes the same key of a path as an annotation table spells it.
     `encoding` says what content is: `file`, a picture's bytes, or `path`, where they lie.
     """
@@ -59,7 +59,7 @@ def file_pictures(
     root = open_root(spark, text)
     scan = _scan(spark, root, glob)
     omitted = find_omitted(spark, root, glob)
-    lost = spark.createDataFrame([(o.path, None, o.reason, o.detail) for o in omitted], PICTURE_DDL).coalesce(1)
+    lost = spark.createDataFrame([(o.path, None, o.reason, o.detail) for o in omitted], PICTURE.ddl).coalesce(1)
     path = root.relative(F.col("_metadata.file_path"))
     by_path = reading.by_path and root.is_local
     content = (local_path(F.col("_metadata.file_path")).cast("binary") if by_path else F.col("content")).alias(

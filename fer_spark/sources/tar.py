@@ -10,10 +10,11 @@ from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.rows import PICTURE
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
 from fer_spark.sources.lake import listed_bytes, listed_files, open_root
 from fer_spark.sources.omitted import JUNK
-from fer_spark.sources.pictures import NOT_PICTURES, PICTURE_DDL, Pictures, whole_path
+from fer_spark.sources.pictures import NOT_PICTURES, Pictures, whole_path
 from fer_spark.sources.settings import SourceError
 from fer_spark.sources.tar_stream import Member, read_archive
 
@@ -50,7 +51,7 @@ def tar_pictures(
 
     def members(archives: DataFrame, with_content: bool) -> DataFrame:
         spread = archives.repartition(min(count, 10_000), "name")
-        rows = spread.mapInArrow(_reader(glob, max_file_bytes, with_content), PICTURE_DDL)
+        rows = spread.mapInArrow(_reader(glob, max_file_bytes, with_content), PICTURE.ddl)
         return rows.where(~F.col("path").rlike(f"#.*{NOT_PICTURES}")) if key and not glob else rows
 
     def member_key(path: Column) -> Column:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -16,19 +15,7 @@ from fer_spark.training.pixels import autocast, to_unit
 from fer_spark.training.ranks import Ranks
 from fer_spark.training.settings import TrainSettings
 from fer_spark.training.targets import ccc_loss, distillation_loss, mix_affect, mix_up, soften
-
-if TYPE_CHECKING:
-    from fer_spark.training.trainer import Task
-
-
-class Loss(Protocol):
-    """A classification loss with a weighted mean; see fer_spark.training.imbalance.losses."""
-
-    def __call__(self, logits: torch.Tensor, targets: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor: ...
-
-    def total_weight(self, targets: torch.Tensor, weight: torch.Tensor | None) -> torch.Tensor:
-        """The denominator of the mean, a scalar."""
-        ...
+from fer_spark.training.task import Task
 
 
 class StepMaker:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,32 +25,15 @@ from fer_spark.training.checkpoint import (
 )
 from fer_spark.training.judge import judge
 from fer_spark.training.listeners import Listener
-from fer_spark.training.pixels import PixelScale
 from fer_spark.training.predict import Answers, answer
 from fer_spark.training.ranks import Ranks
 from fer_spark.training.schedule import rate_at
 from fer_spark.training.settings import TrainSettings
-from fer_spark.training.step import Loss, StepMaker
-from fer_spark.training.targets import Teacher
+from fer_spark.training.step import StepMaker
+from fer_spark.training.task import Task
 
 _AGREE_EVERY = 16
 """Batches after which several processes ask each other whether a checkpoint is due or one was told to stop."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is trained, on what. `groups`: the parameters as optimiser groups; without `val` it trains to the end."""
-
-    network: nn.Module
-    groups: list[dict[str, Any]]
-    train: BatchSource
-    val: BatchSource | None
-    loss: Loss
-    scale: PixelScale
-    batch_size: int
-    seed: int = 0
-    teachers: list[Teacher] = field(default_factory=list)
-    fingerprint: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,7 @@ from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import grid
 from fer_spark.networks.build import build_network, network_arguments
 from fer_spark.networks.bundle import Bundle, Card, ImageInput, load_bundle
-from fer_spark.networks.fused import fused
+from fer_spark.networks.quick.fused import fused
 from fer_spark.networks.settings import NetworkSettings
 from fer_spark.sample import Drawing, draw_face
 

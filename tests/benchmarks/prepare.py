@@ -14,7 +14,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from fer_spark.commands.build_shards import main
+from fer_spark.cli.commands.build_shards import main
 from fer_spark.faces.detect import resolve_detector
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.sample import Drawing, WriteSettings, draw_face, write_folder

@@ -25,9 +25,9 @@ import torch
 
 from fer_spark.rows import FACE
 from fer_spark.sample import Drawing, draw_face
-from fer_spark.shards import petastorm_compat
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ShardFile
-from fer_spark.shards.read import ReadSettings, open_shards
+from fer_spark.shards.petastorm import compat as petastorm_compat
+from fer_spark.shards.read.reader import ReadSettings, open_shards
 
 _BATCH, _GROUP, _DRAWN, _NAMES = 256, 1024, 8192, [f"class{number}" for number in range(7)]
 Epoch = Callable[[int], int]

@@ -20,14 +20,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from fer_spark.commands.build_shards import main as build_shards
-from fer_spark.commands.score import main as score
-from fer_spark.commands.score_model import face_settings
+from fer_spark.cli.commands.build_shards import main as build_shards
+from fer_spark.cli.commands.score import main as score
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.prepare import FacePreparer
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.rows import RAW_IMAGE
+from fer_spark.serving.model import face_settings
 from fer_spark.spark.session import get_session
 from tests.benchmarks.loops import timed
 from tests.benchmarks.prepare import _small_pictures

@@ -16,14 +16,15 @@ from fer_spark.batches import Batch, BatchSource
 from fer_spark.networks.build import build_network
 from fer_spark.networks.parameters import parameter_groups
 from fer_spark.networks.settings import NetworkSettings
-from fer_spark.shards.read import ReadSettings, ShardReader, open_shards
+from fer_spark.shards.read.reader import ReadSettings, ShardReader, open_shards
 from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.imbalance.losses import make_loss
 from fer_spark.training.imbalance.settings import ImbalanceSettings
 from fer_spark.training.pixels import PixelScale
 from fer_spark.training.ranks import Ranks, choose_device
 from fer_spark.training.settings import TrainSettings
-from fer_spark.training.trainer import Task, Trainer
+from fer_spark.training.task import Task
+from fer_spark.training.trainer import Trainer
 from tests.benchmarks.reader import load_pictures, write_ours
 
 NETWORKS = {

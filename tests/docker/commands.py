@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fer_spark.cli import COMMANDS
-from fer_spark.commands.report_settings import ReportSettings
-from fer_spark.flags import settings_from
+from fer_spark.cli.flags import settings_from
+from fer_spark.pipelines.report.settings import ReportSettings
 from fer_spark.scoring.settings import ScoreSettings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -21,7 +21,7 @@ def parsed(words: list[str]) -> argparse.Namespace:
     """`words` begin with the subcommand. AssertionError for a flag or a value that it does not have."""
     name, arguments = words[0], words[1:]
     assert name in COMMANDS, f"no command {name}"
-    parser = importlib.import_module(COMMANDS[name][0]).parser()
+    parser = importlib.import_module(COMMANDS[name][0]).COMMAND.parser()
     try:
         found: argparse.Namespace = parser.parse_args(arguments)
     except SystemExit as end:

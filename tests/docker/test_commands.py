@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from fer_spark.flags import flag
+from fer_spark.settings import flag
 from tests.docker.commands import DOCKER, ROOT, parsed
-from tests.evaluations import write_bundle
-from tests.scoring.worlds import BRIGHT, DARK, NAMES, lake, scores
+from tests.pipelines.evaluate.evaluations import write_bundle
+from tests.pipelines.score.worlds import BRIGHT, DARK, NAMES, lake, scores
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 FIELD = r"(\*|\d+(-\d+)?)(/\d+)?(,\d+(-\d+)?)*"
@@ -91,8 +91,8 @@ def test_the_nodes_of_the_compose_file_find_each_other() -> None:
 
 
 def test_the_cronjob_runs_a_command_that_exists_and_heeds_its_exit_codes() -> None:
-    from fer_spark.commands.score import OK, TOO_MANY_BAD
-    from fer_spark.flags import USAGE_ERROR
+    from fer_spark.cli.flags import USAGE_ERROR
+    from fer_spark.cli.run import OK, TOO_MANY_BAD
 
     job = loaded("kubernetes/score-cronjob.yaml")["spec"]
     assert job["concurrencyPolicy"] == "Forbid"
@@ -212,9 +212,14 @@ def test_the_line_of_the_crontab_scores_and_a_second_night_finds_nothing(tmp_pat
 
 
 def test_every_flag_named_in_these_files_is_one(tmp_path: Path) -> None:
-    from fer_spark.commands import report, score
+    from fer_spark.cli.commands import report, score
 
-    known = {option for one in (score, report) for action in one.parser()._actions for option in action.option_strings}
+    known = {
+        option
+        for one in (score, report)
+        for action in one.COMMAND.parser()._actions
+        for option in action.option_strings
+    }
     theirs = {"--host", "--port", "--webui-port", "--cores", "--memory", "--work-dir", "--build", "--rm", "--build-arg"}
     theirs |= {
         "--from-literal",

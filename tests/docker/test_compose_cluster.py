@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from tests.docker.commands import DOCKER, ROOT
-from tests.evaluations import write_bundle
-from tests.scoring.worlds import BRIGHT, DARK, NAMES, lake, scores, summary
+from tests.pipelines.evaluate.evaluations import write_bundle
+from tests.pipelines.score.worlds import BRIGHT, DARK, NAMES, lake, scores, summary
 
 yaml = pytest.importorskip("yaml", reason="PyYAML is not installed")
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from fer_spark.commands.explain_udf import function_of
 from fer_spark.explaining.lime import Face, explain
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import decode_segments
 from fer_spark.rows import EXPLANATION
+from fer_spark.serving.explain_udf import function_of
 from fer_spark.stored_pixels import StoredPixels
 from tests.explaining.scorers import RegionScorer, RegionSpec, noise
 

@@ -10,7 +10,7 @@ from unittest.mock import patch
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.classic.dataframe import DataFrame as ClassicDataFrame
 
-from fer_spark.sources.annotations import ANNOTATION
+from fer_spark.rows import ANNOTATION
 
 ALL_OF_IT = frozenset({"path", "label", "split", "valence", "arousal"})
 

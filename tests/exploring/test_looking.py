@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 import pyarrow as pa
 
-from fer_spark.exploring.looking import LOOKED, MEAN_PX, Keep, Look, Unseen, small, study
+from fer_spark.exploring.looking import MEAN_PX, Keep, Look, Unseen, small, study
 from fer_spark.exploring.sheets import contact_sheet
+from fer_spark.rows import LOOKED
 
 TEXTS = ("path", "split", "label", "reason")
 SCHEMA = pa.schema([*((name, pa.string()) for name in TEXTS), ("draw", pa.int64()), ("content", pa.binary())])

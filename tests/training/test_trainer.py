@@ -19,7 +19,8 @@ from fer_spark.training.judge import judge
 from fer_spark.training.pixels import PixelScale
 from fer_spark.training.ranks import Ranks, choose_device
 from fer_spark.training.settings import TrainSettings
-from fer_spark.training.trainer import Task, Trained, Trainer
+from fer_spark.training.task import Task
+from fer_spark.training.trainer import Trained, Trainer
 from tests.training.memory import NAMES, MemorySource, stripes
 
 SETTINGS = TrainSettings(epochs=4, precision="fp32", label_smoothing=0.05, ema_decay=0.9, learning_rate=0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-from fer_spark.flags import flag
+from fer_spark.settings import flag
 
 LOSSES = ("cross_entropy", "focal", "logit_adjusted", "soft_f1")
 CLASS_WEIGHTS = ("none", "inverse", "sqrt_inverse", "effective")

@@ -1,0 +1,55 @@
+"""`fer-spark export`: a bundle as an ONNX or torch.export file, checked equal to the bundle before it is published."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fer_spark.cli.run import OK, Command, CommandError, Given, run_command
+from fer_spark.networks.settings import EXPORT_FORMATS
+
+_DESCRIPTION = """Write a bundle as one graph: pixels (N, C, S, S) float32 in 0-255 in, probabilities (N, K) out.
+Standardisation, views and calibration are in the graph; label names are in ONNX's metadata."""
+
+
+@dataclass(frozen=True)
+class ExportSettings:
+    """Flags of `fer-spark export`."""
+
+    bundle: str = field(
+        default="fer2013",
+        metadata={
+            "help": "a bundle that comes with fer_spark, by name, or a bundle's directory",
+            "metavar": "NAME|DIR",
+        },
+    )
+    format: str = field(default="onnx", metadata={"help": "what to write", "choices": EXPORT_FORMATS})
+    output: str = field(default="", metadata={"help": "file to write, e.g. faces.onnx or faces.pt2", "metavar": "FILE"})
+
+
+def _check(given: Given) -> None:
+    if not given.of(ExportSettings).output:
+        raise ValueError("--output: name the file to write")
+
+
+def _run(given: Given) -> int:
+    from fer_spark.networks.bundle import BundleError, load_bundle
+    from fer_spark.networks.export import ExportError, export_bundle
+
+    settings = given.of(ExportSettings)
+    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+    try:
+        difference = export_bundle(load_bundle(settings.bundle), settings.format, settings.output)
+    except (BundleError, ExportError, OSError) as error:
+        raise CommandError(str(error)) from error
+    print(f"{settings.output}: largest difference from the bundle {difference:.1e}")
+    return OK
+
+
+COMMAND = Command("export", _DESCRIPTION, ((ExportSettings, "export"),), _check, _run, failed="")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
+    return run_command(COMMAND, argv)

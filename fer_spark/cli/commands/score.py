@@ -1,0 +1,62 @@
+"""`fer-spark score`: pictures → one row per face with its perceived expression, every picture accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given, run_command
+from fer_spark.explaining.settings import LimeSettings
+from fer_spark.pipelines.score.sources import ALL_SOURCES
+from fer_spark.scoring.settings import ScoreSettings
+from fer_spark.sources.settings import SourceSettings
+
+_DESCRIPTION = """Pictures → one row per face with its perceived expression, every picture accounted for.
+
+  fer-spark score --bundle fer2013 --source images --input pictures/        --output scores/
+  fer-spark score --bundle model/  --source table  --input faces.parquet    --output scores/ --abstain-below 0.5
+  fer-spark score --bundle model/  --source shards --input s3a://lake/shards --output s3a://lake/scores
+  spark-submit jobs/score.py --bundle fer2013 --source images --input s3a://lake/in/ --output s3a://lake/scores \\
+      --incremental --checkpoint s3a://lake/ledger                            (every night: only what is new)
+  fer-spark score --bundle fer2013 --source images --input pictures/ --output scores/ \\
+      --explain 0.01 --explain least-confident:50 --explain "where:label = 'fear' AND confidence < 0.5"
+
+Faces are prepared exactly as those that the bundle was trained on: its card says how. A picture that gives no face is
+a row with a status. _summary.json, written last, lists the files that count and holds counts, label mix and drift.
+With --explain, _explanations/ says for some of the faces which parts of them the answer rests on (LIME).
+
+Exit codes: 0 scored, or nothing new, or another run is at work; 1 failed; 2 wrong usage; 3 more bad pictures than
+--max-bad-fraction (a single run publishes nothing then, an incremental one keeps what it scored).
+"""
+
+
+def _check(given: Given) -> None:
+    given.of(ScoreSettings).check()
+    given.of(LimeSettings).check()
+    if not given.of(SourceSettings).source:
+        raise ValueError("--source is missing")
+
+
+def _run(given: Given) -> int:
+    from fer_spark.pipelines.score.run import Asked, run
+
+    asked = Asked(given.of(ScoreSettings), given.of(SourceSettings), given.of(LimeSettings))
+    return TOO_MANY_BAD if run(asked, given.conf, given.master) else OK
+
+
+COMMAND = Command(
+    "score",
+    _DESCRIPTION,
+    ((ScoreSettings, "scoring"), (SourceSettings, "source"), (LimeSettings, "explanations, with --explain")),
+    _check,
+    _run,
+    "fer_spark.pipelines.score.run",
+    usage="--bundle BUNDLE --source S --input URI --output URI [flags]",
+    needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
+    spark="spark",
+    choices=(("source", ALL_SOURCES),),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
+    return run_command(COMMAND, argv)

@@ -1,0 +1,82 @@
+"""What a run of explanations comes to: counts, fit, stability, fidelity and mean maps, per explained label."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from fer_spark.explaining.fidelity import COLUMNS, summarise
+from fer_spark.explaining.settings import COMPARABLE, LimeSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+ALL = "all"
+_MOST_RESAMPLED = 200_000
+"""Faces whose six areas are brought to the driver for intervals; of more, those of smallest hash."""
+
+_MEANS = ("probability", "hidden_probability", "samples")
+_MEDIANS = ("r2", "r2_held_out", "stability_overlap", "stability_rank")
+"""A few faces of R² far below 0 would say nothing about the others in a mean."""
+
+
+def summary_of(rows: DataFrame, settings: LimeSettings) -> dict[str, Any]:
+    """Figures of EXPLANATION rows as JSON holds them: means, and medians of fit and stability."""
+    fine = rows.where(F.col("status") == "ok")
+    statuses = {row["status"]: row["count"] for row in rows.groupBy("status").count().collect()}
+    labels = _per_label(fine)
+    content: dict[str, Any] = {
+        "faces": sum(statuses.values()),
+        "per_status": dict(sorted(statuses.items())),
+        "explained": sum(one["explained"] for one in labels.values()),
+        "per_label": labels,
+    }
+    if settings.fidelity:
+        content["fidelity"] = _fidelity(fine, list(labels), settings.seed)
+    if settings.segments in COMPARABLE:
+        content["mean_weights"] = mean_weights(fine)
+    return content
+
+
+def mean_weights(rows: DataFrame) -> dict[str, dict[str, float]]:
+    """Mean weight of each segment over the faces of each explained label: {label: {segment's name or number: mean}}."""
+    each = rows.select("explained_label", "segment_names", F.posexplode("weights").alias("place", "weight"))
+    name = F.coalesce(F.get("segment_names", F.col("place")), F.col("place").cast("string"))
+    means = each.groupBy("explained_label", name.alias("segment")).agg(F.avg("weight").alias("mean")).collect()
+    found: dict[str, dict[str, float]] = {}
+    for row in sorted(means, key=lambda row: (row["explained_label"], _numeric(row["segment"]))):
+        found.setdefault(row["explained_label"], {})[row["segment"]] = round(row["mean"], 8)
+    return found
+
+
+def _per_label(rows: DataFrame) -> dict[str, dict[str, Any]]:
+    figures = [F.avg(name).alias(name) for name in _MEANS] + [F.median(name).alias(name) for name in _MEDIANS]
+    grouped = rows.groupBy("explained_label").agg(
+        F.count("*").alias("faces"), F.sum(F.col("explained").cast("int")).alias("explained"), *figures
+    )
+    return {
+        row["explained_label"]: {
+            "faces": row["faces"],
+            "explained": row["explained"],
+            **{name: None if row[name] is None else round(row[name], 6) for name in (*_MEANS, *_MEDIANS)},
+        }
+        for row in sorted(grouped.collect(), key=lambda row: row["explained_label"])
+    }
+
+
+def _fidelity(rows: DataFrame, labels: list[str], seed: int) -> dict[str, Any]:
+    """Means, gains and intervals per explained label, and of all faces together."""
+    kept = rows.orderBy(F.xxhash64("face_id"), "face_id").limit(_MOST_RESAMPLED)
+    areas = kept.select("explained_label", *COLUMNS).toPandas()
+    found = {}
+    for label in [ALL, *labels]:
+        part = areas if label == ALL else areas[areas["explained_label"] == label]
+        columns = {name: part[name].to_numpy() for name in COLUMNS}
+        found[label] = {"faces": len(part), **{name: asdict(v) for name, v in summarise(columns, seed).items()}}
+    return found
+
+
+def _numeric(name: str) -> tuple[int, str]:
+    return (int(name), "") if name.isdecimal() else (0, name)

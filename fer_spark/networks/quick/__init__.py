@@ -1,0 +1,1 @@
+"""Shorter ways to the same answers: fused layers, masked copies, oneDNN."""

@@ -1,0 +1,1 @@
+"""Where stages join: one folder per job, entered by its `run`."""

@@ -1,0 +1,1 @@
+"""Shards → shards with marked copies of the rarer classes."""

@@ -1,0 +1,74 @@
+"""Whether shards that are there already go with what is asked for now: the checks before `append` and `resume`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fer_spark.faces.detect import DetectorSpec
+from fer_spark.pipelines.build.plan import ExistingOutputError
+from fer_spark.shards.manifest import Manifest
+from fer_spark.sources.splits import Grouping
+
+_SEARCHING = ("yunet", "haar")
+_NOT_IN_THE_PIXELS = frozenset({"detector_model", "max_megapixels", "max_file_mb"})
+_NOT_IN_THE_SHARDS = frozenset({"output", "on_existing", "max_bad_fraction", "chunk_images"})
+_DRAWING = frozenset({"split", "ratios", "seed", "val_from", "val_fraction", "group_by", "stratify"})
+
+
+def grouping_of(base: Manifest) -> Grouping | None:
+    """Persons that were kept together before are kept together on: their splits are drawn by them, as before."""
+    grouped = str(base.settings.get("grouping", "")).startswith("group:")
+    return Grouping("group", "as in the shards there") if grouped else None
+
+
+def check_finished(base: Manifest, now: dict[str, Any]) -> None:
+    """Complete shards must be what is asked for now, splits and layout too. Raises ExistingOutputError."""
+    differing = _differences(base, now, "splits", frozenset(now["splits"]))
+    differing += _differences(base, now, "shards", frozenset(now["shards"]) - _NOT_IN_THE_SHARDS)
+    if differing:
+        raise ExistingOutputError(
+            "nothing to resume: the shards there are complete, made with other settings\n  "
+            + "\n  ".join(differing)
+            + "\n--on-existing overwrite builds anew and swaps"
+        )
+
+
+def check_appendable(base: Manifest, now: dict[str, Any], detector: DetectorSpec, labels: tuple[str, ...]) -> None:
+    """Appended faces must be prepared as those already there. Raises ExistingOutputError listing what differs."""
+    differing = _differences(base, now, "faces", frozenset(now["faces"]) - _NOT_IN_THE_PIXELS)
+    differing += _other_detector(base, detector)
+    if list(labels) != base.label_names:
+        differing.append(f"labels: {', '.join(base.label_names)} then, {', '.join(labels)} now")
+    if now["splits"]["max_per_class"]:
+        differing.append(
+            "--max-per-class: published rows cannot be taken back; build anew with --on-existing overwrite"
+        )
+    if grouping_of(base) is not None:  # else one person could come into a second split
+        differing += _differences(base, now, "splits", _DRAWING)
+        if now["splits"]["stratify"] and now["splits"]["split"] != "none":
+            differing.append("--stratify: it could draw persons that are there already into a second split")
+    if differing:
+        raise ExistingOutputError("cannot append: the shards there were made otherwise\n  " + "\n  ".join(differing))
+
+
+def _other_detector(base: Manifest, detector: DetectorSpec) -> list[str]:
+    """Faces that are searched for must be searched for alike; a source's own boxes, or none, go with any."""
+    before = base.settings.get("detector", {})
+    if before.get("name") not in _SEARCHING or detector.name not in _SEARCHING:
+        return []
+    if before["name"] != detector.name:
+        return [f"--detector: {before['name']} then, {detector.name} now"]
+    if detector.name == "yunet" and before.get("digest") != detector.digest:
+        return ["--detector-model: another model, or another score, then"]
+    return []
+
+
+def _differences(base: Manifest, now: dict[str, Any], part: str, names: frozenset[str]) -> list[str]:
+    """A line for each named setting that was another one; one that this release does not write is left out."""
+    before, asked = base.settings.get(part, {}), json.loads(json.dumps(now[part]))
+    return [
+        f"--{name.replace('_', '-')}: {before.get(name)} then, {asked[name]} now"
+        for name in asked
+        if name in names and before.get(name) != asked[name]
+    ]

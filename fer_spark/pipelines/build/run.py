@@ -1,0 +1,184 @@
+"""source → prepared chunks → splits and leak guard → files → manifest. The stages meet here and nowhere else."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from pyspark.sql import functions as F
+
+from fer_spark.artifacts import Storage
+from fer_spark.faces.detect import DetectorSpec, resolve_detector
+from fer_spark.faces.model_file import ModelFileError
+from fer_spark.faces.on_spark import prepare_faces
+from fer_spark.pipelines.build.context import Build, BuildSettings
+from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
+from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of
+from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, plan_run
+from fer_spark.pipelines.build.publish import Published, publish
+from fer_spark.pipelines.build.summary import print_summary
+from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
+from fer_spark.shards.staging import Job, Staging, StagingError
+from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
+from fer_spark.sources.base import Source
+from fer_spark.sources.catalog import open_source
+from fer_spark.sources.settings import SourceError
+from fer_spark.spark.progress import JobProgress
+from fer_spark.spark.session import get_session, sized_for
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+__all__ = ["FAILURES", "USAGE", "BuildSettings", "Published", "run"]
+USAGE = (ExistingOutputError, ModelFileError, ValueError)
+FAILURES = (ManifestError, StagingError)
+_BROADCAST_IDS = 1_000_000
+
+
+def run(settings: BuildSettings, conf: Sequence[str] = (), master: str = "") -> Published:
+    """Build shards and print what was built. Raises what USAGE and FAILURES list."""
+    spark = get_session("fer-spark build-shards", conf, master)
+    done = run_build(spark, settings, JobProgress(spark.sparkContext))
+    print_summary(done, settings.shards)
+    return done
+
+
+def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgress) -> Published:
+    """Run one build, or go on with it. Raises ValueError or ExistingOutputError for what the user has to change."""
+    began = time.monotonic()
+    settings.shards.check()
+    storage = Storage(spark, settings.shards.output)
+    old, staging = read_manifest(storage), Staging(spark, storage)
+    if old is not None:
+        _tidy_up(old, staging, storage)
+    if old is None and staging.unfinished() is None and data_files(storage):
+        raise ExistingOutputError(
+            f"{storage.root} holds Parquet files under split=… but no manifest: they are not ours to replace; "
+            "choose another --output"
+        )
+    with progress.step("listing the input"):
+        by_path = _workers_read(settings, staging)
+        source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20), by_path)
+    if source.images == 0:
+        raise SourceError(f"no pictures found: {source.description}")
+    detector = resolve_detector(settings.faces, _source_detector(source))
+    plan = plan_run(settings.shards.on_existing, old, staging, _job(settings, source, detector, old, staging))
+    build = Build(spark, settings, storage, staging, source, detector, plan, progress)
+    if plan.finished and plan.base is not None:
+        check_finished(plan.base, settings.as_dict())
+        return Published(plan.base, published=False, too_many_bad=False, examples={})
+    if plan.base is not None:
+        check_appendable(plan.base, settings.as_dict(), detector, source.label_names)
+    progress.say(f"{source.description}; faces by {detector.name}")
+    staged = prepare_chunks(build)
+    prepare_s = time.monotonic() - began
+    rows = sum(staging.committed().values())
+    with sized_for(spark, rows) as partitions:
+        with progress.step("splits, duplicates, counts"):
+            small = staged.drop(*[spec.column for spec in settings.faces.specs]).coalesce(partitions)
+            existing = read_files(spark, storage, [file.path for file in plan.base.files]) if plan.base else None
+            grouping = grouping_of(plan.base) if plan.base else None
+            decided = decide(small, source.keys(), existing, settings.splits, settings.shards, grouping)
+        run = {
+            "job": plan.job_id,
+            "prepare_s": round(prepare_s, 2),
+            "images_per_s": round(decided.input / prepare_s, 1),
+            "spark_version": spark.version,
+            "cores": spark.sparkContext.defaultParallelism,
+        }
+        try:
+            return publish(build, staged, decided, old, run, began)
+        finally:
+            decided.release()
+
+
+def _tidy_up(old: Manifest, staging: Staging, storage: Storage) -> None:
+    """Finish what an append that was killed right after its manifest left to do: only to clear away is left of it."""
+    unfinished = staging.unfinished() or {}
+    if unfinished.get("mode") == "append" and old.run.get("job") == described_id(unfinished):
+        remove_orphans(storage, {*(file.path for file in old.files), *old.quarantine_files})
+        staging.drop()
+
+
+def _workers_read(settings: BuildSettings, staging: Staging) -> bool:
+    """Whether Python workers open local files. Appending compares contents before the workers see them."""
+    appending = settings.shards.on_existing == "append" or (staging.unfinished() or {}).get("mode") == "append"
+    if appending and settings.source.read_files == "workers":
+        raise SourceError("--read-files workers does not go with --on-existing append; leave it at auto")
+    return settings.source.read_files != "spark" and not appending
+
+
+def _source_detector(source: Source) -> str | None:
+    """What the source's own pictures call for when the user leaves it to us; None for plain photographs."""
+    if source.has_boxes:
+        return "source"
+    return "none" if source.faces_are_cropped else None
+
+
+def prepare_chunks(build: Build) -> DataFrame:
+    """Prepare what is not committed yet, chunk by chunk; returns all prepared rows, read back from the staging area."""
+    plan, chunks = build.plan, build.plan.job.chunks
+    if not plan.go_on:
+        build.staging.begin(plan.job)
+    done = build.staging.committed()
+    if done:
+        build.progress.say(f"going on after {len(done)} of {chunks} chunks, {sum(done.values()):,} rows")
+    frame = _prepared(build, 0)
+    for chunk in range(chunks):
+        if chunk not in done:
+            with build.progress.step(f"preparing chunk {chunk + 1} of {chunks}"):
+                build.staging.commit(chunk, frame if chunk == 0 else _prepared(build, chunk))
+    return build.staging.read(frame)
+
+
+def _prepared(build: Build, chunk: int) -> DataFrame:
+    raw = build.source.raw(chunk, build.plan.job.chunks)
+    if build.plan.base is not None:
+        raw = _skip_seen(build, raw, build.plan.base)
+    return prepare_faces(raw, build.settings.faces, build.detector)
+
+
+def _skip_seen(build: Build, raw: DataFrame, base: Manifest) -> DataFrame:
+    """Mark pictures whose bytes the shards, or their quarantine, know already; they are not decoded again."""
+    known = read_files(build.spark, build.storage, [file.path for file in base.files]).select("image_id")
+    if base.quarantine_files:
+        refused = read_quarantine(build.spark, build.storage, base.quarantine_files)
+        known = known.unionByName(refused.select("image_id").where("image_id IS NOT NULL"))
+    known = known.select(F.col("image_id").alias("_known")).distinct()
+    if base.counts.input <= _BROADCAST_IDS:
+        known = F.broadcast(known)
+    joined = raw.join(known, F.substring(F.sha2("content", 256), 1, 32) == F.col("_known"), "left")
+    seen = F.col("_known").isNotNull()
+    marked: DataFrame = joined.select(
+        *(
+            F.when(~seen, F.col("content")).alias("content")
+            if name == "content"
+            else F.when(seen, F.lit(ALREADY_THERE)).otherwise(F.col(name)).alias(name)
+            if name == "reject_reason"
+            else F.col(name)
+            for name in raw.columns
+        )
+    )
+    return marked
+
+
+def _job(
+    settings: BuildSettings, source: Source, detector: DetectorSpec, old: Manifest | None, staging: Staging
+) -> Job:
+    unfinished = staging.unfinished() or {}
+    appending = settings.shards.on_existing == "append" and old is not None
+    resuming_append = settings.shards.on_existing == "resume" and unfinished.get("mode") == "append"
+    mode = "append" if appending or resuming_append else "build"
+    faces = asdict(settings.faces) | {"detector_model": ""}  # where the model lies is not what it is
+    description = {
+        "source": asdict(settings.source),
+        "faces": faces,
+        "detector": {"name": detector.name, "digest": detector.digest},
+        "fingerprint": source.fingerprint,
+        "base": old.checksum if old is not None and mode == "append" else "",
+    }
+    chunks = source.suggested_chunks(settings.shards.chunk_images)
+    return Job(mode, chunks, json.loads(json.dumps(description)))

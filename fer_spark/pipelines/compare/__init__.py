@@ -1,0 +1,1 @@
+"""Remedies for imbalance, trained on one budget."""

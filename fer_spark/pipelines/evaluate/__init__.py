@@ -1,0 +1,1 @@
+"""A bundle on a split of shards → figures and a page."""

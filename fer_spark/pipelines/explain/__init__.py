@@ -1,0 +1,1 @@
+"""A bundle on faces of shards → explanations."""

@@ -1,0 +1,71 @@
+"""PNG pictures of a run of explanations: some faces with their heat maps, and the mean map of each label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from pyspark.sql import functions as F
+
+from fer_spark.explaining.overlay import map_png, overlay_png
+from fer_spark.explaining.superpixels import decode_segments, grid, landmarks
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from fer_spark.pipelines.explain.plan import Planned
+
+OVERLAYS, MAPS = "overlays", "maps"
+
+
+def write_overlays(
+    planned: Planned, rows: DataFrame, faces: DataFrame, mean_weights: Mapping[str, Mapping[str, float]]
+) -> list[str]:
+    """Write `overlays/<face_id>.png` of the first faces by id, and `maps/<label>.png`; returns their paths, sorted."""
+    root = Path("/" + planned.target.root.removeprefix("file:").lstrip("/"))  # not encoded, % and # are letters
+    column = planned.pixels.column
+    shown = rows.where(F.col("status") == "ok").orderBy("face_id").limit(planned.settings.overlays)
+    joined = shown.join(faces.select("face_id", column), "face_id")
+    written = []
+    for row in joined.toLocalIterator():
+        segments = decode_segments(bytes(row["segment_map"]), row["size_px"])
+        pixels = planned.pixels.decode(bytes(row[column]))
+        png = overlay_png(pixels, segments, np.array(row["weights"]), caption_of(row), planned.lime.top)
+        written.append(_write(root, f"{OVERLAYS}/{row['face_id']}.png", png))
+    for label, means in mean_weights.items():
+        png = map_png(mean_map(means, planned), f"{label}: mean of its faces")
+        written.append(_write(root, map_name(label), png))
+    return sorted(written)
+
+
+def map_name(label: str) -> str:
+    """Path of a label's mean map. A label is any text: in one with a slash it must not become a folder, or `..`."""
+    return f"{MAPS}/{label.replace('%', '%25').replace('/', '%2F')}.png"
+
+
+def caption_of(row: Any) -> str:
+    """What a person needs beside the picture, in one line."""
+    fit = row["r2_held_out"]
+    known = "fit unknown" if fit is None else f"held-out fit {fit:.2f}"
+    said = "" if row["explained"] else ", not explained"
+    truth = "" if row["label"] in (None, row["explained_label"]) else f", labelled {row['label']}"
+    return f"{row['explained_label']} {row['probability']:.0%}{truth}   {known}{said}   red: for, blue: against"
+
+
+def mean_map(means: Mapping[str, float], planned: Planned) -> Any:
+    """(S, S): each segment's mean weight, on the grid or on the template of an aligned face."""
+    size_px = planned.pixels.shape[0]
+    if planned.lime.segments == "grid":
+        cut = grid(size_px, planned.lime.segment_count)
+        return np.array([means.get(str(one), 0.0) for one in range(int(cut.max()) + 1)])[cut]
+    template = landmarks(size_px)
+    return np.array([means.get(name, 0.0) for name in template.names or ()])[template.map]
+
+
+def _write(root: Path, path: str, content: bytes) -> str:
+    target = root / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_bytes(content)
+    return path

@@ -1,0 +1,1 @@
+"""A data set → tables, advice and a page."""

@@ -1,0 +1,1 @@
+"""Scores and explanations → a page."""

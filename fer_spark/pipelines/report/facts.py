@@ -1,0 +1,138 @@
+"""What a page says in words and tables of the runs it shows: facts, warnings, mixes, mean heat maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources.abc import Traversable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fer_spark import __version__
+from fer_spark.explaining.settings import COMPARABLE, LimeSettings
+from fer_spark.explaining.summary import ALL, summary_of
+from fer_spark.explaining.superpixels import grid, landmarks
+from fer_spark.networks.bundle_files import CARD, find_bundle
+from fer_spark.networks.card import BundleError, Card
+from fer_spark.pipelines.report.read import ReportError, ScoreTable, WhyTable
+from fer_spark.reports.scoring.faces import Array
+from fer_spark.reports.scoring.figures import Cell, label_counts
+from fer_spark.reports.scoring.page import Explanations, Mix
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from fer_spark.pipelines.report.settings import ReportSettings
+
+
+def mixes(table: ScoreTable, cells: list[Cell], settings: ReportSettings) -> list[Mix]:
+    """The label mix of the scores, or of the latest run and those before it; and that of the training data."""
+    every, latest = label_counts(cells), table.summary["figures"]["labels"]
+    earlier = {label: every.get(label, 0) - faces for label, faces in latest.items()} | {
+        label: faces for label, faces in every.items() if label not in latest
+    }
+    found = [Mix("these faces", every)]
+    incremental = bool(table.summary["settings"].get("incremental"))
+    if incremental and not settings.where and sum(latest.values()) and min(earlier.values(), default=0) >= 0:
+        found = [Mix("latest run", latest), Mix("earlier runs", earlier)]
+    return [*found, Mix("training data", trained_on(table, settings.bundle))]
+
+
+def trained_on(table: ScoreTable, bundle: str) -> dict[str, int]:
+    """Faces by label in the training split, by the card of the bundle that scored; empty where it is not at hand.
+
+    Raises ReportError for a bundle that was named and is not there, or is another model.
+    """
+    try:
+        place: Traversable = find_bundle(bundle or table.summary["settings"]["bundle"])
+        text = (place / CARD).read_text(encoding="utf-8")
+        card = Card.from_json(text, str(place))
+    except (BundleError, OSError) as error:
+        if bundle:
+            raise ReportError(f"--bundle {bundle}: {error}") from error
+        return {}
+    if card.digest != table.summary["model"]["digest"]:
+        if bundle:
+            scored_by = table.summary["model"]["digest"][:12]
+            raise ReportError(f"--bundle {bundle} is model {card.digest[:12]}, the scores are of {scored_by}")
+        return {}
+    counts = card.data.get("train_counts", {})
+    return {str(label): int(faces) for label, faces in counts.items()} if isinstance(counts, dict) else {}
+
+
+def explanations_of(rows: DataFrame) -> Explanations:
+    """Sum up rows of EXPLANATION; mean maps where all faces were cut alike, in a way that compares."""
+    squares = "case when segments = 'grid' then segment_count end as squares"  # landmarks are known by their names
+    kinds = rows.where("status = 'ok'").selectExpr("segments", "hide", "size_px", squares).distinct().collect()
+    measured = not rows.where("deletion_auc is not null").isEmpty()
+    method = kinds[0]["segments"] if len(kinds) == 1 else "slic"
+    content = summary_of(rows, LimeSettings(segments=method, fidelity=measured))
+    gains = [
+        (" against ".join(name.split("_gain_")) + " order", gain["mean"], gain["low"], gain["high"])
+        for name, gain in content.get("fidelity", {}).get(ALL, {}).items()
+        if "_gain_" in name
+    ]
+    maps: dict[str, Array] = {}
+    if len(kinds) == 1 and method in COMPARABLE:
+        template = _template(method, kinds[0]["size_px"], content["mean_weights"])
+        maps = {label: template(means) for label, means in content["mean_weights"].items()}
+    read = content["per_status"].get("ok", 0)
+    hidden = ", ".join(sorted({row["hide"] for row in kinds}))
+    cut = ", ".join(sorted({row["segments"] for row in kinds}))
+    words = (
+        f"{read:,} faces by LIME, cut by {cut}, hidden parts shown as {hidden}. {content['explained']:,} of them are "
+    )
+    words += "explained: their held-out fit is good enough to believe the heat map."
+    if content["faces"] > read:
+        words += f" {content['faces'] - read:,} could not be read."
+    return Explanations(content["per_label"], gains, maps, words)
+
+
+def _template(method: str, size_px: int, means: Mapping[str, Mapping[str, float]]) -> Any:
+    """A function from a label's mean weights to (S, S)."""
+    if method == "landmarks":
+        regions = landmarks(size_px)
+        return lambda one: np.array([one.get(name, 0.0) for name in regions.names or ()])[regions.map]
+    count = 1 + max(int(segment) for one in means.values() for segment in one)
+    squares = grid(size_px, count)
+    return lambda one: np.array([one.get(str(i), 0.0) for i in range(int(squares.max()) + 1)])[squares]
+
+
+def facts(table: ScoreTable | None, why: WhyTable | None, settings: ReportSettings) -> list[tuple[str, str]]:
+    """Name and value, in order."""
+    found: list[tuple[str, str]] = []
+    if table is not None:
+        told = table.summary
+        found += [
+            ("scores", str(told["output"])),
+            ("input", str(told["input"])),
+            ("model", f"{told['model']['name'] or told['settings']['bundle']}, digest {told['model']['digest'][:16]}"),
+            ("preparation", f"digest {told['preparation_digest'][:16]}"),
+            ("latest run", _run(told)),
+        ]
+        found += [("only rows where", settings.where)] if settings.where else []
+    if why is not None:
+        found += [("explanations", settings.explanations or "of the scoring runs")]
+        found += [("explained from", f"{why.shards}, column {why.image_column}")] if why.shards else []
+    return [*found, ("fer_spark", __version__)]
+
+
+def notes(table: ScoreTable | None) -> list[str]:
+    """What a reader must know before the figures."""
+    if table is None:
+        return []
+    told, found = table.summary, []
+    for shift in told["drift"]:
+        if shift["flagged"]:
+            found.append(
+                f"Drift: {shift['what']} of the latest run differ from the {shift['against']}, PSI {shift['psi']:.3f} "
+                f"over the threshold of {shift['threshold']:g}."
+            )
+    if table.other_models:
+        found.append(f"{table.other_models:,} faces are of another model or preparation; they are not counted here.")
+    return found
+
+
+def _run(told: Mapping[str, Any]) -> str:
+    words = f"{told['pictures']:,} pictures in {told['seconds']:,.1f} s"
+    return words + (f", of which {told['unchanged']:,} unchanged" if told["unchanged"] else "")

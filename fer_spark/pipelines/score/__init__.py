@@ -1,0 +1,1 @@
+"""Pictures → scored rows."""

@@ -1,0 +1,125 @@
+"""What one run of score works with, and the steps that both kinds of run share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from fer_spark.explaining.settings import LimeSettings
+from fer_spark.faces.detect import resolve_detector
+from fer_spark.networks.card import digest_of
+from fer_spark.pipelines.score.input import Input, open_input
+from fer_spark.scoring.choice import Wish
+from fer_spark.scoring.choose import check_conditions
+from fer_spark.scoring.columns import RowSettings
+from fer_spark.scoring.ledger import Key
+from fer_spark.scoring.on_spark import ScoreJob
+from fer_spark.scoring.outputs.output import Output
+from fer_spark.scoring.salt import Salt
+from fer_spark.scoring.settings import ScoreSettings
+from fer_spark.serving.match import MismatchError
+from fer_spark.serving.model import Prepare, Shipped, face_settings, pixel_format, ship_bundle
+from fer_spark.sources.settings import SourceError, SourceSettings
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from fer_spark.scoring.figures import Figures
+    from fer_spark.spark.progress import JobProgress
+
+
+@dataclass(frozen=True)
+class Run:
+    """Everything one run works with. `margin_frac`: around the face's box in its crop, for landmarks in it. `passes_s`:
+    seconds of each pass over pictures so far."""
+
+    spark: SparkSession
+    settings: ScoreSettings
+    source: SourceSettings
+    output: Output
+    input: Input
+    shipped: Shipped
+    job: ScoreJob
+    progress: JobProgress
+    lime: LimeSettings = field(default_factory=LimeSettings)
+    margin_frac: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+    passes_s: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def timed_pass(self) -> Iterator[None]:
+        """Notes how long a pass over pictures took."""
+        began = time.monotonic()
+        yield
+        self.passes_s.append(time.monotonic() - began)
+
+    @property
+    def key(self) -> Key:
+        return Key(self.shipped.card.digest, self.job.rows.preparation_digest, self.salt.tag)
+
+    @property
+    def salt(self) -> Salt:
+        return self.job.rows.salt
+
+    @property
+    def asked(self) -> tuple[Wish, ...]:
+        return self.settings.wishes
+
+    def to_write(self, rows: DataFrame) -> DataFrame:
+        """Rows of SCORE as they are published: crops that only LIME needed are left out."""
+        if self.settings.keep_crop or not self.asked:
+            return rows
+        return rows.withColumn("crop", F.lit(None).cast("binary"))
+
+
+@dataclass(frozen=True)
+class Scored:
+    """How a run ended. `summary` is what _summary.json says."""
+
+    summary: dict[str, Any]
+    figures: Figures
+    too_many_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asked for."""
+
+    settings: ScoreSettings
+    source: SourceSettings
+    lime: LimeSettings
+
+
+def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobProgress) -> Run:
+    """Check everything that can be checked, and ship the bundle. Raises ValueError or BundleError."""
+    settings, source = asked.settings, asked.source
+    salt, wishes = Salt(settings.secret), settings.wishes
+    check_conditions(spark, wishes)
+    shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
+    faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model)
+    with progress.step("listing the input"):
+        opened = open_input(spark, source, shipped.card, faces.max_file_mb, whole=not settings.incremental)
+    if asked.lime.label and asked.lime.label not in shipped.card.label_names:
+        raise ValueError(f"--label: {asked.lime.label!r} is none of {', '.join(shipped.card.label_names)}")
+    if opened.images == 0 and not settings.incremental:  # a night without pictures is a night without work
+        raise SourceError(f"no pictures found: {opened.description}")
+    if opened.pixels is not None:
+        if settings.detector:
+            raise MismatchError("--detector: the faces of shards are prepared already")
+        digest = digest_of({"shards": shipped.card.preparation_digest, "detector": opened.preparation})
+        rows = RowSettings(digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
+        job = ScoreJob(shipped.spec, opened.pixels, rows)
+        detector = opened.detector
+    else:
+        prepare = Prepare(faces, resolve_detector(faces, opened.detector))
+        rows = RowSettings(prepare.digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
+        job = ScoreJob(shipped.spec, pixel_format(shipped.card, faces), rows, prepare)
+        progress.say(f"{opened.description}; faces by {prepare.detector.name}")
+        detector = prepare.detector.name
+    margin_frac = 0.0 if detector == "none" else faces.margin
+    return Run(spark, settings, source, output, opened, shipped, job, progress, asked.lime, margin_frac)

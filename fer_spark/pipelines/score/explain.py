@@ -1,0 +1,73 @@
+"""`--explain` inside score: LIME on some of the faces of a chunk, from the crops that were just scored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from pyspark.sql import functions as F
+
+from fer_spark.artifacts import literal
+from fer_spark.explaining.on_spark import ExplainJob, explain_faces
+from fer_spark.explaining.summary import summary_of
+from fer_spark.faces.crop_points import COLUMNS, CropPoints
+from fer_spark.rows import EXPLANATION
+from fer_spark.scoring.choose import chosen
+from fer_spark.stored_pixels import StoredPixels
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from fer_spark.pipelines.score.context import Run
+
+_TASKS_PER_CORE = 4
+
+
+@dataclass
+class Explained:
+    """Files of explanations that this run wrote."""
+
+    files: list[str] = field(default_factory=list)
+
+    def summary(self, run: Run, every: list[str]) -> dict[str, Any] | None:
+        """What _summary.json says of explanations; `every` lists all files that count. None where there are none."""
+        if not run.asked and not every:
+            return None
+        told: dict[str, Any] = {"files": every, "faces": 0}
+        if self.files:
+            paths = [literal(run.output.books.uri(name)) for name in self.files]
+            told |= summary_of(run.spark.read.schema(EXPLANATION.spark_schema).parquet(*paths), run.lime)
+        return told
+
+
+def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained) -> list[str]:
+    """Explain those of `rows` (SCORE, with crops) that were asked for; returns the files, relative to the books.
+
+    Raises RuntimeError if a face that was chosen gave no row.
+    """
+    if not run.asked:
+        return []
+    wanted = chosen(rows, run.asked, run.lime.seed).persist()
+    try:
+        count = wanted.count()
+        if not count:
+            return []
+        run.progress.say(f"{count:,} faces to explain, {run.lime.samples:,} masks each at most")
+        faces = rows.withColumn("label", F.col("given_label")).join(F.broadcast(wanted), "face_id", "left_semi")
+        partitions = min(count, _TASKS_PER_CORE * run.spark.sparkContext.defaultParallelism)
+        staged = run.output.stage("explanations", explain_faces(faces.repartition(partitions), _job(run)))
+        if staged.count() != count:
+            raise RuntimeError(f"{count:,} faces were chosen to be explained, {staged.count():,} were; run it again")
+        files = run.output.add_explanations(staged, prefix)
+    finally:
+        wanted.unpersist()
+    explained.files.extend(files)
+    return files
+
+
+def _job(run: Run) -> ExplainJob:
+    """Of the 8-bit crops, whatever the model was given."""
+    format_, card = run.job.pixels, run.shipped.card
+    pixels = StoredPixels("crop", format_.shape, "png")
+    points = CropPoints(run.margin_frac, format_.shape[0]) if run.lime.segments == "landmarks" else None
+    return ExplainJob(run.shipped.spec, run.lime, pixels, tuple(card.mean), points, COLUMNS if points else ())

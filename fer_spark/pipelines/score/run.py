@@ -1,0 +1,52 @@
+"""One run of `fer-spark score` from opened session to printed summary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+
+from fer_spark.faces.model_file import ModelFileError
+from fer_spark.networks.card import BundleError
+from fer_spark.pipelines.score.context import Asked, open_run
+from fer_spark.pipelines.score.incremental import score_new
+from fer_spark.pipelines.score.stream import score_stream
+from fer_spark.pipelines.score.summary import print_summary
+from fer_spark.pipelines.score.whole import check_place, score_whole
+from fer_spark.scoring.claims import Claims
+from fer_spark.scoring.lease import Lease, LeaseError, LeaseTaken
+from fer_spark.scoring.ledger import LedgerError
+from fer_spark.scoring.outputs.output import Output
+from fer_spark.shards.manifest import ManifestError
+from fer_spark.spark.progress import JobProgress
+from fer_spark.spark.session import get_session
+
+__all__ = ["FAILURES", "USAGE", "Asked", "run"]
+USAGE = (ValueError, BundleError, ModelFileError)
+"""What is raised for settings, bundles and inputs that are not there or do not fit each other."""
+FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkException, Py4JError)
+"""What can go wrong after that."""
+
+
+def run(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
+    """Score and print the summary; returns whether more pictures are bad than --max-bad-fraction.
+
+    While another run holds the lease, says so and does nothing.
+    """
+    spark = get_session("fer-spark score", conf, master)
+    settings = asked.settings
+    output, progress = Output.open(spark, settings), JobProgress(spark.sparkContext)
+    if settings.incremental:
+        try:
+            with Lease(Claims(spark, settings.checkpoint), settings.lease_s) as lease:
+                scheduled = score_stream if settings.trigger == "stream" else score_new
+                done = scheduled(open_run(spark, asked, output, progress), lease)
+        except LeaseTaken as taken:
+            progress.say(f"Nothing done: another run is at work ({taken}).")
+            return False
+    else:
+        check_place(output, settings)
+        done = score_whole(open_run(spark, asked, output, progress))
+    print_summary(done, settings)
+    return done.too_many_bad

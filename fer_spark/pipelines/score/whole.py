@@ -1,0 +1,86 @@
+"""A single run: all of the input into an output that is there whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from typing import TYPE_CHECKING
+
+from fer_spark.pipelines.score.context import Run, Scored
+from fer_spark.pipelines.score.explain import Explained, explain_scored
+from fer_spark.pipelines.score.summary import publish_summary, summarise
+from fer_spark.scoring.figures import Figures
+from fer_spark.scoring.on_spark import figures_of, missing_rows, salted, score_frame
+from fer_spark.scoring.outputs.output import ROWS_PER_FILE
+from fer_spark.scoring.outputs.read import OutputError
+from fer_spark.sources.base import Slice
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame
+
+    from fer_spark.scoring.outputs.output import Output
+    from fer_spark.scoring.settings import ScoreSettings
+
+
+def check_place(output: Output, settings: ScoreSettings) -> None:
+    """Raise OutputError where something is in the way."""
+    there = output.summary()
+    if there is not None and there.get("settings", {}).get("incremental"):
+        raise OutputError(
+            f"{output.name} is kept by the ledger at {there['settings']['checkpoint']}: add --incremental "
+            f"--checkpoint {there['settings']['checkpoint']}, or choose another --output"
+        )
+    if there is None and output.holds_files:  # what a killed run left is replaced without being asked
+        if any(not _ours(name) for name in output.data_files()):
+            raise OutputError(f"{output.name} holds files that are not ours: choose another --output")
+    elif output.occupied() and not settings.overwrite:
+        raise OutputError(f"{output.name}: scores are there already: --overwrite replaces them, or choose another")
+
+
+def _ours(name: str) -> bool:
+    return name.startswith("scores-")
+
+
+def score_whole(run: Run) -> Scored:
+    """Score, check that every picture is accounted for, then publish: files first, summary last."""
+    output, settings = run.output, run.settings
+    before = output.summary()
+    with run.progress.step("scoring"), run.timed_pass():
+        staged = output.stage("rows", score_frame(run.input.read(Slice()), run.job))
+    with run.progress.step("counting"):
+        missing = output.stage("missing", missing_rows(_keys(run), staged, run.job, run.key.model))
+        rows = staged.unionByName(missing)
+        figures = figures_of(rows)
+    figures.check()
+    if run.input.pixels is None and figures.pictures != run.input.images:
+        raise RuntimeError(f"{run.input.images:,} pictures in, {figures.pictures:,} accounted for")
+    earlier = Figures() if before is None else Figures.from_dict(before["figures"])
+    if figures.bad_fraction > settings.max_bad_fraction:
+        output.drop_staging()
+        return Scored(summarise(run, figures, earlier, []), figures, too_many_bad=True)
+    name, explained = f"scores-{uuid.uuid4().hex[:8]}", Explained()
+    why = explain_scored(run, rows, name, explained) if figures.faces else []
+    with run.progress.step("writing"):
+        files = _write(run, run.to_write(rows), figures, name)
+    done = Scored(summarise(run, figures, earlier, files, explanations=explained.summary(run, why)), figures)
+    publish_summary(output, done.summary)
+    if output.holds_files:
+        for name in set(output.data_files()) - set(files):
+            if _ours(name):
+                output.storage.delete(name)
+    for name in set(output.explanation_files()) - set(why):
+        output.books.delete(name)
+    output.drop_staging()
+    return done
+
+
+def _write(run: Run, rows: DataFrame, figures: Figures, name: str) -> list[str]:
+    if not run.output.holds_files:
+        run.output.add_table(rows, None)
+        return []
+    files = math.ceil((figures.faces + sum(figures.not_scored.values())) / ROWS_PER_FILE)
+    return run.output.add_files(rows, max(files, 1), name)
+
+
+def _keys(run: Run) -> DataFrame:
+    return salted(run.input.keys(), "source_path", run.salt)

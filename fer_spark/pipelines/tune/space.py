@@ -1,0 +1,109 @@
+"""What a search may vary, and settings with some of them replaced."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING, Any, get_type_hints
+
+from fer_spark.networks.settings import NetworkSettings
+from fer_spark.shards.read.settings import ReadSettings
+from fer_spark.training.augment_settings import AugmentSettings
+from fer_spark.training.imbalance.settings import ImbalanceSettings
+from fer_spark.training.settings import TrainSettings
+
+if TYPE_CHECKING:
+    from fer_spark.pipelines.train.run import AllSettings
+
+GROUPS: dict[str, type] = {
+    "read": ReadSettings,
+    "network": NetworkSettings,
+    "train": TrainSettings,
+    "augment": AugmentSettings,
+    "imbalance": ImbalanceSettings,
+}
+"""Where the settings that can be varied live in AllSettings."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Choices:
+    """One of these values; those of a tuple[str, ...] field are tuples."""
+
+    values: tuple[Any, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Span:
+    """From `low` to `high`, both included, evenly or evenly in the logarithm, or in steps."""
+
+    low: float
+    high: float
+    log: bool = False
+    step: float | None = None
+
+
+Space = dict[str, Choices | Span]
+
+
+def default_space(settings: AllSettings) -> Space:
+    """What is worth varying first; settings that differ from their default are taken as decided."""
+    low, high = (0.01, 0.5) if settings.train.optimizer == "sgd" else (1e-4, 5e-3)
+    space: Space = {
+        "learning_rate": Span(low, high, log=True),
+        "weight_decay": Span(1e-5, 1e-2, log=True),
+        "label_smoothing": Span(0.0, 0.2, step=0.05),
+        "mixup_alpha": Choices((0.0, 0.2, 0.4)),
+        "sampler": Choices(("natural", "sqrt", "balanced")),
+        "dropout": Span(0.0, 0.5, step=0.1),
+        "erase_prob": Span(0.0, 0.75, step=0.25),
+    }
+    decided = changed(settings)
+    return {name: one for name, one in space.items() if name not in decided}
+
+
+def changed(settings: AllSettings) -> set[str]:
+    """Settings that are not at their default."""
+    return {
+        field.name
+        for group in GROUPS
+        for field in dataclasses.fields(getattr(settings, group))
+        if getattr(getattr(settings, group), field.name) != field.default
+    }
+
+
+def apply(settings: AllSettings, parameters: dict[str, Any]) -> AllSettings:
+    """The same settings with some of them replaced."""
+    groups = {
+        group: dataclasses.replace(
+            getattr(settings, group),
+            **{name: value for name, value in parameters.items() if name in get_type_hints(one)},
+        )
+        for group, one in GROUPS.items()
+    }
+    return dataclasses.replace(settings, **groups)
+
+
+def plain_space(space: Space) -> dict[str, Any]:
+    """The space as JSON and TOML hold it; what `read_space` takes."""
+    content: dict[str, Any] = {}
+    for name, one in space.items():
+        if isinstance(one, Choices):
+            content[name] = [list(value) if isinstance(value, tuple) else value for value in one.values]
+        else:
+            content[name] = {"low": one.low, "high": one.high}
+            content[name] |= {"log": True} if one.log else {}
+            content[name] |= {} if one.step is None else {"step": one.step}
+    return content
+
+
+def toml(value: Any) -> str:
+    """A plain value in TOML; tables are written inline."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return repr(value)

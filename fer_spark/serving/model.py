@@ -1,0 +1,197 @@
+"""A bundle on its way to the workers, and the preparation that its card asks for."""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+from pyspark import SparkFiles, TaskContext
+
+from fer_spark.faces.detect import DetectorSpec
+from fer_spark.faces.on_spark import prepare_batches
+from fer_spark.faces.prepare import FacePreparer
+from fer_spark.faces.settings import FaceSettings, ImageSpec
+from fer_spark.networks.bundle_files import CARD, WEIGHTS, find_bundle, read_bundle
+from fer_spark.networks.card import BundleError, Card, digest_of
+from fer_spark.stored_pixels import StoredPixels
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+    from fer_spark.networks.bundle import Bundle
+
+DEVICES = ("auto", "cpu", "gpu")
+_GPU_HELP = (
+    "--device gpu: Spark gives its tasks no GPU. Ask for them with --conf spark.executor.resource.gpu.amount=1 "
+    "--conf spark.task.resource.gpu.amount=0.25 --conf spark.executor.resource.gpu.discoveryScript=FILE "
+    "(the cluster manager must offer them), or use --device cpu"
+)
+
+
+@dataclass(frozen=True)
+class BundleSpec:
+    """Names a bundle that was shipped with the job (fer_spark.scorer.ScorerSpec); opened in the Python workers.
+
+    `archive` is its file among those that Spark brought; `device` is "cpu" or "gpu".
+    """
+
+    archive: str
+    digest: str
+    device: str = "cpu"
+    bf16: bool = False
+
+    @property
+    def key(self) -> str:
+        """The model's digest and where this task runs it."""
+        return f"{self.digest}|{self._place()}|{self.bf16}"
+
+    def open(self) -> Bundle:
+        """Load it here. Raises RuntimeError where a GPU was asked for and this worker has none."""
+        import torch
+
+        from fer_spark.networks.bundle import Bundle
+        from fer_spark.networks.quick.fused import fused
+
+        task = TaskContext.get()
+        torch.set_num_threads(task.cpus() if task else 1)
+        place = self._place()
+        if place != "cpu" and not torch.cuda.is_available():
+            raise RuntimeError(f"this task was given GPU {place}, but torch sees none here: install torch with CUDA")
+        with zipfile.ZipFile(SparkFiles.get(self.archive)) as archive:
+            card, network = read_bundle(zipfile.Path(archive))
+        return fused(Bundle(card, network, place, self.bf16))
+
+    def _place(self) -> str:
+        """`cpu`, or the GPU whose address Spark gave this task: `cuda:1`; the first one in local mode."""
+        if self.device == "cpu":
+            return "cpu"
+        task = TaskContext.get()
+        given = task.resources().get("gpu") if task else None
+        return f"cuda:{given.addresses[0]}" if given else "cuda:0"
+
+
+@dataclass(frozen=True)
+class Prepare:
+    """RAW_IMAGE batches → prepared batches, in a worker."""
+
+    settings: FaceSettings
+    detector: DetectorSpec
+
+    def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return prepare_batches(batches, _preparer(self.settings, self.detector))
+
+    @property
+    def digest(self) -> str:
+        """Names everything that the pixels of a face depend on; where the detector's file lies is no part of it."""
+        settings = {**dataclasses.asdict(self.settings), "detector_model": ""}
+        return digest_of({"faces": settings, "detector": self.detector.digest})
+
+
+@lru_cache(maxsize=2)
+def _preparer(settings: FaceSettings, detector: DetectorSpec) -> FacePreparer:
+    """Load the detector once per worker process; Spark, not OpenCV, spreads the work over the cores."""
+    cv2.setNumThreads(1)
+    return FacePreparer(settings, detector)
+
+
+def ship_bundle(spark: SparkSession, name_or_path: str, device: str = "auto", bf16: bool = False) -> Shipped:
+    """Check a bundle, choose its device, and have Spark bring it to every executor.
+
+    Raises BundleError for a bundle that is missing or damaged, ValueError for a GPU that Spark does not give.
+    """
+    place = find_bundle(name_or_path)
+    card, _ = read_bundle(place)
+    archive = f"fer-spark-{card.digest[:16]}.zip"
+    target = Path(_directory()) / archive
+    if not target.exists():
+        _pack(place, target)
+    if not any(uri.endswith(f"/{archive}") for uri in spark.sparkContext.listFiles):
+        spark.sparkContext.addFile(str(target))
+    return Shipped(card, BundleSpec(archive, card.digest, chosen_device(spark, device), bf16))
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A bundle's card, and what the workers open it by."""
+
+    card: Card
+    spec: BundleSpec
+
+
+def chosen_device(spark: SparkSession, device: str) -> str:
+    """`cpu` or `gpu`. Raises ValueError, with the settings to give, for a GPU that is asked for and not there."""
+    if device not in DEVICES:
+        raise ValueError(f"device: {device!r}, expected one of {', '.join(DEVICES)}")
+    if device == "cpu":
+        return "cpu"
+    given = float(str(spark.conf.get("spark.task.resource.gpu.amount", "0"))) > 0
+    local = str(spark.sparkContext.master).startswith("local")
+    if local and not given and device == "gpu":
+        import torch
+
+        given = torch.cuda.is_available()
+    if device == "gpu" and not given:
+        raise ValueError(_GPU_HELP)
+    return "gpu" if given else "cpu"
+
+
+def face_settings(card: Card, faces: str, detector: str = "", detector_model: str = "") -> FaceSettings:
+    """The settings that the bundle's training pictures were prepared with, and these over them.
+
+    A card without any gives the defaults at the bundle's size. Raises BundleError for settings this release does not
+    know, or that give no picture of the size that the network takes.
+    """
+    kept = dict(card.preparation) or {"size": [f"{card.image.size_px}:{card.image.mode}"]}
+    known = {field.name for field in dataclasses.fields(FaceSettings)}
+    if set(kept) - known:
+        raise BundleError(f"the card's preparation has unknown settings {sorted(set(kept) - known)}: update fer_spark")
+    chosen: dict[str, Any] = {**kept, "size": tuple(kept.get("size", ())), "faces": faces}
+    chosen["detector"] = detector or str(kept.get("detector", "auto"))
+    if chosen["detector"] == "source" and not detector:
+        chosen["detector"] = "auto"  # the boxes were the training data's own
+    settings = FaceSettings(**{**chosen, "detector_model": detector_model})
+    pixel_format(card, settings)
+    return settings
+
+
+def pixel_format(card: Card, settings: FaceSettings) -> StoredPixels:
+    """The prepared column that the network takes. Raises BundleError if none of the sizes is it."""
+    for spec in settings.specs:
+        if (spec.size_px, spec.mode) == (card.image.size_px, card.image.mode):
+            return _format(spec, card, settings.store)
+    raise BundleError(
+        f"the network takes {card.image.size_px}:{card.image.mode}, its card prepares {', '.join(settings.size)}"
+    )
+
+
+def _format(spec: ImageSpec, card: Card, store: str) -> StoredPixels:
+    return StoredPixels(spec.column, card.image.shape, spec.codec, "float32" if store == "float32" else "uint8")
+
+
+def _pack(place: Traversable, target: Path) -> None:
+    """Both files of a bundle in one archive, which appears whole."""
+    aside = target.with_suffix(".tmp")
+    with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as packed:
+        for entry in place.iterdir():
+            if entry.name == CARD or entry.name.endswith(Path(WEIGHTS).suffix):
+                packed.writestr(entry.name, entry.read_bytes())
+    aside.replace(target)
+
+
+@lru_cache(maxsize=1)
+def _directory() -> str:
+    """Where bundles wait for the executors to fetch them, until this process ends."""
+    made = tempfile.mkdtemp(prefix="fer-spark-")
+    atexit.register(shutil.rmtree, made, ignore_errors=True)
+    return made

@@ -1,0 +1,1 @@
+"""Petastorm's reader machinery on current libraries."""

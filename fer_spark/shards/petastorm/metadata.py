@@ -1,0 +1,95 @@
+"""Petastorm's own `_common_metadata` beside the shards, so that `petastorm.make_reader` users can read them.
+
+It holds the Arrow schema, the Unischema as Petastorm's own writer stores it, and the row groups of each file. This
+package writes it and never reads it.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fer_spark.artifacts import Storage
+from fer_spark.rows import FACE
+from fer_spark.shards.manifest import ImageColumn, Manifest
+from fer_spark.shards.petastorm import compat as petastorm_compat
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+NAME = "_common_metadata"
+_MARK = "petastorm_metadata"
+_PARTITION = "split"
+_DTYPES: dict[str, Any] = {"string": np.str_, "int": np.int32, "bigint": np.int64, "float": np.float32}
+
+
+def publish_petastorm_metadata(
+    spark: SparkSession, storage: Storage, manifest: Manifest, old: Manifest | None, asked: bool
+) -> dict[str, Any]:
+    """Write the metadata if asked to, or if it stands beside shards that are added to; remove it where it would lie.
+
+    Returns what the manifest's `run` notes of it.
+    """
+    was_there = bool(old and old.run.get(_MARK))
+    if not asked and not (was_there and old and {file.path for file in old.files} <= _paths(manifest)):
+        if was_there:
+            storage.delete(NAME)
+        return {}
+    content = common_metadata(manifest)
+    path = spark._jvm.org.apache.hadoop.fs.Path(storage.uri(NAME))  # type: ignore[union-attr]
+    stream = path.getFileSystem(spark._jsc.hadoopConfiguration()).create(path, True)
+    try:
+        stream.write(bytearray(content))
+    finally:
+        stream.close()
+    return {_MARK: True}
+
+
+def common_metadata(manifest: Manifest) -> bytes:
+    """The file's content, made by Petastorm's own functions."""
+    metadata = petastorm_compat.load("petastorm.etl.dataset_metadata")
+    utils = petastorm_compat.load("petastorm.utils")
+    row_groups = {file.path: len(file.row_groups) for file in manifest.files}
+    pixels = [pa.field(name, pa.binary()) for name in manifest.images]
+    schema = pa.schema([*(field for field in FACE.arrow_schema if field.name != _PARTITION), *pixels])
+    with tempfile.TemporaryDirectory() as directory:
+        pq.write_table(schema.empty_table(), Path(directory) / "part.parquet")
+        dataset = petastorm_compat.view("pyarrow.parquet").ParquetDataset(directory)
+        metadata._generate_unischema_metadata(dataset, unischema(manifest))
+        utils.add_to_dataset_metadata(dataset, metadata.ROW_GROUPS_PER_FILE_KEY, json.dumps(row_groups))
+        return (Path(directory) / NAME).read_bytes()
+
+
+def unischema(manifest: Manifest) -> Any:
+    """FACE's columns, `split`, and the pixels: JPEG and PNG as decoded RGB or gray arrays, raw ones as bytes.
+
+    Petastorm has no codec for bare bytes: `np.frombuffer(row.image_48_gray, np.uint8).reshape(48, 48)` makes a picture.
+    """
+    made = petastorm_compat.load("petastorm.unischema")
+    fields = []
+    for column in FACE.columns:
+        listed = column.sql_type.startswith("array<")
+        dtype = _DTYPES[column.sql_type.removeprefix("array<").removesuffix(">")]
+        shape = (None,) if listed else ()
+        fields.append(made.UnischemaField(column.name, dtype, shape, None, column.name != _PARTITION))
+    fields += [_pixels(name, image) for name, image in manifest.images.items()]
+    return made.Unischema("FacesSchema", fields)
+
+
+def _pixels(name: str, image: ImageColumn) -> Any:
+    field = petastorm_compat.load("petastorm.unischema").UnischemaField
+    if image.codec == "raw":
+        return field(name, np.bytes_, (), None, False)
+    kind = "png" if image.codec == "png" else "jpeg"
+    codec = petastorm_compat.load("petastorm.codecs").CompressedImageCodec(kind)
+    return field(name, np.uint8, tuple(image.shape), codec, False)
+
+
+def _paths(manifest: Manifest) -> set[str]:
+    return {file.path for file in manifest.files}

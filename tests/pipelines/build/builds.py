@@ -1,0 +1,65 @@
+"""Running build-shards in tests, in this process or as one that can be killed, and reading what it wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from fer_spark.cli.commands.build_shards import main
+
+ROOT = Path(__file__).parents[3]
+QUICK_JVM = ["spark.ui.enabled=false", "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"]
+"""For processes that live for half a minute: quick compilation suits them."""
+
+
+def build(output: Path | str, **flags: Any) -> int:
+    """build-shards in this process, on the running session. A list repeats a flag; True and False are for switches."""
+    return main(arguments(output, **flags))
+
+
+def arguments(output: Path | str, **flags: Any) -> list[str]:
+    words = ["--output", str(output)]
+    for name, value in flags.items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            for item in value if isinstance(value, list) else [value]:
+                words += [f"--{flag}", str(item)]
+    return words
+
+
+def start(output: Path, conf: list[str], **flags: Any) -> subprocess.Popen[str]:
+    """build-shards as a process group of its own (driver, JVM and Python workers), output captured."""
+    words = [sys.executable, "-m", "fer_spark.cli", "build-shards", *arguments(output, **flags)]
+    words += [word for item in [*QUICK_JVM, *conf] for word in ("--conf", item)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
+    )
+
+
+def manifest(output: Path) -> dict[str, Any]:
+    return dict(json.loads((output / "_manifest.json").read_text(encoding="utf-8")))
+
+
+def shards(output: Path) -> pa.Table:
+    """All rows that the manifest lists, by face_id, `split` from the manifest."""
+    tables = []
+    for file in manifest(output)["files"]:
+        table = pq.read_table(output / file["path"], partitioning=None)
+        tables.append(table.append_column("split", pa.array([file["split"]] * table.num_rows)))
+    return pa.concat_tables(tables).sort_by("face_id")
+
+
+def quarantine(output: Path) -> list[dict[str, Any]]:
+    paths = manifest(output)["quarantine_files"]
+    rows = [row for path in paths for row in pq.read_table(output / path, partitioning=None).to_pylist()]
+    return sorted(rows, key=lambda row: (row["source_path"], row["source_row"] or 0))

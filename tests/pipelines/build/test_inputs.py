@@ -1,0 +1,94 @@
+"""What build-shards does with wrong usage, poisonous pictures and files that vanish."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.sample import write_folder
+from fer_spark.shards.staging import Job, Staging
+from tests.pipelines.build.builds import build, manifest, quarantine, shards
+from tests.poison import jpeg, write_corpus
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        ({"source": "folder", "input": "nowhere"}, "nowhere"),
+        ({"source": "folder", "size": "48:grey"}, "SIZE:MODE"),
+        ({"source": "folder", "ratios": "1,2"}, "expected train,val,test"),
+        ({"source": "folder", "max_bad_fraction": 2}, "--max-bad-fraction"),
+        ({"source": "folder", "margin": "nan"}, "--margin"),
+        ({"source": "folder", "max_file_mb": "inf"}, "--max-file-mb"),
+        ({"source": "folder", "target_file_mb": "inf"}, "--target-file-mb"),
+        ({"source": "folder", "val_fraction": 1.5, "val_from": "train"}, "--val-fraction"),
+        ({"source": "folder", "val_from": "train", "split": "hash"}, "--val-from"),
+        ({"source": "folder", "max_per_class": -1}, "--max-per-class"),
+        ({"source": "folder", "seed": 2**63}, "--seed"),
+        ({"source": "folder", "glob": "[a"}, "--glob '[a'"),
+        ({"source": "folder", "input": "no[/a]where"}, "no[/a]where"),
+    ],
+)
+def test_wrong_usage_is_code_2_and_says_what_to_give(
+    spark: SparkSession, flags: dict[str, str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert build(tmp_path / "out", **({"input": tmp_path} | flags)) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_each_poison_picture_lands_where_it_should(spark: SparkSession, tmp_path: Path) -> None:
+    expected = write_corpus(tmp_path / "lake")
+    latin = os.fsencode(str(tmp_path / "lake")) + b"/caf\xe9.jpg"
+    Path(os.fsdecode(latin)).write_bytes(jpeg())
+    (tmp_path / "lake" / "_hidden.jpg").write_bytes(jpeg())
+    (tmp_path / "lake" / "Thumbs.db").write_bytes(b"junk of a file manager")
+    assert build(tmp_path / "out", source="images", input=tmp_path / "lake", detector="none", max_bad_fraction=1) == 0
+    written = dict.fromkeys(shards(tmp_path / "out")["source_path"].to_pylist())
+    refused = {row["source_path"]: row["reason"] for row in quarantine(tmp_path / "out")}
+    named = {path: reason for path, reason in (written | refused).items() if path in expected}
+    assert named == expected
+    others = {path: reason for path, reason in refused.items() if path not in expected}
+    assert sorted(others.values()) == ["hidden_name", "hidden_name"]
+    counts = manifest(tmp_path / "out")["counts"]
+    assert counts["input"] == len(expected) + 2 == counts["written_images"] + len(refused)
+
+
+@pytest.mark.job
+def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = tmp_path / "lake"
+    write_folder(lake, 20, seed=3)
+    gone = sorted(lake.rglob("*.jpg"))[2]
+    begin = Staging.begin
+
+    def begin_and_lose(self: Staging, job: Job) -> None:
+        begin(self, job)
+        gone.unlink()
+
+    monkeypatch.setattr(Staging, "begin", begin_and_lose)
+    assert build(tmp_path / "out", source="folder", input=lake, detector="none") == 0
+    lost = [row for row in quarantine(tmp_path / "out") if row["reason"] == "missing_file"]
+    assert [row["source_path"] for row in lost] == [f"{gone.parent.name}/{gone.name}"]
+
+
+@pytest.mark.job
+def test_paths_are_taken_as_they_are_and_shown_so(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, output = tmp_path / "in [old] [/b]", tmp_path / "out [v1] {a,b} 100% ü"
+    write_folder(lake, 12, seed=3)
+    flags = {"source": "folder", "input": lake, "detector": "none", "chunk_images": 4}  # several files of each kind
+    assert build(output, **flags) == 0
+    said = capsys.readouterr()
+    assert str(lake) in said.err
+    assert str(output) in said.out
+    assert shards(output).num_rows == 12
+    assert build(output, **flags, on_existing="resume") == 0
+    assert str(output) in capsys.readouterr().out
+    assert build(output, **flags, on_existing="append") == 0
+    assert manifest(output)["counts"]["input"] == 12

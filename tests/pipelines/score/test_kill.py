@@ -1,0 +1,127 @@
+"""Drivers killed with SIGKILL at random moments, and two at once: in the end the table has each face once."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.pipelines.build.builds import QUICK_JVM, ROOT
+from tests.pipelines.evaluate.evaluations import write_bundle
+from tests.pipelines.score.worlds import NAMES, every_score, picture, scores, summary
+
+pytestmark = [pytest.mark.kill, pytest.mark.timeout(1800)]
+COUNT = 180
+KILLS = {"ledger": 10, "stream": 4}
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundle"), NAMES, views="single")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Each of its own bytes."""
+    root = tmp_path_factory.mktemp("lake")
+    for i in range(COUNT):
+        picture(root / f"{i % 7}" / f"{i:04d}.png", i, right=255 - i // 2)
+    return root
+
+
+def start(
+    bundle: Path, pictures: Path, root: Path, master: str = "local[2,4]", trigger: str = "ledger", chunk: int = 15
+) -> subprocess.Popen[str]:
+    words = ["--bundle", bundle, "--source", "images", "--input", pictures, "--output", root / "scores"]
+    words += ["--incremental", "--checkpoint", root / "ledger", "--chunk-images", chunk, "--master", master]
+    words += ["--trigger", trigger]
+    conf = [*QUICK_JVM, "spark.sql.shuffle.partitions=2", f"spark.executorEnv.PYTHONPATH={ROOT}"]
+    command = [sys.executable, "-m", "fer_spark.cli", "score", *map(str, words)]
+    command += [word for item in conf for word in ("--conf", item)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
+    )
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """The driver, its JVM and the Python workers."""
+    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
+    for member in family:
+        try:
+            os.kill(member.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    process.communicate()
+    psutil.wait_procs(family, timeout=20)
+
+
+def each_face_once(root: Path) -> None:
+    rows = every_score(root / "scores")
+    assert len(rows) == len({row["source_path"] for row in rows}) == COUNT
+    assert {row["status"] for row in rows} == {"ok"}
+    assert scores(root / "scores") == sorted(rows, key=lambda row: row["source_path"])
+
+
+def _commits(root: Path) -> int:
+    return len(list((root / "ledger" / "batches").glob("*.json")))
+
+
+@pytest.mark.parametrize("trigger", KILLS)
+def test_a_driver_killed_again_and_again_leaves_each_face_once(
+    bundle: Path, pictures: Path, tmp_path: Path, trigger: str
+) -> None:
+    moments, kills = random.Random(3), 0
+    for _ in range(3 * KILLS[trigger]):
+        process = start(bundle, pictures, tmp_path, trigger=trigger)
+        if kills >= KILLS[trigger]:
+            out, _ = process.communicate(timeout=900)
+            assert process.returncode == 0, out
+            break
+        begun = _commits(tmp_path)
+        deadline = time.monotonic() + 300
+        while process.poll() is None and time.monotonic() < deadline:
+            # every third dies while it scores its first chunk, the others any moment after their first commit
+            if _commits(tmp_path) > begun or (kills % 3 == 0 and list(tmp_path.glob("scores/_staging/*"))):
+                break
+            time.sleep(0.05)
+        time.sleep(moments.uniform(0, 1.5))
+        if process.poll() is None:
+            kill(process)
+            kills += 1
+    assert kills >= KILLS[trigger] / 2
+    each_face_once(tmp_path)
+
+
+def test_two_submissions_at_once_score_each_face_once(bundle: Path, pictures: Path, tmp_path: Path) -> None:
+    both = [start(bundle, pictures, tmp_path, chunk=30) for _ in range(2)]
+    outs = [process.communicate(timeout=900)[0] for process in both]
+    assert [process.returncode for process in both] == [0, 0], outs
+    each_face_once(tmp_path)
+    assert sum("another run is at work" in out or "Nothing new" in out for out in outs) == 1
+
+
+def test_a_cluster_of_processes_gives_the_same(bundle: Path, pictures: Path, tmp_path: Path) -> None:
+    for name, master in (("one", "local[1,4]"), ("cluster", "local-cluster[2,1,1024]")):
+        process = start(bundle, pictures, tmp_path / name, master, chunk=70)
+        out, _ = process.communicate(timeout=900)
+        assert process.returncode == 0, out
+        each_face_once(tmp_path / name)
+    one, cluster = (scores(tmp_path / name / "scores") for name in ("one", "cluster"))
+    for ours, theirs in zip(one, cluster, strict=True):
+        assert ours.pop("batch")
+        assert theirs.pop("batch")
+        assert [s for _, s in ours.pop("probabilities")] == pytest.approx(
+            [s for _, s in theirs.pop("probabilities")], abs=1e-5
+        )
+        for name in ("confidence", "margin"):
+            assert ours.pop(name) == pytest.approx(theirs.pop(name), abs=1e-5)
+        assert ours == theirs
+    assert summary(tmp_path / "one" / "scores")["labels"] == summary(tmp_path / "cluster" / "scores")["labels"]

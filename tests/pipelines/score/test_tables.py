@@ -1,0 +1,134 @@
+"""Scores in tables that keep their own books, on a Spark that knows them; without their packages these tests skip.
+
+To run them, tell the tests' session where a format's classes are; for Iceberg, with a catalog named lake:
+
+    PYSPARK_SUBMIT_ARGS="--packages org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:VERSION
+        --conf spark.sql.catalog.lake=org.apache.iceberg.spark.SparkCatalog --conf spark.sql.catalog.lake.type=hadoop
+        --conf spark.sql.catalog.lake.warehouse=/tmp/lake pyspark-shell" pytest tests/pipelines/score/test_tables.py
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from fer_spark.cli.commands.report import main as report
+from fer_spark.scoring.outputs.output import check_format
+from fer_spark.scoring.outputs.read import OutputError
+from tests.pipelines.evaluate.evaluations import write_bundle
+from tests.pipelines.score.worlds import BRIGHT, DARK, MIDDLE, NAMES, dies_at_the_second_commit, lake, picture, score
+
+GRAYS = {"a.png": DARK, "b.png": MIDDLE, "c/d.png": BRIGHT, "c/e.png": 60, "f.png": 90}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One output, and the words that name it."""
+
+    spark: SparkSession
+    form: str
+    name: str
+    books: Path
+
+    @property
+    def words(self) -> list[str]:
+        return ["--format", self.form, "--checkpoint", str(self.books)]
+
+    def frame(self) -> DataFrame:
+        if self.form == "iceberg":
+            return self.spark.table(self.name)
+        return self.spark.read.format(self.form).load(self.name)
+
+    def paths(self) -> list[str]:
+        """Paths of the rows that a reader of the table sees."""
+        return sorted(row["source_path"] for row in self.frame().select("source_path").collect())
+
+    def commits(self) -> int:
+        if self.form == "iceberg":
+            return self.spark.table(f"{self.name}.snapshots").count()
+        return len(list((Path(self.name) / "_delta_log").glob("*.json")))
+
+    def summary(self) -> dict[str, Any]:
+        where = self.books if self.form == "iceberg" else Path(self.name)
+        return dict(json.loads((where / "_summary.json").read_text(encoding="utf-8")))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundle"), NAMES, views="single")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    return lake(tmp_path / "lake", GRAYS)
+
+
+@pytest.fixture(params=["iceberg", "delta"])
+def table(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Table:
+    form = str(request.param)
+    try:
+        check_format(spark, form)
+    except OutputError as error:
+        pytest.skip(str(error))
+    if form == "iceberg" and not spark.conf.get("spark.sql.catalog.lake", None):
+        pytest.skip("no catalog named lake")
+    name = f"lake.tests.t{uuid4().hex}" if form == "iceberg" else str(tmp_path / "scores")
+    return Table(spark, form, name, tmp_path / "books")
+
+
+@pytest.mark.table
+def test_a_whole_run_replaces_what_is_there_and_the_report_reads_it(
+    table: Table, bundle: Path, pictures: Path, tmp_path: Path
+) -> None:
+    words = table.words if table.form == "iceberg" else table.words[:2]
+    assert score(bundle, pictures, table.name, *words) == 0
+    assert table.paths() == sorted(GRAYS)
+    assert score(bundle, pictures, table.name, *words) != 0  # scores are there
+    (pictures / "a.png").unlink()
+    assert score(bundle, pictures, table.name, *words, "--overwrite") == 0
+    assert table.paths() == sorted(set(GRAYS) - {"a.png"})
+    page = tmp_path / "page.html"
+    scores = str(table.books) if table.form == "iceberg" else table.name
+    assert report(["--scores", scores, "--output", str(page)]) == 0
+    assert "c/d.png" in page.read_text(encoding="utf-8")
+
+
+@pytest.mark.table
+def test_nights_add_what_is_new_and_an_unchanged_night_commits_nothing(
+    table: Table, bundle: Path, pictures: Path
+) -> None:
+    def night() -> dict[str, Any]:
+        assert score(bundle, pictures, table.name, *table.words, "--incremental", "--chunk-images", "2") == 0
+        return table.summary()
+
+    assert night()["scored_pictures"] == 5
+    assert table.paths() == sorted(GRAYS)
+    assert table.frame().select("batch").distinct().count() >= 2
+    commits = table.commits()
+    assert (night()["scored_pictures"], table.commits()) == (0, commits)
+    picture(pictures / "new.png", 200)
+    done = night()
+    assert (done["scored_pictures"], done["unchanged"]) == (1, 5)
+    assert table.paths() == sorted([*GRAYS, "new.png"])
+    assert {row["source_path"]: row["label"] for row in table.frame().collect()}["a.png"] == NAMES[0]
+
+
+@pytest.mark.table
+@pytest.mark.parametrize("moment", ["before the entry", "after the entry"])
+def test_rows_of_a_commit_that_the_ledger_never_heard_of_are_removed(
+    table: Table, bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    words = [*table.words, "--incremental", "--chunk-images", "2"]
+    with dies_at_the_second_commit(monkeypatch, moment):
+        score(bundle, pictures, table.name, *words)
+    there = table.paths()
+    assert 0 < len(there) < 5
+    assert score(bundle, pictures, table.name, *words) == 0
+    assert table.paths() == sorted(GRAYS)
+    assert 0 < table.summary()["unchanged"] < 5
