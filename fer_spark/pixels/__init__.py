@@ -1,0 +1,1 @@
+"""Stored pixels: one description of how the faces of a column are stored, one encoder and one decoder."""

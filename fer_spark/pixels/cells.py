@@ -1,0 +1,41 @@
+"""Binary cells of equal length as one array over Arrow's own buffer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+Array = npt.NDArray[Any]
+
+
+def as_binary(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """One array of type binary or large_binary; nothing is copied of a single chunk that is one."""
+    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    fits = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
+    return array if fits else array.cast(pa.binary())
+
+
+def cells_of(array: pa.Array, dtype: np.dtype[Any], count: int) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """(n,) binary → (m * count,) read-only values of the m cells that hold `count` of them, and (n,) which these are.
+
+    Where every cell does, these are the bytes that Arrow holds; else the good ones are copied together.
+    """
+    size = count * dtype.itemsize
+    if not len(array):
+        return np.empty(0, dtype), np.zeros(0, bool)
+    _, offsets_buffer, data = array.buffers()
+    kind = np.int64 if pa.types.is_large_binary(array.type) else np.int32
+    offsets = np.frombuffer(offsets_buffer, kind)[array.offset : array.offset + len(array) + 1]
+    good = np.diff(offsets) == size
+    if array.null_count:
+        good &= array.is_valid().to_numpy(zero_copy_only=False)
+    if good.all():
+        values = np.frombuffer(data, dtype, len(array) * count, int(offsets[0]))
+        values.flags.writeable = False  # they are the table's
+        return (values if values.flags.aligned else values.copy()), good
+    bytes_ = memoryview(data) if data is not None else b""
+    kept = b"".join(bytes_[start : start + size] for start in offsets[:-1][good].tolist())
+    return np.frombuffer(kept, dtype), good
