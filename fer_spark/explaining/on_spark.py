@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 from fer_spark.explaining.lime import Explanation, Face, explain
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import encode_segments
+from fer_spark.pixels.stored import StoredPixels, UnreadablePixelsError
 from fer_spark.rows import EXPLANATION, Table
 from fer_spark.scorer import Scorer, ScorerSpec
-from fer_spark.stored_pixels import StoredPixels, UnreadablePixelsError
 
 if TYPE_CHECKING:
     import pandas as pd

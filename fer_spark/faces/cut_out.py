@@ -7,15 +7,18 @@ from typing import Any
 import cv2
 
 from fer_spark.faces.align import crop_face
-from fer_spark.faces.encode import encode
 from fer_spark.faces.geometry import CropSquare, Pixels, as_pixels
 from fer_spark.faces.photometric import normalise
 from fer_spark.faces.quality import MEASURED_PX, measure
-from fer_spark.faces.settings import FaceSettings, ImageSpec
+from fer_spark.faces.settings import FaceSettings
+from fer_spark.pixels.moments import moments
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import moments_column
 
 
-def cut_out(view: Pixels, square: CropSquare, specs: tuple[ImageSpec, ...], settings: FaceSettings) -> dict[str, Any]:
+def cut_out(
+    view: Pixels, square: CropSquare, specs: tuple[StoredPixels, ...], settings: FaceSettings
+) -> dict[str, Any]:
     """The pixel columns of one face and its sharpness, brightness and contrast, by column name.
 
     `square` is in px of `view`. The measures are taken before the face is denoised or normalised.
@@ -30,16 +33,9 @@ def cut_out(view: Pixels, square: CropSquare, specs: tuple[ImageSpec, ...], sett
     for spec in specs:
         face = _gray(crops[spec.size_px]) if spec.mode == "gray" else _rgb(crops[spec.size_px])
         final = normalise(face, settings.denoise, settings.photometric)
-        columns[spec.column] = encode(final, spec, settings.store)
+        columns[spec.column] = spec.encode(final)
         columns[moments_column(spec.column)] = moments(final)
     return columns
-
-
-def moments(face: Pixels) -> list[float]:
-    """Sum of each channel, then sum of squares of each channel, of 0-255 pixels; exact while below 2**53."""
-    channels = [face] if face.ndim == 2 else list(cv2.split(face))
-    sums = [float(cv2.sumElems(channel)[0]) for channel in channels]
-    return sums + [float(round(cv2.norm(channel, cv2.NORM_L2SQR))) for channel in channels]
 
 
 def _gray(face: Pixels) -> Pixels:

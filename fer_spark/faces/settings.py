@@ -2,47 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 
-from fer_spark.rows import pixel_column
-
-CODECS = ("raw", "jpeg", "png")
-_SPEC = re.compile(r"(?P<size>\d+):(?P<mode>gray|rgb)(:(?P<codec>raw|jpeg|png)(?P<quality>\d+)?)?")
-
-
-@dataclass(frozen=True)
-class ImageSpec:
-    """One output size, e.g. `48:gray`, `256:rgb:png`, `256:rgb:jpeg90`.
-
-    raw is (size, size) or (size, size, 3) uint8 (float32 little-endian with --store float32) in C order; colour is RGB.
-    """
-
-    size_px: int
-    mode: str
-    codec: str
-    quality: int = 95
-
-    @classmethod
-    def parse(cls, text: str) -> ImageSpec:
-        """Read `SIZE:MODE[:CODEC]`; gray defaults to raw, rgb to jpeg95. Raises ValueError that shows the grammar."""
-        match = _SPEC.fullmatch(text.strip())
-        if match is None or not 8 <= int(match["size"]) <= 4096:
-            raise ValueError(
-                f"size {text!r}: expected SIZE:MODE[:CODEC], SIZE 8-4096, MODE gray|rgb, CODEC raw|png|jpeg[QUALITY]"
-            )
-        mode, codec = match["mode"], match["codec"]
-        quality = int(match["quality"] or 95)
-        if match["quality"] and (codec != "jpeg" or not 1 <= quality <= 100):
-            raise ValueError(f"size {text!r}: a quality 1-100 goes with jpeg alone")
-        return cls(int(match["size"]), mode, codec or ("raw" if mode == "gray" else "jpeg"), quality)
-
-    @property
-    def column(self) -> str:
-        return pixel_column(self.size_px, self.mode)
-
-    def __str__(self) -> str:
-        return f"{self.size_px}:{self.mode}:{self.codec}{self.quality if self.codec == 'jpeg' else ''}"
+from fer_spark.pixels.stored import StoredPixels
 
 
 def _help(text: str, **extra: object) -> dict[str, object]:
@@ -113,18 +75,11 @@ class FaceSettings:
             raise ValueError(f"--max-file-mb: {self.max_file_mb} is not a positive number of MiB")
 
     @property
-    def specs(self) -> tuple[ImageSpec, ...]:
+    def specs(self) -> tuple[StoredPixels, ...]:
         """The parsed sizes; raises ValueError for a bad or repeated one, or a codec that cannot hold float32."""
-        specs = tuple(ImageSpec.parse(text) for text in self.size)
+        specs = tuple(StoredPixels.parse(text, self.store) for text in self.size)
         if not specs:
             raise ValueError("size: name at least one, e.g. 48:gray")
         if len({spec.column for spec in specs}) < len(specs):
             raise ValueError(f"size: {', '.join(self.size)} names one column twice")
-        if self.store == "float32":
-            explicit = [text for text in self.size if text.count(":") == 2 and not text.endswith(":raw")]
-            if explicit:
-                raise ValueError(
-                    f"size {explicit[0]!r}: float32 is stored raw; leave the codec out or use --store uint8"
-                )
-            specs = tuple(ImageSpec(spec.size_px, spec.mode, "raw") for spec in specs)
         return specs

@@ -10,12 +10,13 @@ import numpy.typing as npt
 import torch
 
 from fer_spark.networks.bundle_files import find_bundle, read_bundle, save_bundle, shipped_bundles
-from fer_spark.networks.card import VIEWS, BundleError, Card, ImageInput
+from fer_spark.networks.card import VIEWS, BundleError, Card
 from fer_spark.networks.network import Network
 from fer_spark.networks.pixels import PixelScores, looks_at
 from fer_spark.networks.quick.masked import Look, MaskedTrunk
+from fer_spark.pixels.shape import FaceShape
 
-__all__ = ["Bundle", "BundleError", "Card", "ImageInput", "load_bundle", "save_bundle", "shipped_bundles"]
+__all__ = ["Bundle", "BundleError", "Card", "load_bundle", "save_bundle", "shipped_bundles"]
 
 BATCH_SIZES = {"cpu": 16}
 """Faces in one pass of the network, by kind of device; on a CPU larger batches fall out of its caches: 32 faces of
@@ -156,7 +157,7 @@ class Bundle:
         return pixels.contiguous(memory_format=torch.channels_last)
 
 
-def _check_images(images: npt.NDArray[Any], wanted: ImageInput) -> None:
+def _check_images(images: npt.NDArray[Any], wanted: FaceShape) -> None:
     """Raise ValueError that says what was expected and what was given."""
     expected = f"({', '.join(['N', *map(str, wanted.shape)])}) {wanted.mode} pictures, uint8 or float in [0, 1]"
     if not isinstance(images, np.ndarray):

@@ -11,9 +11,12 @@ from typing import Any, get_origin, get_type_hints
 
 import numpy as np
 
+from fer_spark.pixels.shape import FaceShape
+
 FORMAT_VERSION = 1
 VIEWS = ("single", "flip", "ten")
-CHANNELS = {"gray": 1, "rgb": 3}
+_COLOR_ORDER = "rgb"
+"""Of a colour picture's channels, as every card says it; the only one that there is."""
 _SCORED_BY = ("network", "arguments", "label_names", "image", "mean", "std", "views", "crop_px", "temperature")
 
 
@@ -22,24 +25,11 @@ class BundleError(Exception):
 
 
 @dataclass(frozen=True)
-class ImageInput:
-    """The pictures a bundle takes: (N, size_px, size_px) gray or (N, size_px, size_px, 3) colour in `color_order`."""
-
-    size_px: int
-    mode: str
-    color_order: str = "rgb"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Of one picture."""
-        return (self.size_px, self.size_px) if self.mode == "gray" else (self.size_px, self.size_px, 3)
-
-
-@dataclass(frozen=True)
 class Card:
     """Everything but the weights. `check` says whether it holds together; `save_bundle` fills `weights_sha256`.
 
     network, arguments   what `rebuild_network` takes
+    image                the pictures it takes: (N, size_px, size_px), or (N, size_px, size_px, 3) in RGB order
     label_names          the K classes in the order of the outputs; `taxonomy` is where the names come from
     mean, std            per channel, of pixels scaled to [0, 1]: the network sees (pixel / 255 - mean) / std
     preparation          the settings that the training pictures were prepared with, to prepare others in the same way
@@ -51,7 +41,7 @@ class Card:
     network: str
     arguments: dict[str, Any]
     label_names: list[str]
-    image: ImageInput
+    image: FaceShape
     mean: list[float]
     std: list[float]
     name: str = ""
@@ -73,7 +63,7 @@ class Card:
 
     @property
     def channels(self) -> int:
-        return CHANNELS[self.image.mode]
+        return self.image.channels
 
     @property
     def input_px(self) -> int:
@@ -82,8 +72,8 @@ class Card:
 
     def check(self) -> None:
         """Raise ValueError naming the first field that cannot be."""
-        if self.image.mode not in CHANNELS or self.image.size_px < 8 or self.image.color_order != "rgb":
-            raise ValueError(f"image: {self.image}, expected mode gray or rgb, size_px 8 or more, color_order rgb")
+        if self.image.size_px < 8:
+            raise ValueError(f"image: {self.image}, expected size_px 8 or more")
         names = self.label_names
         if len(set(names)) < len(names) or not all(isinstance(name, str) and name for name in names):
             raise ValueError(f"label_names: {names}, expected distinct names")
@@ -110,7 +100,7 @@ class Card:
     @property
     def digest(self) -> str:
         """SHA-256 over the weights and every field that probabilities depend on; not over names, metrics and texts."""
-        content = dataclasses.asdict(self)
+        content = self.to_dict()
         return digest_of({"weights": self.weights_sha256, **{key: content[key] for key in _SCORED_BY}})
 
     @property
@@ -118,9 +108,14 @@ class Card:
         """SHA-256 over the preparation settings, whatever their order."""
         return digest_of(self.preparation)
 
-    def to_json(self) -> str:
+    def to_dict(self) -> dict[str, Any]:
         """Plain JSON: NaN and infinities become null."""
-        return json.dumps(plain(dataclasses.asdict(self)), indent=1, ensure_ascii=False, allow_nan=False)
+        content = dataclasses.asdict(self)
+        content["image"]["color_order"] = _COLOR_ORDER
+        return {key: plain(value) for key, value in content.items()}
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=1, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Card:
@@ -133,7 +128,7 @@ class Card:
                     f"{where}: format version {version}, this release reads up to {FORMAT_VERSION}; it was written by "
                     f"fer_spark {content.get('package_version') or '?'}: update fer_spark"
                 )
-            content["image"] = _typed(ImageInput, content["image"], "image.")
+            content["image"] = _image(content["image"])
             card = cls(**_fields(cls, content))
             card.check()
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -159,8 +154,12 @@ def plain(content: Any) -> Any:
     return content
 
 
-def _typed(kind: type[ImageInput], content: Any, prefix: str) -> ImageInput:
-    return kind(**_fields(kind, content, prefix))
+def _image(content: dict[str, Any]) -> FaceShape:
+    given = dict(content)
+    order = given.pop("color_order", _COLOR_ORDER)
+    if str(order).lower() != _COLOR_ORDER:
+        raise ValueError(f"image.color_order is {order!r}, expected {_COLOR_ORDER}")
+    return FaceShape(**_fields(FaceShape, given, "image."))
 
 
 def _fields(kind: type, content: dict[str, Any], prefix: str = "") -> dict[str, Any]:

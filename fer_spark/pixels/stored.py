@@ -33,13 +33,7 @@ _SPEC = re.compile(r"(?P<size>\d+):(?P<mode>gray|rgb)(:(?P<codec>(raw|jpeg|png)\
 
 
 class UnreadablePixelsError(ValueError):
-    """Bytes that are not a face of the shape and codec that was promised. `found` is None for no bytes at all."""
-
-    def __init__(self, column: str, found: str | None, expected: str) -> None:
-        holds = "is null" if found is None else f"holds {found}"
-        super().__init__(f"{column} {holds}, expected {expected}")
-        self.found = found or "null"
-        self.expected = expected
+    """Bytes that are not a face of the shape and codec that was promised; the message says what they are instead."""
 
 
 @dataclass(frozen=True)
@@ -156,15 +150,15 @@ class StoredPixels:
     def decode(self, content: Content | None) -> Array:
         """The face, of `shape` and `numpy_dtype`. Raises UnreadablePixelsError, saying what was found instead."""
         if content is None:
-            raise UnreadablePixelsError(self.column, None, self._expected)
+            raise self._unreadable("is null")
         if self.codec != "raw":
             picture = decode_picture(content, self.mode == "gray")
             if picture is None or picture.shape != self.shape:
                 found = "no picture" if picture is None else f"a picture of {picture.shape}"
-                raise UnreadablePixelsError(self.column, found, self._expected)
+                raise self._unreadable(f"holds {found}")
             return picture
         if len(content) != self.raw_bytes:
-            raise UnreadablePixelsError(self.column, f"{len(content):,} bytes", self._expected)
+            raise self._unreadable(f"holds {len(content):,} bytes")
         return np.frombuffer(content, self.numpy_dtype).reshape(self.shape)
 
     def decode_column(self, column: pa.Array | pa.ChunkedArray) -> tuple[Array, npt.NDArray[np.bool_]]:
@@ -187,8 +181,7 @@ class StoredPixels:
         except UnreadablePixelsError:
             return None
 
-    @property
-    def _expected(self) -> str:
-        if self.codec == "raw":
-            return f"{self.raw_bytes:,} for {self.dtype} {self.shape}"
-        return f"{self.shape} as {self.codec}"
+    def _unreadable(self, found: str) -> UnreadablePixelsError:
+        raw = f"{self.raw_bytes:,} bytes of raw {self.dtype} {self.shape}"
+        expected = raw if self.codec == "raw" else f"{self.shape} as {self.codec}"
+        return UnreadablePixelsError(f"{self.column} {found}, expected {expected}")

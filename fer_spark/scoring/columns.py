@@ -10,10 +10,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from fer_spark.pixels.codecs import to_png
 from fer_spark.rows import FACE, SCORE
 from fer_spark.scorer import Scorer
 from fer_spark.scoring.salt import Salt
-from fer_spark.stored_pixels import to_png
 
 OK = "ok"
 ALREADY_KNOWN = "already_known"

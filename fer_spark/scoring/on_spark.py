@@ -9,13 +9,13 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE, RAW_IMAGE, SCORE
 from fer_spark.scorer import ScorerSpec
 from fer_spark.scoring.columns import ALREADY_KNOWN, OK, RowSettings
 from fer_spark.scoring.figures import BINS, Figures
 from fer_spark.scoring.predictor import Predictor, open_scorer
 from fer_spark.scoring.salt import Salt
-from fer_spark.stored_pixels import StoredPixels
 
 Batches = Iterator[pa.RecordBatch]
 """A picture that the ledger knows: where it lay, how long and how old its file was (null where it is no file, or was

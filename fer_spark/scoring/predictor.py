@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.scorer import Scorer, ScorerSpec
 from fer_spark.scoring.columns import RowSettings, needed_columns, score_rows
-from fer_spark.stored_pixels import StoredPixels
 
 FILL_ROWS = 1024
 """Prepared rows that are put together, across Arrow batches, before the model sees them."""

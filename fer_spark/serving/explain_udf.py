@@ -16,7 +16,6 @@ from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.detect import resolve_detector
 from fer_spark.serving.model import Prepare, face_settings, pixel_format, ship_bundle
 from fer_spark.serving.predict_udf import CONTENTS, binary_cells, raw_rows
-from fer_spark.stored_pixels import StoredPixels
 
 _ID_DIGITS = 32
 
@@ -47,10 +46,7 @@ def explain_udf(
         raise ValueError("explain_udf needs an active Spark session: fer_spark.spark.session.get_session makes one")
     shipped = ship_bundle(spark, str(bundle), device, bf16)
     faces = face_settings(shipped.card, "largest", detector, detector_model)
-    found = pixel_format(shipped.card, faces)
-    codec = "jpeg" if found.codec.startswith("jpeg") else found.codec
-    pixels = StoredPixels(found.column, found.shape, codec, found.dtype)
-    job = ExplainJob(shipped.spec, settings, pixels, tuple(shipped.card.mean))
+    job = ExplainJob(shipped.spec, settings, pixel_format(shipped.card, faces), tuple(shipped.card.mean))
     prepare = Prepare(faces, resolve_detector(faces)) if content == "pictures" else None
     return function_of(job, prepare)
 

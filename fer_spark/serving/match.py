@@ -11,7 +11,8 @@ import numpy.typing as npt
 
 from fer_spark.labels import canonical
 from fer_spark.networks.card import Card
-from fer_spark.shards.manifest import ImageColumn, Manifest
+from fer_spark.pixels.stored import StoredPixels
+from fer_spark.shards.manifest import Manifest
 
 _NOT_PIXELS = frozenset({"size", "faces", "detector_model", "max_megapixels", "max_file_mb"})
 """Settings that change which pictures are taken, or where a file lies, but not the pixels of a face."""
@@ -78,11 +79,11 @@ def match_labels(
 
 def image_column(card: Card, manifest: Manifest, wanted: str) -> str:
     """The pixel column that the bundle takes, or `wanted` where that fits. Raises MismatchError: nothing else does."""
-    fits = [name for name, column in manifest.images.items() if _shape(column) == (card.image.size_px, card.image.mode)]
+    fits = [name for name, column in manifest.images.items() if column.pixels.face == card.image]
     if wanted in fits or (fits and not wanted):
         return wanted or fits[0]
-    needed = f"{card.image.size_px}:{card.image.mode}"
-    have = ", ".join(f"{name} ({column.size_px}:{column.mode})" for name, column in manifest.images.items())
+    needed = str(card.image)
+    have = ", ".join(f"{name} ({column.pixels.face})" for name, column in manifest.images.items())
     raise MismatchError(
         f"pictures: the bundle takes {needed}, {f'--image-column {wanted} is not that; ' if wanted else ''}"
         f"the shards hold {have}: build them with --size {needed}"
@@ -99,10 +100,11 @@ def preparation_differences(card: Card, manifest: Manifest, column: str) -> list
         for name in sorted((ours.keys() | theirs.keys()) - _NOT_PIXELS)
         if ours.get(name) != theirs.get(name)
     ]
-    image = manifest.images[column]
-    codecs = {_codec(text) for text in theirs.get("size", ()) if _is_of(text, image)}
-    if codecs and image.codec not in codecs and image.dtype == "uint8":
-        differing.append(f"codec: {image.codec} in the shards, {' or '.join(sorted(codecs))} for the bundle")
+    pixels = manifest.images[column].pixels
+    wanted = [StoredPixels.parse(text) for text in theirs.get("size", ())]
+    codecs = {spec.codec for spec in wanted if spec.face == pixels.face}
+    if codecs and pixels.codec not in codecs and pixels.dtype == "uint8":
+        differing.append(f"codec: {pixels.codec} in the shards, {' or '.join(sorted(codecs))} for the bundle")
     return differing
 
 
@@ -139,21 +141,6 @@ def _unlike(only_shards: tuple[str, ...], only_bundle: tuple[str, ...], rows: Ma
         f"labels: {'; '.join(parts)}{hint}. --map-labels matches other spellings, leaves out pictures of classes that "
         "the bundle does not know, and keeps it from answering with classes that the shards do not have"
     )
-
-
-def _shape(column: ImageColumn) -> tuple[int, str]:
-    return column.size_px, column.mode
-
-
-def _is_of(text: str, image: ImageColumn) -> bool:
-    return text.split(":")[:2] == [str(image.size_px), image.mode]
-
-
-def _codec(text: str) -> str:
-    """As the manifest spells it: raw, png, or jpeg with its quality."""
-    parts = text.split(":")
-    said = parts[2] if len(parts) > 2 else ("raw" if parts[1] == "gray" else "jpeg")
-    return "jpeg95" if said == "jpeg" else said
 
 
 def _said(value: Any) -> str:

@@ -20,10 +20,10 @@ from pyspark import SparkFiles, TaskContext
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.on_spark import prepare_batches
 from fer_spark.faces.prepare import FacePreparer
-from fer_spark.faces.settings import FaceSettings, ImageSpec
+from fer_spark.faces.settings import FaceSettings
 from fer_spark.networks.bundle_files import CARD, WEIGHTS, find_bundle, read_bundle
 from fer_spark.networks.card import BundleError, Card, digest_of
-from fer_spark.stored_pixels import StoredPixels
+from fer_spark.pixels.stored import StoredPixels
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,7 +152,7 @@ def face_settings(card: Card, faces: str, detector: str = "", detector_model: st
     A card without any gives the defaults at the bundle's size. Raises BundleError for settings this release does not
     know, or that give no picture of the size that the network takes.
     """
-    kept = dict(card.preparation) or {"size": [f"{card.image.size_px}:{card.image.mode}"]}
+    kept = dict(card.preparation) or {"size": [str(card.image)]}
     known = {field.name for field in dataclasses.fields(FaceSettings)}
     if set(kept) - known:
         raise BundleError(f"the card's preparation has unknown settings {sorted(set(kept) - known)}: update fer_spark")
@@ -168,15 +168,9 @@ def face_settings(card: Card, faces: str, detector: str = "", detector_model: st
 def pixel_format(card: Card, settings: FaceSettings) -> StoredPixels:
     """The prepared column that the network takes. Raises BundleError if none of the sizes is it."""
     for spec in settings.specs:
-        if (spec.size_px, spec.mode) == (card.image.size_px, card.image.mode):
-            return _format(spec, card, settings.store)
-    raise BundleError(
-        f"the network takes {card.image.size_px}:{card.image.mode}, its card prepares {', '.join(settings.size)}"
-    )
-
-
-def _format(spec: ImageSpec, card: Card, store: str) -> StoredPixels:
-    return StoredPixels(spec.column, card.image.shape, spec.codec, "float32" if store == "float32" else "uint8")
+        if spec.face == card.image:
+            return spec
+    raise BundleError(f"the network takes {card.image}, its card prepares {', '.join(settings.size)}")
 
 
 def _pack(place: Traversable, target: Path) -> None:

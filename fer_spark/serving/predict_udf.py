@@ -13,12 +13,12 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from fer_spark.faces.detect import resolve_detector
 from fer_spark.faces.settings import FaceSettings
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import RAW_IMAGE, SCORE, prepared_table
 from fer_spark.scorer import ScorerSpec
 from fer_spark.scoring.columns import RowSettings, needed_columns
 from fer_spark.scoring.predictor import Predictor, open_scorer
 from fer_spark.serving.model import Prepare, face_settings, pixel_format, ship_bundle
-from fer_spark.stored_pixels import StoredPixels
 
 CONTENTS = ("pictures", "pixels")
 RETURNS = "label string, confidence float, probabilities map<string,float>, valence float, arousal float, status string"

@@ -10,8 +10,9 @@ import pyarrow as pa
 from pyspark.sql import functions as F
 from pyspark.sql.window import Window
 
+from fer_spark.pixels.moments import moments
 from fer_spark.rows import FACE
-from fer_spark.shards.copies import AUGMENTED_FROM, COPIES, CopySettings, Encode, decode_stored, make_copies
+from fer_spark.shards.copies import AUGMENTED_FROM, COPIES, CopySettings, make_copies, stored_face
 from fer_spark.shards.manifest import ImageColumn
 from fer_spark.shards.write import row_hash
 
@@ -55,13 +56,11 @@ def with_copies(
     faces: DataFrame,
     plan: Mapping[str, ClassCopies],
     images: Mapping[str, ImageColumn],
-    encoders: Mapping[str, Encode],
     settings: CopySettings,
 ) -> DataFrame:
     """`faces` as they are, and the planned copies of train rows, with the column `augmented_from`.
 
-    faces     rows of FACE with the pixel columns of `images`, all splits
-    encoders  per pixel column: (S, S[, 3]) uint8 RGB → the bytes that `images` says
+    faces  rows of FACE with the pixel columns of `images`, all splits
 
     Which rows get one copy more than others is decided by the lowest hashes of (seed, face_id), and what a copy looks
     like by its id: the result is the same however Spark splits the work. Originals never pass through Python.
@@ -73,17 +72,17 @@ def with_copies(
     rare = faces.where((F.col("split") == "train") & F.col("label").isin(*sorted(plan)))
     counted = rare.select(*columns, _copies_per_row(rare, plan, settings.seed).alias(COPIES)).where(F.col(COPIES) > 0)
     schema = ", ".join([FACE.ddl, *(f"`{name}` binary" for name in images), f"`{AUGMENTED_FROM.name}` string"])
-    return originals.unionByName(counted.mapInArrow(_copier(images, encoders, settings), schema))
+    return originals.unionByName(counted.mapInArrow(_copier(images, settings), schema))
 
 
 def measure_copies(frame: DataFrame, images: Mapping[str, ImageColumn]) -> tuple[int, dict[str, list[float]]]:
     """Of the copies in written shards: the sum of their row hashes as `shards.write.measure` sums them, modulo 2^64,
     and per pixel column the sum of each channel, then of its squares, in units of 0-255."""
-    channels = {name: 1 if image.mode == "gray" else 3 for name, image in images.items()}
+    channels = {name: image.pixels.face.channels for name, image in images.items()}
     copies = frame.where(F.col(AUGMENTED_FROM.name).isNotNull())
     hashed = copies.select("face_id", *images, row_hash(list(images)).alias(_HASH))
-    moments = [f"`{name}` array<double>" for name in images]
-    measured = hashed.mapInArrow(_moments(images), ", ".join([f"{_HASH} bigint", *moments]))
+    sums_ddl = [f"`{name}` array<double>" for name in images]
+    measured = hashed.mapInArrow(_moments(images), ", ".join([f"{_HASH} bigint", *sums_ddl]))
     row = measured.agg(
         F.sum(F.col(_HASH).cast("decimal(38,0)")).alias(_HASH),
         *(F.sum(F.col(name)[i]).alias(f"{name}_{i}") for name, count in channels.items() for i in range(2 * count)),
@@ -111,10 +110,10 @@ def _copies_per_row(rare: DataFrame, plan: Mapping[str, ClassCopies], seed: int)
 
 
 def _copier(
-    images: Mapping[str, ImageColumn], encoders: Mapping[str, Encode], settings: CopySettings
+    images: Mapping[str, ImageColumn], settings: CopySettings
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return make_copies(batches, images, encoders, settings)
+        return make_copies(batches, images, settings)
 
     return run
 
@@ -129,14 +128,9 @@ def _moments(
             for name, image in images.items():
                 stored = zip(batch.column(name).to_pylist(), faces, strict=True)
                 columns[name] = pa.array(
-                    [channel_moments(content, image, face) for content, face in stored], pa.list_(pa.float64())
+                    [moments(stored_face(content, image.pixels, face)) for content, face in stored],
+                    pa.list_(pa.float64()),
                 )
             yield pa.RecordBatch.from_pydict(columns)
 
     return run
-
-
-def channel_moments(content: bytes, image: ImageColumn, face_id: str) -> list[float]:
-    """Sum of each channel of a stored face, then sum of squares, in units of 0-255."""
-    pixels = decode_stored(content, image, face_id).reshape(image.size_px**2, -1).astype("f8")
-    return [*pixels.sum(axis=0).tolist(), *(pixels**2).sum(axis=0).tolist()]

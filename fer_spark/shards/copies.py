@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fer_spark.pixels.codecs import to_uint8
+from fer_spark.pixels.stored import StoredPixels, UnreadablePixelsError
 from fer_spark.rows import Column
 from fer_spark.shards.manifest import ImageColumn
 
 Pixels = npt.NDArray[np.uint8]
-Encode = Callable[[Pixels], bytes]
 
 AUGMENTED_FROM = Column("augmented_from", "string", "face_id of the face that this is a copy of; null on an original")
 COPIES = "_copies"
@@ -81,32 +82,23 @@ def copy_id(face_id: str, number: int, seed: int) -> str:
     return hashlib.sha256(f"{face_id}|copy|{seed}|{number}".encode()).hexdigest()[:32]
 
 
-def decode_stored(content: bytes, image: ImageColumn, face_id: str) -> Pixels:
+def stored_face(content: bytes, pixels: StoredPixels, face_id: str) -> Pixels:
     """A stored face as (S, S) gray or (S, S, 3) RGB uint8; floats come back on the 256 levels they were made from.
 
     Raises ValueError naming the face where the bytes are not what the manifest says.
     """
-    shape = tuple(image.shape)
-    if image.codec == "raw":
-        kind = np.dtype("<f4") if image.dtype == "float32" else np.dtype(np.uint8)
-        if len(content) == kind.itemsize * int(np.prod(shape)):
-            stored = np.frombuffer(content, kind).reshape(shape)
-            return np.rint(stored * 255).astype(np.uint8) if image.dtype == "float32" else np.asarray(stored, np.uint8)
-    elif content:
-        flags = cv2.IMREAD_GRAYSCALE if len(shape) == 2 else cv2.IMREAD_COLOR
-        decoded = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
-        if decoded is not None and decoded.shape == shape:
-            return np.asarray(decoded if len(shape) == 2 else cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB), np.uint8)
-    raise ValueError(
-        f"face {face_id}: {len(content)} bytes are no {image.codec} {image.dtype} picture of shape {shape}, as the "
-        "manifest says; the shards are damaged: build them again"
-    )
+    try:
+        return to_uint8(pixels.decode(content))
+    except UnreadablePixelsError as error:
+        raise ValueError(
+            f"face {face_id}: {len(content or b''):,} bytes are no picture as the manifest says ({error}); the "
+            "shards are damaged: build them again"
+        ) from error
 
 
 def make_copies(
     batches: Iterator[pa.RecordBatch],
     images: Mapping[str, ImageColumn],
-    encoders: Mapping[str, Encode],
     settings: CopySettings,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of FACE with pixel columns and `_copies` → that many copies of each, and no original, marked as such.
@@ -123,7 +115,7 @@ def make_copies(
         at_once = max(1, _BATCH_BYTES // max(row_bytes, 1))
         for start in range(0, len(row_of), at_once):
             part = slice(start, start + at_once)
-            yield _copies_of(batch, row_of[part], number_of[part], images, encoders, settings)
+            yield _copies_of(batch, row_of[part], number_of[part], images, settings)
 
 
 def _copies_of(
@@ -131,7 +123,6 @@ def _copies_of(
     row_of: npt.NDArray[np.int64],
     number_of: npt.NDArray[np.int64],
     images: Mapping[str, ImageColumn],
-    encoders: Mapping[str, Encode],
     settings: CopySettings,
 ) -> pa.RecordBatch:
     originals = batch.drop_columns([COPIES, *images]).take(pa.array(row_of))
@@ -145,7 +136,7 @@ def _copies_of(
         stored = batch.column(name)
         columns[name] = pa.array(
             [
-                encoders[name](warp.apply(decode_stored(stored[row].as_py(), image, face)))
+                image.pixels.encode(warp.apply(stored_face(stored[row].as_py(), image.pixels, face)))
                 for row, face, warp in zip(row_of.tolist(), face_ids, warps, strict=True)
             ],
             pa.binary(),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fer_spark.artifacts import Storage
+from fer_spark.pixels.stored import StoredPixels
 
 NAME = "_manifest.json"
 FORMAT_VERSION = 1
@@ -31,14 +33,17 @@ class ShardFile:
 class ImageColumn:
     """How the pixels of one column are stored; `mean` and `std` per channel in [0, 1] over the train split."""
 
-    size_px: int
-    mode: str
-    codec: str
-    dtype: str
-    shape: list[int]
-    color_order: str
+    pixels: StoredPixels
     mean: list[float]
     std: list[float]
+
+    @classmethod
+    def from_dict(cls, name: str, content: Mapping[str, Any]) -> ImageColumn:
+        """Raises KeyError, TypeError or ValueError for what `to_dict` never gave."""
+        return cls(StoredPixels.from_dict(name, content), content["mean"], content["std"])
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.pixels.to_dict() | {"mean": self.mean, "std": self.std}
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,8 @@ class Manifest:
     notes: list[str] = field(default_factory=list)
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1, ensure_ascii=False)
+        content = asdict(self) | {"images": {name: image.to_dict() for name, image in self.images.items()}}
+        return json.dumps(content, indent=1, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str, where: str) -> Manifest:
@@ -106,7 +112,9 @@ class Manifest:
                     f"{where}: format version {content['format_version']}, this release reads {FORMAT_VERSION}; "
                     f"it was written by fer_spark {content.get('package_version', '?')}"
                 )
-            content["images"] = {name: ImageColumn(**column) for name, column in content["images"].items()}
+            content["images"] = {
+                name: ImageColumn.from_dict(name, column) for name, column in content["images"].items()
+            }
             content["counts"] = Counts(**content["counts"])
             content["files"] = [ShardFile(**file) for file in content["files"]]
             return cls(**content)

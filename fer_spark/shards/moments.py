@@ -30,7 +30,7 @@ def train_moments(faces: DataFrame, channels: Mapping[str, int]) -> dict[str, li
 def with_statistics(name: str, image: ImageColumn, moments: list[float], base: Manifest | None) -> ImageColumn:
     """The column with the mean and deviation that its moments give; with those of `base` where it is appended to."""
     faces, *sums = moments
-    channels, size = len(sums) // 2, image.size_px
+    channels, size = len(sums) // 2, image.pixels.size_px
     first, second = [v / 255 for v in sums[:channels]], [v / 255**2 for v in sums[channels:]]
     if base is not None:  # mean and deviation of both parts together
         before, was = base.counts.per_split.get("train", 0), base.images[name]
@@ -48,7 +48,7 @@ def with_copies_counted(old: Manifest, moments: Mapping[str, list[float]], copie
     """Mean and deviation over the train split, originals and copies together."""
     rows, columns = old.counts.per_split["train"], {}
     for name, image in old.images.items():
-        channels, of_one = len(image.mean), image.size_px**2
+        channels, of_one = len(image.mean), image.pixels.size_px**2
         all_pixels = (rows + copies) * of_one
         mean, std = [], []
         for i, (m, d) in enumerate(zip(image.mean, image.std, strict=True)):

@@ -6,20 +6,17 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import SparkSession
 
 from fer_spark import __version__
 from fer_spark.artifacts import Storage
-from fer_spark.faces.encode import encode
-from fer_spark.faces.settings import ImageSpec
 from fer_spark.pipelines.augment.plan import MARKER, prepare_output, read_originals
 from fer_spark.shards.balance import ClassCopies, measure_copies, plan_copies, with_copies
 from fer_spark.shards.copies import AUGMENTED_FROM, CopySettings
 from fer_spark.shards.layout import Layout
-from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError
+from fer_spark.shards.manifest import NAME, Manifest, ManifestError
 from fer_spark.shards.moments import with_copies_counted
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.shards.write import (
@@ -33,7 +30,6 @@ from fer_spark.shards.write import (
 )
 
 if TYPE_CHECKING:
-    from fer_spark.shards.copies import Encode
     from fer_spark.spark.progress import JobProgress
 
 
@@ -64,7 +60,7 @@ def augment(source: Storage, target: Storage, to: int, settings: CopySettings, p
     spark = SparkSession.active()
     with progress.step("writing shards with copies"):
         faces = read_files(spark, source, [file.path for file in old.files])
-        frame = with_copies(faces, plan, old.images, _encoders(old.images), settings)
+        frame = with_copies(faces, plan, old.images, settings)
         # beside the pixels, as a column that no dictionary would make smaller
         paths = write_faces(spark, target, frame, _layout(old, plan), [*old.images, AUGMENTED_FROM.name])
         refused = read_quarantine(spark, source, old.quarantine_files) if old.quarantine_files else None
@@ -111,13 +107,6 @@ def _described(
         notes=[*old.notes, _note(plan)],
         package_version=__version__,
     )
-
-
-def _encoders(images: Mapping[str, ImageColumn]) -> dict[str, Encode]:
-    return {
-        name: partial(encode, spec=ImageSpec.parse(f"{image.size_px}:{image.mode}:{image.codec}"), store=image.dtype)
-        for name, image in images.items()
-    }
 
 
 def _layout(old: Manifest, plan: Mapping[str, ClassCopies]) -> Layout:

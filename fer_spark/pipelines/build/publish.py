@@ -65,7 +65,7 @@ def publish(
     with build.progress.step("reading back"):
         measured = measure(build.spark, storage, paths, columns)
         files = describe_files(build.spark, storage, paths, measured.rows)
-    channels = {spec.column: 1 if spec.mode == "gray" else 3 for spec in build.settings.faces.specs}
+    channels = {spec.column: spec.face.channels for spec in build.settings.faces.specs}
     moments = train_moments(faces, channels)
     counts = replace(counts, per_label=measured.per_label)
     manifest = replace(
@@ -161,18 +161,7 @@ def _all_quarantine(build: Build, decided: Decided) -> tuple[DataFrame, dict[str
 
 
 def _images(build: Build, moments: Mapping[str, list[float]]) -> dict[str, ImageColumn]:
-    base, columns = build.plan.base, {}
-    for spec in build.settings.faces.specs:
-        size, gray = spec.size_px, spec.mode == "gray"
-        column = ImageColumn(
-            size_px=size,
-            mode=spec.mode,
-            codec=f"{spec.codec}{spec.quality}" if spec.codec == "jpeg" else spec.codec,
-            dtype="float32" if build.settings.faces.store == "float32" else "uint8",
-            shape=[size, size] if gray else [size, size, 3],
-            color_order="gray" if gray else "RGB",
-            mean=[],
-            std=[],
-        )
-        columns[spec.column] = with_statistics(spec.column, column, moments[spec.column], base)
-    return columns
+    return {
+        spec.column: with_statistics(spec.column, ImageColumn(spec, [], []), moments[spec.column], build.plan.base)
+        for spec in build.settings.faces.specs
+    }

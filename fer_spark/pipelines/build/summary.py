@@ -81,9 +81,10 @@ def _tail(console: Console, manifest: Manifest, shards: ShardSettings) -> None:
             f"{found['near_across']:,} near-copies across splits{dropped}."
         )
     for name, image in manifest.images.items():
+        pixels = image.pixels
         mean, std = (", ".join(f"{value:.3f}" for value in values) for values in (image.mean, image.std))
         lines.append(
-            f"{name}: {image.size_px} px {image.color_order}, {image.codec} {image.dtype}, "
+            f"{name}: {pixels.size_px} px {pixels.mode}, {pixels.codec} {pixels.dtype}, "
             f"train mean {mean}, deviation {std}."
         )
     size = sum(file.bytes for file in manifest.files) / 2**20

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_spark.networks.bundle_files import write_card
-from fer_spark.networks.card import plain
 from fer_spark.pipelines.evaluate.output import metrics_of
 from fer_spark.reports.model_card import model_card
 
@@ -31,7 +30,7 @@ def record(measured: Measured) -> Path:
     measured_before = card.metrics.get("measured", {})
     content = {**card.metrics, "measured": {**measured_before, measured.settings.split: entry}}
     card = dataclasses.replace(card, metrics=content)
-    text = model_card(plain(dataclasses.asdict(card)))
+    text = model_card(card.to_dict())
     write_card(directory, card)
     path = directory / MODEL_CARD
     path.write_text(text, encoding="utf-8")

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from fer_spark.artifacts import Storage
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.pipelines.explain.settings import ExplainSettings
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.serving.match import check_preparation, image_column, preparation_differences
 from fer_spark.serving.model import Shipped, ship_bundle
 from fer_spark.shards.manifest import NAME as MANIFEST
 from fer_spark.shards.manifest import Manifest, read_manifest
-from fer_spark.stored_pixels import StoredPixels
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -60,5 +60,4 @@ def plan(spark: SparkSession, settings: ExplainSettings, lime: LimeSettings) -> 
     differing = preparation_differences(card, manifest, column)
     check_preparation(differing, settings.force)
     image = manifest.images[column]
-    pixels = StoredPixels(column, tuple(image.shape), image.codec, image.dtype)
-    return Planned(settings, lime, shipped, source, target, manifest, pixels, tuple(image.mean), differing)
+    return Planned(settings, lime, shipped, source, target, manifest, image.pixels, tuple(image.mean), differing)

@@ -134,7 +134,7 @@ def _looked_faces(frame: DataFrame, manifest: Manifest, settings: PictureSetting
 
     Of all faces, or of one of so many `chunks` of them by hash; faces of one picture go together.
     """
-    column = min(manifest.images, key=lambda name: manifest.images[name].size_px)
+    column = min(manifest.images, key=lambda name: manifest.images[name].pixels.size_px)
     chunk = F.pmod(F.xxhash64("source_path"), F.lit(chunks)) == settings.seed % chunks
     faces = drawn(_path(frame.where(chunk) if chunks > 1 else frame), settings.seed)
     renamed = {"image_width": "width", "image_height": "height", "image_channels": "channels"}
@@ -150,6 +150,6 @@ def _looked_faces(frame: DataFrame, manifest: Manifest, settings: PictureSetting
         "path", "split", "label", "draw", F.lit(None).cast("string").alias("reason"), F.col(column).alias("content")
     )
     kept = look_at_pictures(
-        rows, StoredLook(manifest.images[column]), Keep(settings.sheet_faces, settings.mean_faces, rows=False)
+        rows, StoredLook(manifest.images[column].pixels), Keep(settings.sheet_faces, settings.mean_faces, rows=False)
     )
     return measured.select(columns).unionAll(kept)

@@ -15,8 +15,8 @@ from fer_spark.faces.opened import OpenedPicture
 from fer_spark.faces.quality import measure
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.faces.shrink import shrink
-from fer_spark.shards.copies import decode_stored
-from fer_spark.shards.manifest import ImageColumn
+from fer_spark.pixels.stored import StoredPixels
+from fer_spark.shards.copies import stored_face
 
 _NEEDED_PX = 256
 """Large JPEG pictures are decoded at 1/2, 1/4 or 1/8 as long as the shorter side keeps this many px."""
@@ -61,10 +61,10 @@ class RawLook:
 class StoredLook:
     """A row with the bytes of a shards' image column → its pixels. Raises ValueError for damaged shards."""
 
-    image: ImageColumn
+    stored: StoredPixels
 
     def __call__(self, row: Mapping[str, Any]) -> Look | Unseen:
-        pixels = decode_stored(row["content"], self.image, row["path"])
+        pixels = stored_face(row["content"], self.stored, row["path"])
         return Look({}, pixels, small_gray(pixels))
 
 

@@ -12,10 +12,11 @@ from pyspark.sql import functions as F
 
 from fer_spark.artifacts import Storage
 from fer_spark.pipelines.report.read import ReportError
+from fer_spark.pixels.codecs import to_uint8
+from fer_spark.pixels.stored import StoredPixels, UnreadablePixelsError
 from fer_spark.reports.scoring.faces import Array
 from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
-from fer_spark.stored_pixels import StoredPixels, UnreadablePixelsError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -50,10 +51,9 @@ class FacePictures:
     def _decoded(self, content: bytes | None) -> Array | None:
         assert self.pixels is not None
         try:
-            face = self.pixels.decode(None if content is None else bytes(content))
+            return to_uint8(self.pixels.decode(content))
         except UnreadablePixelsError:
             return None
-        return face if face.dtype == np.uint8 else np.rint(face * 255).astype(np.uint8)
 
 
 def open_pictures(
@@ -72,12 +72,11 @@ def open_pictures(
     chosen = column or _column(manifest, size_px)
     if chosen not in manifest.images:
         raise ReportError(f"{shards} has no column {chosen}, but {', '.join(manifest.images)}")
-    image = manifest.images[chosen]
-    pixels = StoredPixels(chosen, tuple(image.shape), image.codec, image.dtype)
+    pixels = manifest.images[chosen].pixels
     return FacePictures(scores, read_files(spark, storage, [file.path for file in manifest.files]), pixels)
 
 
 def _column(manifest: Manifest, size_px: int | None) -> str:
-    by_size = sorted(manifest.images, key=lambda name: manifest.images[name].size_px)
-    same = [name for name in by_size if manifest.images[name].size_px == size_px]
+    by_size = sorted(manifest.images, key=lambda name: manifest.images[name].pixels.size_px)
+    same = [name for name in by_size if manifest.images[name].pixels.size_px == size_px]
     return (same or by_size or ["image"])[0]

@@ -11,9 +11,9 @@ from fer_spark.artifacts import literal
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces
 from fer_spark.explaining.summary import summary_of
 from fer_spark.faces.crop_points import COLUMNS, CropPoints
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import EXPLANATION
 from fer_spark.scoring.choose import chosen
-from fer_spark.stored_pixels import StoredPixels
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -68,6 +68,6 @@ def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained)
 def _job(run: Run) -> ExplainJob:
     """Of the 8-bit crops, whatever the model was given."""
     format_, card = run.job.pixels, run.shipped.card
-    pixels = StoredPixels("crop", format_.shape, "png")
+    pixels = StoredPixels("crop", format_.face, "png")
     points = CropPoints(run.margin_frac, format_.shape[0]) if run.lime.segments == "landmarks" else None
     return ExplainJob(run.shipped.spec, run.lime, pixels, tuple(card.mean), points, COLUMNS if points else ())

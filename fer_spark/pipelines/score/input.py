@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 from fer_spark.artifacts import Storage
 from fer_spark.networks.card import Card, digest_of
 from fer_spark.pipelines.score.sources import FILES, SHARDS
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.serving.match import check_preparation, image_column, preparation_differences
 from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
@@ -19,7 +20,6 @@ from fer_spark.sources.base import Slice, Source, digest_rows
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.lake import GLOB_CHARS, Root, open_root
 from fer_spark.sources.settings import SourceError, SourceSettings
-from fer_spark.stored_pixels import StoredPixels
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -137,11 +137,9 @@ def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> I
         raise SourceError(f"--input {settings.input!r} holds no shards: there is no manifest")
     column = image_column(card, manifest, "")
     check_preparation(preparation_differences(card, manifest, column), forced=False)
-    image = manifest.images[column]
     if not manifest.files:
         raise SourceError(f"--input {settings.input!r}: these shards hold no face")
     frame = read_files(spark, storage, [file.path for file in manifest.files])
-    codec = "jpeg" if image.codec.startswith("jpeg") else image.codec
     return Input(
         f"shards {settings.input}",
         lambda part: part.of(frame, F.col("image_id")),
@@ -150,7 +148,7 @@ def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> I
         None,
         lambda: manifest.checksum,
         str(manifest.settings.get("detector", {}).get("name", "none")),
-        StoredPixels(column, tuple(image.shape), codec, image.dtype),
+        manifest.images[column].pixels,
         str(manifest.settings.get("detector", {}).get("digest", "")),
     )
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from fer_spark.metrics.evaluation import evaluate
 from fer_spark.metrics.probabilities import fit_temperature, softmax
 from fer_spark.networks.build import rebuild_network
-from fer_spark.networks.card import Card, ImageInput
+from fer_spark.networks.card import Card
 from fer_spark.networks.parameters import parameter_count
 from fer_spark.training.predict import Answers
 from fer_spark.training.trainer import Trained
@@ -49,7 +49,7 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
         network=opened.start.name,
         arguments=opened.start.arguments,
         label_names=list(train.label_names),
-        image=ImageInput(train.image.size_px, train.image.mode),
+        image=train.image.pixels.face,
         mean=list(opened.task.scale.mean),
         std=list(opened.task.scale.std),
         name=Path(settings.run.output).name,

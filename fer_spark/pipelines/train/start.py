@@ -12,7 +12,6 @@ from fer_spark.networks.bundle import Bundle, load_bundle
 from fer_spark.networks.network import Network
 from fer_spark.networks.parameters import carry_over
 from fer_spark.networks.settings import NetworkSettings
-from fer_spark.shards.manifest import ImageColumn
 from fer_spark.shards.read.reader import ShardReader
 from fer_spark.training.augment import center
 from fer_spark.training.pixels import PixelScale
@@ -35,14 +34,14 @@ class Start:
 
 def make_start(settings: AllSettings, train: ShardReader) -> Start:
     """The network to train. Its random part is a pure function of torch's seed. Raises ValueError, BundleError."""
-    image, classes = train.image, len(train.label_names)
+    image, face, classes = train.image, train.image.pixels.face, len(train.label_names)
     crop_px = settings.train.crop_px
-    if crop_px > image.size_px:
-        raise ValueError(f"--crop-px: {crop_px}, but the pictures have {image.size_px} px")
+    if crop_px > face.size_px:
+        raise ValueError(f"--crop-px: {crop_px}, but the pictures have {face.size_px} px")
     if settings.train.init:
         start = _from_bundle(settings, train)
     else:
-        channels, px = 1 if image.mode == "gray" else 3, crop_px or image.size_px
+        channels, px = face.channels, crop_px or face.size_px
         network = build_network(settings.network, classes, channels, px)
         arguments = network_arguments(settings.network, classes, channels, px)
         scale = PixelScale(tuple(image.mean), tuple(image.std))
@@ -54,19 +53,19 @@ def make_start(settings: AllSettings, train: ShardReader) -> Start:
 
 def _from_bundle(settings: AllSettings, train: ShardReader) -> Start:
     """A bundle's network with a head for the shards' classes; its card's pixel statistics."""
-    name, image = settings.train.init, train.image
+    name, face = settings.train.init, train.image.pixels.face
     bundle = load_bundle(name)
     card = bundle.card
-    if (card.image.size_px, card.image.mode) != (image.size_px, image.mode):
+    if card.image != face:
         raise ValueError(
             f"--init {name} takes {card.image.size_px} px {card.image.mode}, the shards' "
-            f"{settings.read.image_column or 'column'} holds {image.size_px} px {image.mode}: choose --image-column"
+            f"{settings.read.image_column or 'column'} holds {face.size_px} px {face.mode}: choose --image-column"
         )
-    if card.arguments.get("size_px", card.input_px) != (settings.train.crop_px or image.size_px):
+    if card.arguments.get("size_px", card.input_px) != (settings.train.crop_px or face.size_px):
         raise ValueError(
             f"--init {name}: its {card.network} takes crops of {card.input_px} px: --crop-px {card.input_px}"
         )
-    _check_same_network(settings.network, bundle, image)
+    _check_same_network(settings.network, bundle)
     arguments = {**card.arguments, "classes": len(train.label_names), "va_head": settings.network.va_head}
     if settings.network.dropout >= 0:
         arguments["dropout"] = settings.network.dropout
@@ -83,7 +82,7 @@ _FREE = ("va_head", "dropout", "freeze")
 """Settings that may be chosen anew beside --init."""
 
 
-def _check_same_network(asked: NetworkSettings, bundle: Bundle, image: ImageColumn) -> None:
+def _check_same_network(asked: NetworkSettings, bundle: Bundle) -> None:
     """Raise ValueError for network settings that a bundle's network does not have: they would be ignored."""
     plain = NetworkSettings()
     changed = [key for key, value in vars(asked).items() if key not in _FREE and value != getattr(plain, key)]
@@ -117,18 +116,18 @@ def make_teacher(
 
     Raises ValueError for other classes, colours or sizes than the shards'.
     """
-    card, image = bundle.card, train.image
+    card, face = bundle.card, train.image.pixels.face
     if set(card.label_names) != set(train.label_names):
         raise ValueError(
             f"--distill {name}: a teacher knows the same classes as the shards; it has {', '.join(card.label_names)}, "
             f"they have {', '.join(train.label_names)}"
         )
-    if (card.image.size_px, card.image.mode) != (image.size_px, image.mode):
+    if card.image != face:
         raise ValueError(
             f"--distill {name}: it takes {card.image.size_px} px {card.image.mode}, the pictures are "
-            f"{image.size_px} px {image.mode}"
+            f"{face.size_px} px {face.mode}"
         )
-    seen_px = settings.train.crop_px or image.size_px
+    seen_px = settings.train.crop_px or face.size_px
     if card.arguments.get("size_px", 0) > seen_px:
         raise ValueError(f"--distill {name}: it takes {card.input_px} px alone, --crop-px leaves {seen_px}")
     order = [card.label_names.index(label) for label in train.label_names]

@@ -84,11 +84,10 @@ def unischema(manifest: Manifest) -> Any:
 
 def _pixels(name: str, image: ImageColumn) -> Any:
     field = petastorm_compat.load("petastorm.unischema").UnischemaField
-    if image.codec == "raw":
+    if image.pixels.codec == "raw":
         return field(name, np.bytes_, (), None, False)
-    kind = "png" if image.codec == "png" else "jpeg"
-    codec = petastorm_compat.load("petastorm.codecs").CompressedImageCodec(kind)
-    return field(name, np.uint8, tuple(image.shape), codec, False)
+    codec = petastorm_compat.load("petastorm.codecs").CompressedImageCodec(image.pixels.codec_kind)
+    return field(name, np.uint8, image.pixels.shape, codec, False)
 
 
 def _paths(manifest: Manifest) -> set[str]:

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -14,6 +13,7 @@ import pyarrow.compute as pc
 import torch
 
 from fer_spark.batches import Batch
+from fer_spark.pixels.stored import StoredPixels, UnreadablePixelsError
 from fer_spark.shards.manifest import ImageColumn
 from fer_spark.shards.read.files import ShardError
 
@@ -37,8 +37,9 @@ class Columns:
         return asked + (["valence", "arousal"] if self.valence_arousal else [])
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype("<f4" if self.image.dtype == "float32" else "u1")
+    def pixels(self) -> StoredPixels:
+        """How the pixel column is stored."""
+        return self.image.pixels
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def to_rows(table: pa.Table, columns: Columns, where: str) -> Rows:
     if columns.valence_arousal:
         for name in ("valence", "arousal"):
             others[name] = np.asarray(table.column(name).to_numpy(), np.float32)
-    return Rows(_raw(column, columns, where) if columns.image.codec == "raw" else column, others)
+    return Rows(_raw(column, columns.pixels, where) if columns.pixels.codec == "raw" else column, others)
 
 
 def label_indices(column: pa.ChunkedArray, label_names: list[str], where: str) -> npt.NDArray[np.int64]:
@@ -102,12 +103,11 @@ def to_batch(
     place: Callable[[int], str],
 ) -> Batch:
     """One batch. Encoded pictures are decoded here, in the caller's thread; `place` names a row in an error."""
-    shape = tuple(columns.image.shape)
-    images = np.empty((len(rows), *shape), columns.dtype)
+    images = np.empty((len(rows), *columns.pixels.shape), columns.pixels.numpy_dtype)
     for draw in draws:
         if isinstance(draw.rows.pixels, pa.ChunkedArray):
             for slot, index in zip(draw.slots.tolist(), draw.index.tolist(), strict=True):
-                images[slot] = _decoded(draw.rows.pixels[index].as_buffer(), columns, place, int(rows[slot]))
+                images[slot] = _decoded(draw.rows.pixels[index].as_buffer(), columns.pixels, place, int(rows[slot]))
         elif len(draws) == 1:
             np.take(draw.rows.pixels, draw.index, axis=0, out=images, mode="clip")
         else:
@@ -124,33 +124,23 @@ def _gathered(draws: list[Draw], name: str, count: int) -> Array:
     return out
 
 
-def _decoded(content: Any, columns: Columns, place: Callable[[int], str], row: int) -> Array:
-    """A JPEG or PNG in the manifest's colour order (gray, or RGB)."""
-    gray = columns.image.color_order == "gray"
-    picture = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR)
-    if picture is None or list(picture.shape) != columns.image.shape:
-        found = "no picture" if picture is None else f"a picture of {picture.shape}"
-        raise ShardError(f"{place(row)}: {columns.image_name} holds {found}, expected {tuple(columns.image.shape)}")
-    return picture if gray else cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+def _decoded(content: Any, pixels: StoredPixels, place: Callable[[int], str], row: int) -> Array:
+    try:
+        return pixels.decode(content)
+    except UnreadablePixelsError as error:
+        raise ShardError(f"{place(row)}: {error}") from error
 
 
-def _raw(column: pa.ChunkedArray, columns: Columns, where: str) -> Array:
-    """(n, *shape) over Arrow's own buffer."""
-    array = column.combine_chunks()
-    wide = pa.types.is_large_binary(array.type)
-    _, offsets_buffer, data = array.buffers()
-    offsets = np.frombuffer(offsets_buffer, np.int64 if wide else np.int32)[
-        array.offset : array.offset + len(array) + 1
-    ]
-    size = int(np.prod(columns.image.shape)) * columns.dtype.itemsize
-    wrong = np.flatnonzero(np.diff(offsets) != size)
-    if len(wrong):
+def _raw(column: pa.ChunkedArray, pixels: StoredPixels, where: str) -> Array:
+    """(n, *shape) over Arrow's own buffer; `column` has no nulls."""
+    faces, good = pixels.decode_column(column)
+    if not good.all():
+        row = int(np.argmin(good))
         raise ShardError(
-            f"{where}: row {wrong[0]} of the row group has {np.diff(offsets)[wrong[0]]:,} bytes in "
-            f"{columns.image_name}, expected {size:,} for {columns.image.dtype} {tuple(columns.image.shape)}"
+            f"{where}: row {row} of the row group has {len(column[row].as_py()):,} bytes in {pixels.column}, expected "
+            f"{pixels.raw_bytes:,} for {pixels.dtype} {pixels.shape}"
         )
-    values = np.frombuffer(data, columns.dtype, len(array) * size // columns.dtype.itemsize, int(offsets[0]))
-    return values.reshape(len(array), *columns.image.shape)
+    return faces
 
 
 def _soft_labels(column: pa.ChunkedArray, labels: Array, classes: int, where: str) -> npt.NDArray[np.float32]:

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError, ShardFile
 
 _HADOOP_NAMES = {"s3a": "s3", "s3n": "s3", "wasb": "abfs", "wasbs": "abfs", "abfss": "abfs"}
@@ -91,9 +92,7 @@ class ShardFiles:
         """The named pixel column, or the smallest. Raises ShardError listing those that there are."""
         images = self.manifest.images
         if not name and images:
-            name = min(
-                images, key=lambda key: (images[key].size_px, len(images[key].shape), images[key].dtype != "uint8")
-            )
+            name = min(images, key=lambda key: _size_order(images[key].pixels))
         if name not in images:
             raise ShardError(f"{self.uri}: no pixel column {name!r}; there are: {', '.join(images) or '(none)'}")
         return name, images[name]
@@ -162,3 +161,8 @@ class ShardFiles:
         found = size() if callable(size) else size
         if found != listed.bytes:
             raise ShardError(f"{where}: {found:,} bytes, {NAME} says {listed.bytes:,}: the file was changed")
+
+
+def _size_order(pixels: StoredPixels) -> tuple[int, int, bool]:
+    """Least for what is read fastest."""
+    return pixels.size_px, pixels.face.channels, pixels.dtype != "uint8"
