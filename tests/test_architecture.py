@@ -107,6 +107,11 @@ def test_an_executor_that_prepares_faces_loads_neither_torch_nor_petastorm() -> 
     assert loaded("import fer_spark.faces.on_spark", {"torch", "petastorm", "pandas"}) == "[]"
 
 
+def test_stored_pixels_are_described_without_spark_or_torch() -> None:
+    code = "\n".join(f"import {name}" for name in HOUSE.files if name.startswith("fer_spark.pixels"))
+    assert loaded(code, {"torch", "petastorm", "pyspark", "pandas"}) == "[]"
+
+
 def test_wrong_usage_of_any_command_is_told_without_loading_spark_or_torch() -> None:
     """Nor is --help."""
     code = f"""

@@ -34,9 +34,10 @@ from fer_spark.explaining.ridge import rank_correlation
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import grid
 from fer_spark.networks.build import build_network, network_arguments
-from fer_spark.networks.bundle import Bundle, Card, ImageInput, load_bundle
+from fer_spark.networks.bundle import Bundle, Card, load_bundle
 from fer_spark.networks.quick.fused import fused
 from fer_spark.networks.settings import NetworkSettings
+from fer_spark.pixels.shape import FaceShape
 from fer_spark.sample import Drawing, draw_face
 
 SIDE, SAMPLES, SEGMENTS = 48, 1000, 36
@@ -158,7 +159,7 @@ def _bundle(name: str, device: str) -> Bundle:
         network=settings.network,
         arguments=network_arguments(settings, 7, 1, SIDE),
         label_names=names,
-        image=ImageInput(SIDE, "gray"),
+        image=FaceShape(SIDE, "gray"),
         mean=[0.5],
         std=[0.25],
     )

@@ -23,6 +23,8 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import torch
 
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE
 from fer_spark.sample import Drawing, draw_face
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ShardFile
@@ -106,7 +108,7 @@ def write_ours(pictures: np.ndarray, labels: np.ndarray, work: Path) -> None:
         sizes = [min(_GROUP, len(part) - start) for start in range(0, len(part), _GROUP)]
         files.append(ShardFile(path, "train", len(part), sizes, (work / path).stat().st_size))
     count = len(labels)
-    image = ImageColumn(48, "gray", "raw", "uint8", [48, 48], "gray", [0.5], [0.25])
+    image = ImageColumn(StoredPixels("image_48_gray", FaceShape(48, "gray")), [0.5], [0.25])
     per_label = {"train": {name: int((labels == k).sum()) for k, name in enumerate(_NAMES)}}
     counts = Counts(count, count, count, 0, {}, {"train": count}, per_label)
     manifest = Manifest(_NAMES, {"image_48_gray": image}, counts, files, [], "0", {}, [], {}, 1.0, {}, "0")

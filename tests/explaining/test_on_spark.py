@@ -12,13 +12,14 @@ from fer_spark.explaining.lime import Face, explain
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import decode_segments
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import EXPLANATION
 from fer_spark.serving.explain_udf import function_of
-from fer_spark.stored_pixels import StoredPixels
 from tests.explaining.scorers import RegionScorer, RegionSpec, noise
 
 SIDE = 24
-PIXELS = StoredPixels("image_24_gray", (SIDE, SIDE))
+PIXELS = StoredPixels("image_24_gray", FaceShape(SIDE, "gray"))
 SPEC = RegionSpec(((0, 4, 4, 8), (20, 24, 20, 24)), (0.6, -0.1))
 SETTINGS = LimeSettings(samples=120, hide="black", label="happy", fidelity=True)
 

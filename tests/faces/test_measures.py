@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from skimage import data
 
-from fer_spark.faces.encode import encode
 from fer_spark.faces.geometry import Pixels
 from fer_spark.faces.hashes import face_id, hamming, image_id, perceptual_hash, pixel_hash
 from fer_spark.faces.photometric import normalise
 from fer_spark.faces.quality import measure
-from fer_spark.faces.settings import ImageSpec
 
 
 def astronaut() -> Pixels:
@@ -105,23 +103,3 @@ def test_flat_pictures_hash_alike_and_unlike_a_picture() -> None:
     assert perceptual_hash(nearly) == 0
     assert perceptual_hash(np.tile(np.arange(63, -1, -1, dtype=np.uint8) * 4, (64, 1))) != 0
     assert hamming(-1, 0) == 64
-
-
-def test_encodings_hold_the_same_pixels() -> None:
-    face = np.asarray(cv2.resize(astronaut(), (56, 56)), np.uint8)
-    gray = np.ascontiguousarray(face[..., 1])
-    assert encode(face, ImageSpec.parse("56:rgb:raw"), "uint8") == face.tobytes()
-    floats = np.frombuffer(encode(gray, ImageSpec.parse("56:gray"), "float32"), "<f4").reshape(56, 56)
-    assert np.allclose(floats * 255, gray, atol=1e-4)
-    assert floats.max() <= 1
-    stored = cv2.imdecode(
-        np.frombuffer(encode(face, ImageSpec.parse("56:rgb:png"), "uint8"), np.uint8), cv2.IMREAD_COLOR
-    )
-    assert np.array_equal(stored[..., ::-1], face)
-    stored = cv2.imdecode(
-        np.frombuffer(encode(face, ImageSpec.parse("56:rgb:jpeg98"), "uint8"), np.uint8), cv2.IMREAD_COLOR
-    )
-    luminance = [cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(int) for rgb in (stored[..., ::-1], face)]
-    assert np.abs(luminance[0] - luminance[1]).mean() < 2
-    with pytest.raises(ValueError, match="expected a face of shape"):
-        encode(gray, ImageSpec.parse("56:rgb"), "uint8")

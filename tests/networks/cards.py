@@ -9,9 +9,10 @@ import numpy.typing as npt
 import torch
 
 from fer_spark.networks.build import build_network, network_arguments
-from fer_spark.networks.card import Card, ImageInput
+from fer_spark.networks.card import Card
 from fer_spark.networks.network import Network
 from fer_spark.networks.settings import NetworkSettings
+from fer_spark.pixels.shape import FaceShape
 
 LABELS = ["angry", "happy", "sad"]
 TINY = {"widths": "8-16", "blocks": "1-1"}
@@ -30,7 +31,7 @@ def tiny(seed: int = 0, mode: str = "gray", size_px: int = 20, **changes: Any) -
         network=settings.network,
         arguments=network_arguments(settings, len(LABELS), channels, seen_px),
         label_names=LABELS,
-        image=ImageInput(size_px, mode),
+        image=FaceShape(size_px, mode),
         **{"mean": [0.4, 0.5, 0.6][:channels], "std": [0.2, 0.25, 0.3][:channels], **fields},
     )
     return network, card

@@ -14,14 +14,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import SCORE, prepared_table
 from fer_spark.scoring.columns import RowSettings
 from fer_spark.scoring.predictor import Predictor, filled, open_scorer
 from fer_spark.scoring.salt import Salt
-from fer_spark.stored_pixels import StoredPixels
 
 COLUMN = "image_4_gray"
-PIXELS = StoredPixels(COLUMN, (4, 4))
+PIXELS = StoredPixels(COLUMN, FaceShape(4, "gray"))
 SCHEMA = prepared_table([COLUMN]).arrow_schema
 
 
@@ -125,7 +126,7 @@ def test_a_header_that_promises_a_giant_is_unreadable_not_an_error() -> None:
 
     header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 0, 0, 0, 0)
     giant = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0")) + chunk(b"IEND", b"")
-    images, known = StoredPixels(COLUMN, (4, 4), codec="png").decode_column(pa.array([giant, None]))
+    images, known = StoredPixels(COLUMN, FaceShape(4, "gray"), codec="png").decode_column(pa.array([giant, None]))
     assert (len(images), known.tolist()) == (0, [False, False])
 
 
@@ -139,7 +140,7 @@ def test_a_colour_face_comes_back_as_red_green_blue() -> None:
     face = np.zeros((4, 4, 3), np.uint8)
     face[..., 0] = 250
     _, png = cv2.imencode(".png", face[..., ::-1])
-    images, known = StoredPixels("image_4_rgb", (4, 4, 3), codec="png").decode_column(
+    images, known = StoredPixels("image_4_rgb", FaceShape(4, "rgb"), codec="png").decode_column(
         pa.array([None, png.tobytes(), b"x"])
     )
     assert known.tolist() == [False, True, False]
@@ -148,7 +149,7 @@ def test_a_colour_face_comes_back_as_red_green_blue() -> None:
 
 def test_float_pixels_are_little_endian_in_c_order() -> None:
     face = np.linspace(0, 1, 16, dtype="<f4").reshape(4, 4)
-    images, _ = StoredPixels(COLUMN, (4, 4), dtype="float32").decode_column(pa.array([face.tobytes()]))
+    images, _ = StoredPixels(COLUMN, FaceShape(4, "gray"), dtype="float32").decode_column(pa.array([face.tobytes()]))
     assert images.dtype == np.float32
     assert (images[0] == face).all()
 

@@ -11,11 +11,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ShardFile
 
 LABELS = ["angry", "happy", "sad"]
-GRAY = ImageColumn(6, "gray", "raw", "uint8", [6, 6], "gray", [0.5], [0.25])
+GRAY = ImageColumn(StoredPixels("image_6_gray", FaceShape(6, "gray")), [0.5], [0.25])
 
 
 def label_of(row: int) -> str | None:
@@ -25,18 +27,19 @@ def label_of(row: int) -> str | None:
 
 def picture(row: int, image: ImageColumn) -> np.ndarray:
     """Smooth, so that a JPEG keeps it; red, green and blue differ, so that swapped channels show."""
-    height, width = image.shape[:2]
-    base = np.full((height, width), row % 200, np.uint8)
-    if len(image.shape) == 2:
+    side = image.pixels.size_px
+    base = np.full((side, side), row % 200, np.uint8)
+    if image.pixels.mode == "gray":
         return base
     return np.stack([base, base // 2 + 20, 255 - base], axis=2)
 
 
 def encode(row: int, image: ImageColumn) -> bytes:
     pixels = picture(row, image)
-    if image.codec == "raw":
-        return (pixels / np.float32(255)).astype("<f4").tobytes() if image.dtype == "float32" else pixels.tobytes()
-    extension = ".png" if image.codec == "png" else ".jpg"
+    if image.pixels.codec == "raw":
+        floats = image.pixels.dtype == "float32"
+        return (pixels / np.float32(255)).astype("<f4").tobytes() if floats else pixels.tobytes()
+    extension = ".png" if image.pixels.codec == "png" else ".jpg"
     return bytes(cv2.imencode(extension, pixels[..., ::-1] if pixels.ndim == 3 else pixels)[1])
 
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from fer_spark.faces.encode import encode
-from fer_spark.faces.settings import ImageSpec
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE
 from fer_spark.shards.balance import ClassCopies, plan_copies
-from fer_spark.shards.copies import CopySettings, Warp, decode_stored, make_copies
+from fer_spark.shards.copies import CopySettings, Warp, make_copies, stored_face
 from fer_spark.shards.manifest import ImageColumn
 from tests.shards.frames import face_row
 
@@ -36,21 +35,17 @@ def test_the_plan_by_hand() -> None:
 
 
 def test_float_and_colour_copies_in_batches_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
-    image = ImageColumn(32, "rgb", "raw", "float32", [32, 32, 3], "RGB", [], [])
+    image = ImageColumn(StoredPixels("image_32_rgb", FaceShape(32, "rgb"), "raw", "float32"), [], [])
     face = np.zeros((32, 32, 3), np.uint8)
     face[..., 0], face[10:20, 5:15, 1] = 200, 90
-    rows = [
-        face_row(number) | {"image_32_rgb": encode(face, ImageSpec.parse("32:rgb:raw"), "float32")}
-        for number in (1, 2, 3)
-    ]
+    rows = [face_row(number) | {"image_32_rgb": image.pixels.encode(face)} for number in (1, 2, 3)]
     for row, copies in zip(rows, (2, 1, 4), strict=True):
         row["_copies"] = copies
     fields = [*FACE.arrow_schema, pa.field("_copies", pa.int32()), pa.field("image_32_rgb", pa.binary())]
     batch = pa.RecordBatch.from_pylist(rows, pa.schema(fields))
-    encoders = {"image_32_rgb": partial(encode, spec=ImageSpec.parse("32:rgb:raw"), store="float32")}
 
     def made() -> list[dict[str, Any]]:
-        batches = list(make_copies(iter([batch]), {"image_32_rgb": image}, encoders, CopySettings(max_zoom_frac=0.0)))
+        batches = list(make_copies(iter([batch]), {"image_32_rgb": image}, CopySettings(max_zoom_frac=0.0)))
         assert all(one.schema.names == [*FACE.names, "image_32_rgb", "augmented_from"] for one in batches)
         return [row for one in batches for row in one.to_pylist()]
 
@@ -97,14 +92,12 @@ def test_warp_by_hand() -> None:
     + [("20:gray", "float32"), ("20:rgb:raw", "float32")],
 )
 def test_what_is_encoded_decodes_to_the_same(text: str, store: str) -> None:
-    spec = ImageSpec.parse(text)
-    shape = (20, 20) if spec.mode == "gray" else (20, 20, 3)
-    face = np.zeros(shape, np.uint8)
+    pixels = StoredPixels.parse(text, store)
+    face = np.zeros((20, 20) if "gray" in text else (20, 20, 3), np.uint8)
     face[..., :] = 90
-    if spec.mode == "rgb":
+    if "rgb" in text:
         face[..., 0] = 200
-    image = ImageColumn(20, spec.mode, str(spec).split(":")[2], store, list(shape), "", [], [])
-    decoded = decode_stored(encode(face, spec, store), image, "f1")
-    assert np.abs(decoded.astype(int) - face).max() <= (3 if spec.codec == "jpeg" else 0)
+    decoded = stored_face(pixels.encode(face), pixels, "f1")
+    assert np.abs(decoded.astype(int) - face).max() <= (3 if "jpeg" in text else 0)
     with pytest.raises(ValueError, match="face f1: 3 bytes are no"):
-        decode_stored(b"abc", image, "f1")
+        stored_face(b"abc", pixels, "f1")

@@ -8,10 +8,11 @@ import torch
 from torch import nn
 
 from fer_spark.networks.build import build_network, network_arguments
-from fer_spark.networks.bundle import Bundle, Card, ImageInput
+from fer_spark.networks.bundle import Bundle, Card
 from fer_spark.networks.quick import onednn
 from fer_spark.networks.quick.fused import fold_batch_norms, fused, is_quick
 from fer_spark.networks.settings import NetworkSettings
+from fer_spark.pixels.shape import FaceShape
 from tests.networks.cards import pictures
 
 PLAIN = NetworkSettings(widths="8-16", blocks="1-1")
@@ -29,7 +30,7 @@ def make(settings: NetworkSettings, side: int = 20, bf16: bool = False) -> tuple
         network=settings.network,
         arguments=network_arguments(settings, 3, 1, side),
         label_names=["angry", "happy", "sad"],
-        image=ImageInput(side, "gray"),
+        image=FaceShape(side, "gray"),
         mean=[0.5],
         std=[0.25],
     )

@@ -10,10 +10,11 @@ import pytest
 import torch
 from torch import nn
 
-from fer_spark.networks.bundle import Bundle, ImageInput
+from fer_spark.networks.bundle import Bundle
 from fer_spark.networks.quick import masked
 from fer_spark.networks.quick.fused import fused, is_quick
 from fer_spark.networks.settings import NetworkSettings
+from fer_spark.pixels.shape import FaceShape
 from tests.networks.quick.test_fused import make
 
 PLAIN = NetworkSettings(widths="8-16", blocks="2-1", squeeze_excite=False)
@@ -54,7 +55,7 @@ def colour(bundle: Bundle) -> Bundle:
     assert isinstance(stem, nn.Sequential)
     torch.manual_seed(3)
     stem[0] = nn.Conv2d(3, 8, 3, padding=1, bias=False)
-    image = ImageInput(bundle.card.image.size_px, "rgb")
+    image = FaceShape(bundle.card.image.size_px, "rgb")
     card = replace(bundle.card, image=image, mean=[0.4, 0.5, 0.6], std=[0.2, 0.25, 0.3])
     return Bundle(card, bundle.network, bf16=bundle.bf16)
 

@@ -14,10 +14,9 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.cli.commands.augment_shards import main
-from fer_spark.faces.encode import encode
-from fer_spark.faces.settings import ImageSpec
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE
-from fer_spark.shards.copies import CopySettings, Warp, copy_id, decode_stored
+from fer_spark.shards.copies import CopySettings, Warp, copy_id, stored_face
 from fer_spark.shards.manifest import ImageColumn
 from tests.pipelines.build.builds import build, manifest, quarantine, shards
 
@@ -90,8 +89,8 @@ def test_every_class_of_train_has_as_many_and_nothing_else_changed(originals: Pa
 
 def test_a_copy_is_its_original_but_for_id_pixels_and_mark(originals: Path, balanced: Path) -> None:
     of_id = {row["face_id"]: row for row in shards(originals).to_pylist()}
-    images = {name: ImageColumn(**column) for name, column in manifest(balanced)["images"].items()}
-    specs = {spec.column: spec for spec in map(ImageSpec.parse, SIZES)}
+    images = {name: ImageColumn.from_dict(name, column) for name, column in manifest(balanced)["images"].items()}
+    specs = {spec.column: spec for spec in map(StoredPixels.parse, SIZES)}
     numbers: Counter[str] = Counter()
     copies = [row for row in shards(balanced).to_pylist() if row["augmented_from"]]
     assert len(copies) == 4 + 9 + 6
@@ -105,8 +104,8 @@ def test_a_copy_is_its_original_but_for_id_pixels_and_mark(originals: Path, bala
             assert row[name] != original[name]
             # what is stored is the original's pixels under the warp that the copy's id says, encoded as the others are
             warp = Warp.draw(row["face_id"], CopySettings())
-            face = decode_stored(original[name], image, "")
-            assert row[name] == encode(warp.apply(face), specs[name], "uint8")
+            face = stored_face(original[name], image.pixels, "")
+            assert row[name] == specs[name].encode(warp.apply(face))
     ids = {copy_id(face, k, 0) for face, count in numbers.items() for k in range(1, count + 1)}
     assert {row["face_id"] for row in copies} == ids
 
@@ -125,7 +124,8 @@ def test_the_manifest_counts_and_measures_what_is_there(originals: Path, balance
         assert (balanced / file["path"]).stat().st_size == file["bytes"]
     train = [row for row in shards(balanced).to_pylist() if row["split"] == "train"]
     for name, column in new["images"].items():
-        pixels = np.stack([decode_stored(row[name], ImageColumn(**column), "") for row in train]) / 255
+        stored = StoredPixels.from_dict(name, column)
+        pixels = np.stack([stored_face(row[name], stored, "") for row in train]) / 255
         over = (0, 1, 2)
         within = 1e-3 if "jpeg" in column["codec"] else 1e-6  # build-shards measures before JPEG rounds
         assert np.ravel(column["mean"]) == pytest.approx(np.ravel(pixels.mean(axis=over)), abs=within)

@@ -15,8 +15,10 @@ import torch
 
 from fer_spark.cli.commands.evaluate import main
 from fer_spark.networks.build import build_network, network_arguments
-from fer_spark.networks.bundle import Card, ImageInput, save_bundle
+from fer_spark.networks.bundle import Card, save_bundle
 from fer_spark.networks.settings import NetworkSettings
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ShardFile
 
@@ -92,7 +94,7 @@ def write_shards(root: Path, splits: dict[str, list[Row]], names: list[str], **c
             files.append(ShardFile(path, split, len(part), groups, (root / path).stat().st_size))
         per_label[split] = {name: sum(row.label == name for row in rows) for name in names}
     total = sum(map(len, splits.values()))
-    image = ImageColumn(SIDE, "gray", "raw", "uint8", [SIDE, SIDE], "gray", [0.5], [0.25])
+    image = ImageColumn(StoredPixels(COLUMN, FaceShape(SIDE, "gray")), [0.5], [0.25])
     manifest = Manifest(
         label_names=names,
         images={COLUMN: image},
@@ -133,7 +135,7 @@ def write_bundle(root: Path, names: list[str], va_head: bool = False, **changes:
         network="small_cnn",
         arguments=network_arguments(settings, len(names), 1, SIDE),
         label_names=names,
-        image=ImageInput(SIDE, "gray"),
+        image=FaceShape(SIDE, "gray"),
         mean=[0.0],
         std=[1.0],
         **{"name": "by brightness", "views": "flip", "preparation": FACES, **changes},

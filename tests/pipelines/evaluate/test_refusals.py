@@ -104,7 +104,7 @@ def test_what_does_not_fit_or_is_not_there_is_wrong_usage_with_the_next_step(
     bundle: Path, shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     manifest = json.loads((shards / NAME).read_text())
-    manifest["images"] = {"image_48_gray": manifest["images"][COLUMN] | {"size_px": 48}}
+    manifest["images"] = {"image_48_gray": manifest["images"][COLUMN] | {"size_px": 48, "shape": [48, 48]}}
     (tmp_path / "large").mkdir()
     (tmp_path / "large" / NAME).write_text(json.dumps(manifest))
     cases: list[tuple[list[str], str]] = [

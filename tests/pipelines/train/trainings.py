@@ -20,6 +20,8 @@ from safetensors.numpy import load_file
 
 from fer_spark.cli.commands.train import main
 from fer_spark.networks.bundle import load_bundle
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ShardFile
 
@@ -78,7 +80,7 @@ def write_shards(
         per_label[split] = {name: int((labels == i).sum()) for i, name in enumerate(names)}
     total = sum(file.rows for file in files)
     per_split = {split: int(sum(per_class)) for split, per_class in counts.items()}
-    image = ImageColumn(SIDE, "gray", "raw", "uint8", [SIDE, SIDE], "gray", [0.36], [0.2])
+    image = ImageColumn(StoredPixels(COLUMN, FaceShape(SIDE, "gray")), [0.36], [0.2])
     manifest = Manifest(
         label_names=names,
         images={COLUMN: image},

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.sample import WriteSettings, write_folder
 from fer_spark.shards.manifest import ImageColumn
 from fer_spark.shards.petastorm.metadata import common_metadata
@@ -21,8 +23,8 @@ from tests.shards.small_shards import GRAY, label_of, picture, write_shards
 
 IMAGES = {
     "image_6_gray": GRAY,
-    "image_16_rgb": ImageColumn(16, "rgb", "jpeg95", "uint8", [16, 16, 3], "RGB", [0.5] * 3, [0.25] * 3),
-    "image_8_rgb": ImageColumn(8, "rgb", "png", "uint8", [8, 8, 3], "RGB", [0.5] * 3, [0.25] * 3),
+    "image_16_rgb": ImageColumn(StoredPixels("image_16_rgb", FaceShape(16, "rgb"), "jpeg95"), [0.5] * 3, [0.25] * 3),
+    "image_8_rgb": ImageColumn(StoredPixels("image_8_rgb", FaceShape(8, "rgb"), "png"), [0.5] * 3, [0.25] * 3),
 }
 _READ = """
 import json, sys, pickle

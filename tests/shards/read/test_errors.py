@@ -9,13 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import NAME, ImageColumn
 from fer_spark.shards.read.reader import ReadSettings, ShardError, ShardReader, open_shards
 from tests.shards.small_shards import GRAY, write_shards
 
 GROUPS = {"train": [[20, 20], [9]], "val": [[3]]}
 FIRST = "split=train/part-00000.zstd.parquet"
-JPEG = ImageColumn(16, "rgb", "jpeg95", "uint8", [16, 16, 3], "RGB", [0.5] * 3, [0.25] * 3)
+JPEG = ImageColumn(StoredPixels("image_16_rgb", FaceShape(16, "rgb"), "jpeg95"), [0.5] * 3, [0.25] * 3)
 
 
 def read(root: Path, **given: object) -> ShardReader:
@@ -98,15 +100,17 @@ def test_a_file_that_grew(tmp_path: Path) -> None:
 
 def test_pixels_of_another_size(tmp_path: Path) -> None:
     manifest = write_shards(tmp_path, GROUPS)
-    wrong = replace(manifest, images={"image_6_gray": replace(GRAY, shape=[6, 7])})
+    larger = replace(GRAY, pixels=StoredPixels("image_6_gray", FaceShape(7, "gray")))
+    wrong = replace(manifest, images={"image_6_gray": larger})
     (tmp_path / NAME).write_text(wrong.to_json())
-    with pytest.raises(ShardError, match=f"{FIRST}, row group .: row 0 of the row group has 36 bytes.*expected 42"):
+    with pytest.raises(ShardError, match=f"{FIRST}, row group .: row 0 of the row group has 36 bytes.*expected 49"):
         all_of(tmp_path, shuffle=False)
 
 
 def test_pictures_that_are_none_or_of_another_size(tmp_path: Path) -> None:
     manifest = write_shards(tmp_path, GROUPS, {"image_16_rgb": JPEG})
-    wrong = replace(manifest, images={"image_16_rgb": replace(JPEG, shape=[17, 16, 3])})
+    larger = replace(JPEG, pixels=StoredPixels("image_16_rgb", FaceShape(17, "rgb"), "jpeg95"))
+    wrong = replace(manifest, images={"image_16_rgb": larger})
     (tmp_path / NAME).write_text(wrong.to_json())
     with pytest.raises(ShardError, match=f"{FIRST}, row 0: image_16_rgb holds a picture of \\(16, 16, 3\\)"):
         all_of(tmp_path, shuffle=False)

@@ -21,6 +21,8 @@ import pytest
 import torch
 
 from fer_spark.batches import Batch
+from fer_spark.pixels.shape import FaceShape
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import ImageColumn
 from fer_spark.shards.read import pool as read_pool
 from fer_spark.shards.read.columns import Rows
@@ -31,10 +33,10 @@ GROUPS = {"train": [[40, 40, 13], [7, 30]], "val": [[5]]}
 ROWS = 130
 IMAGES = {
     "image_6_gray": GRAY,
-    "image_6_float": ImageColumn(6, "gray", "raw", "float32", [6, 6], "gray", [0.5], [0.25]),
-    "image_16_rgb": ImageColumn(16, "rgb", "jpeg95", "uint8", [16, 16, 3], "RGB", [0.5] * 3, [0.25] * 3),
-    "image_8_rgb": ImageColumn(8, "rgb", "png", "uint8", [8, 8, 3], "RGB", [0.5] * 3, [0.25] * 3),
-    "image_10_rgb": ImageColumn(10, "rgb", "raw", "uint8", [10, 10, 3], "RGB", [0.5] * 3, [0.25] * 3),
+    "image_6_float": ImageColumn(StoredPixels("image_6_float", FaceShape(6, "gray"), "raw", "float32"), [0.5], [0.25]),
+    "image_16_rgb": ImageColumn(StoredPixels("image_16_rgb", FaceShape(16, "rgb"), "jpeg95"), [0.5] * 3, [0.25] * 3),
+    "image_8_rgb": ImageColumn(StoredPixels("image_8_rgb", FaceShape(8, "rgb"), "png"), [0.5] * 3, [0.25] * 3),
+    "image_10_rgb": ImageColumn(StoredPixels("image_10_rgb", FaceShape(10, "rgb")), [0.5] * 3, [0.25] * 3),
 }
 
 
@@ -67,13 +69,13 @@ def test_each_row_has_its_own_pixels_and_label(shards: Path, column: str) -> Non
     assert [len(batch) for batch in batches] == [16] * 9
     labels = expected_labels()
     for batch in batches:
-        assert batch.images.shape == (16, *image.shape)
-        assert batch.images.dtype == (torch.float32 if image.dtype == "float32" else torch.uint8)
+        assert batch.images.shape == (16, *image.pixels.shape)
+        assert batch.images.dtype == (torch.float32 if image.pixels.dtype == "float32" else torch.uint8)
         assert batch.labels.dtype == batch.rows.dtype == torch.int64
         assert batch.labels.tolist() == [labels[row] for row in batch.rows.tolist()]
         wanted = np.stack([picture(row, image) for row in batch.rows.tolist()]).astype(float)
-        got = batch.images.numpy().astype(float) * (255 if image.dtype == "float32" else 1)
-        assert np.abs(got - wanted).max() <= (6 if image.codec.startswith("jpeg") else 1e-3)
+        got = batch.images.numpy().astype(float) * (255 if image.pixels.dtype == "float32" else 1)
+        assert np.abs(got - wanted).max() <= (6 if image.pixels.codec.startswith("jpeg") else 1e-3)
 
 
 def test_what_a_reader_says_of_its_split(shards: Path) -> None:
