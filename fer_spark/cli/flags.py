@@ -51,18 +51,21 @@ def add_flags(parser: argparse.ArgumentParser, settings_class: type, title: str)
     group = parser.add_argument_group(title)
     hints = get_type_hints(settings_class)
     for field in dataclasses.fields(settings_class):
-        kind, text = hints[field.name], str(field.metadata.get("help", ""))
+        kind, about = hints[field.name], field.metadata
+        text = "; ".join(str(about[key]) for key in ("help", "limits") if key in about)
         options: dict[str, Any] = {"dest": field.name, "default": field.default, "help": text}
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
-        elif kind in (str, int, float):
-            options["type"] = kind
-            options["choices"] = field.metadata.get("choices")
-            options["metavar"] = None if options["choices"] else str(field.metadata.get("metavar", _METAVARS[kind]))
         else:
-            options["action"] = _Repeated
-            options["metavar"] = str(field.metadata.get("metavar", "TEXT"))
+            options |= {"type": kind} if kind in _METAVARS else {"action": _Repeated}
+            named = about.get("metavar", _METAVARS.get(kind, "TEXT"))
+            options["metavar"] = shown_choices(about["choices"]) if "choices" in about else named
         group.add_argument(flag(field.name), **options)
+
+
+def shown_choices(choices: Sequence[object]) -> str:
+    """As argparse shows them; it does not check them, `check` does, for a config file's values too."""
+    return "{" + ",".join(map(str, choices)) + "}"
 
 
 def add_spark_flags(parser: argparse.ArgumentParser, title: str = "spark") -> None:

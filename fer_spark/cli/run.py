@@ -12,7 +12,16 @@ from typing import Any, TypeVar
 from rich.console import Console
 from rich.markup import escape
 
-from fer_spark.cli.flags import USAGE_ERROR, HelpFormatter, add_flags, add_spark_flags, parse, settings_from
+from fer_spark.cli.flags import (
+    USAGE_ERROR,
+    HelpFormatter,
+    add_flags,
+    add_spark_flags,
+    parse,
+    settings_from,
+    shown_choices,
+)
+from fer_spark.settings import check
 
 OK, FAILED, TOO_MANY_BAD, STOPPED = 0, 1, 3, 4
 S = TypeVar("S")
@@ -47,7 +56,8 @@ class Command:
     """One subcommand of `fer-spark`.
 
     groups    settings classes, each with the title of its flags in --help
-    check     raises ValueError naming the first setting that cannot be; where it returns an exit code, that was all
+    check     raises ValueError naming the first settings that do not go together, or are missing; each for itself has
+              been checked by then. Where it returns an exit code, that was all
     run       the call; returns the exit code. Raises CommandError, or what the pipeline's USAGE and FAILURES list
     pipeline  a module, imported when all settings are checked; empty: none. Of what it raises its USAGE are wrong
               usage, its FAILURES failures; of its JVM_FAILURES, if it has any, only the first line is shown
@@ -82,10 +92,16 @@ class Command:
         for settings_class, title in self.groups:
             add_flags(made, settings_class, title)
         for action in made._actions:
-            action.choices = dict(self.choices).get(action.dest, action.choices)
+            if action.dest in dict(self.choices):
+                action.metavar = shown_choices(dict(self.choices)[action.dest])
         if self.spark:
             add_spark_flags(made, self.spark)
         return made
+
+    def check_fields(self, given: Given) -> None:
+        """Raise ValueError naming the first setting, of any group, that its own field does not allow."""
+        for settings_class, _ in self.groups:
+            check(given.of(settings_class), dict(self.choices))
 
 
 def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
@@ -93,6 +109,7 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     given = Given(parse(command.parser(), arguments, [one for one, _ in command.groups]), arguments)
     try:
+        command.check_fields(given)
         code = command.check(given)
         if code is not None:
             return code

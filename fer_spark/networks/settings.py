@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from fer_spark.settings import check, option
 
 NETWORKS = ("resnet", "small_cnn", "deep_cnn", "vgg", "efficientnet_b0")
 STEM_STRIDES = (0, 1, 2, 4)
@@ -13,60 +15,43 @@ EXPORT_FORMATS = ("onnx", "torch-export")
 class NetworkSettings:
     """Flags of every command that builds a network; `check` says which of them do not go together."""
 
-    network: str = field(
-        default="resnet",
-        metadata={
-            "help": "resnet: the default; small_cnn, deep_cnn: one and three convolutions; "
-            "vgg: Khaireddin & Chen 2021; efficientnet_b0: torchvision's, for transfer learning",
-            "choices": NETWORKS,
-        },
+    network: str = option(
+        "resnet",
+        "resnet: the default; small_cnn, deep_cnn: one and three convolutions; "
+        "vgg: Khaireddin & Chen 2021; efficientnet_b0: torchvision's, for transfer learning",
+        choices=NETWORKS,
     )
-    widths: str = field(
-        default="32-64-128-256", metadata={"help": "resnet: channels of each stage", "metavar": "N-N-…"}
+    widths: str = option("32-64-128-256", "resnet: channels of each stage", metavar="N-N-…")
+    blocks: str = option("2-2-2-2", "resnet: blocks of each stage", metavar="N-N-…")
+    stem_stride: int = option(
+        0,
+        "resnet: the first stage sees the picture at full size (1), half (2) or a quarter (4); "
+        "0: 1 below 96 px, 2 below 192 px, else 4",
+        choices=STEM_STRIDES,
     )
-    blocks: str = field(default="2-2-2-2", metadata={"help": "resnet: blocks of each stage", "metavar": "N-N-…"})
-    stem_stride: int = field(
-        default=0,
-        metadata={
-            "help": "resnet: the first stage sees the picture at full size (1), half (2) or a quarter (4); "
-            "0: 1 below 96 px, 2 below 192 px, else 4",
-            "choices": STEM_STRIDES,
-        },
+    squeeze_excite: bool = option(True, "resnet: squeeze-and-excitation gate in each block")
+    stochastic_depth: float = option(
+        0.0, "resnet: probability of dropping the last block of a row while training", least=0, below=1
     )
-    squeeze_excite: bool = field(default=True, metadata={"help": "resnet: squeeze-and-excitation gate in each block"})
-    stochastic_depth: float = field(
-        default=0.0, metadata={"help": "resnet: probability of dropping the last block of a row while training, 0-1"}
+    dropout: float = option(-1.0, "dropout rate; negative: the network's own", below=1)
+    va_head: bool = option(False, "also predict valence and arousal")
+    upsample_px: int = option(
+        0, "efficientnet_b0: enlarge pictures to this side first; 0: to 224 where they are smaller", least=0
     )
-    dropout: float = field(default=-1.0, metadata={"help": "dropout rate, 0-1; negative: the network's own"})
-    va_head: bool = field(default=False, metadata={"help": "also predict valence and arousal"})
-    upsample_px: int = field(
-        default=0,
-        metadata={"help": "efficientnet_b0: enlarge pictures to this side first; 0: to 224 where they are smaller"},
+    weights: str = option(
+        "",
+        "efficientnet_b0: a .safetensors or .pth file with torchvision's ImageNet weights, or 'imagenet' "
+        "for the file in torchvision's cache; empty: start at random",
+        metavar="FILE",
+        path=True,
     )
-    weights: str = field(
-        default="",
-        metadata={
-            "help": "efficientnet_b0: a .safetensors or .pth file with torchvision's ImageNet weights, or 'imagenet' "
-            "for the file in torchvision's cache; empty: start at random",
-            "metavar": "FILE",
-        },
-    )
-    freeze: bool = field(default=False, metadata={"help": "train the head alone"})
+    freeze: bool = option(False, "train the head alone")
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
-        if self.network not in NETWORKS:
-            raise ValueError(f"--network: {self.network!r} is none of {', '.join(NETWORKS)}")
+        check(self)
         if len(self.stage_widths) != len(self.stage_blocks):
             raise ValueError(f"--widths {self.widths} and --blocks {self.blocks} differ in the number of stages")
-        if self.stem_stride not in STEM_STRIDES:
-            raise ValueError(f"--stem-stride: {self.stem_stride} is none of 0, 1, 2, 4")
-        if not self.dropout < 1:
-            raise ValueError(f"--dropout: {self.dropout} is not below 1")
-        if not 0 <= self.stochastic_depth < 1:
-            raise ValueError(f"--stochastic-depth: {self.stochastic_depth} is not in 0-1 (1 excluded)")
-        if self.upsample_px < 0:
-            raise ValueError(f"--upsample-px: {self.upsample_px} is negative")
         if self.weights and self.network != "efficientnet_b0":
             raise ValueError(f"--weights: goes with --network efficientnet_b0 alone, not {self.network}")
 

@@ -2,87 +2,79 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from fer_spark.scoring.choice import FORMS, Wish, wishes
+from fer_spark.settings import check, option
 
 FORMATS = ("parquet", "json", "delta", "iceberg")
-
-
-def _help(text: str, **extra: object) -> dict[str, object]:
-    return {"help": text, **extra}
 
 
 @dataclass(frozen=True)
 class ScoreSettings:
     """Flags of `fer-spark score`."""
 
-    bundle: str = field(default="", metadata=_help("a bundle's directory, or the name of a shipped one: fer2013"))
-    output: str = field(
-        default="", metadata=_help("directory, any path that Spark can write; for iceberg a table", metavar="URI")
+    bundle: str = option("", "a bundle's directory, or the name of a shipped one: fer2013", path=True)
+    output: str = option(
+        "",
+        "directory, any path that Spark can write; for iceberg a table",
+        metavar="URI",
+        path=True,
+        changes_result=False,
     )
-    faces: str = field(
-        default="largest", metadata=_help("which faces of a picture to score", choices=("largest", "all"))
+    faces: str = option("largest", "which faces of a picture to score", choices=("largest", "all"))
+    detector: str = option(
+        "", "how faces are found, where not as the bundle's card says", choices=("", "auto", "yunet", "haar", "none")
     )
-    detector: str = field(
-        default="",
-        metadata=_help(
-            "how faces are found, where not as the bundle's card says", choices=("", "auto", "yunet", "haar", "none")
-        ),
+    detector_model: str = option(
+        "", "YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache", path=True
     )
-    detector_model: str = field(
-        default="", metadata=_help("YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache")
+    format: str = option("parquet", "of the output", choices=FORMATS)
+    overwrite: bool = option(False, "replace the scores that are there, once new ones are whole", changes_result=False)
+    abstain_below: float = option(0.0, "faces of less confidence are marked as abstained", least=0, most=1)
+    salt: str = option(
+        "", "replace ids and paths by hashes that only this secret text gives; @FILE reads it from a file"
     )
-    format: str = field(default="parquet", metadata=_help("of the output", choices=FORMATS))
-    overwrite: bool = field(default=False, metadata=_help("replace the scores that are there, once new ones are whole"))
-    abstain_below: float = field(default=0.0, metadata=_help("faces of less confidence are marked as abstained, 0-1"))
-    salt: str = field(
-        default="",
-        metadata=_help("replace ids and paths by hashes that only this secret text gives; @FILE reads it from a file"),
+    keep_crop: bool = option(False, "add each face as the network saw it (PNG)")
+    device: str = option(
+        "auto",
+        "gpu: the one that Spark gives each task; auto: that where Spark gives any",
+        choices=("auto", "cpu", "gpu"),
     )
-    keep_crop: bool = field(default=False, metadata=_help("add each face as the network saw it (PNG)"))
-    device: str = field(
-        default="auto",
-        metadata=_help(
-            "gpu: the one that Spark gives each task; auto: that where Spark gives any", choices=("auto", "cpu", "gpu")
-        ),
+    bf16: bool = option(False, "compute in bfloat16: faster, exact to about 0.01")
+    max_bad_fraction: float = option(
+        1.0,
+        "exit with code 3, publishing nothing unless incremental, if more pictures than this are bad",
+        least=0,
+        most=1,
     )
-    bf16: bool = field(default=False, metadata=_help("compute in bfloat16: faster, exact to about 0.01"))
-    max_bad_fraction: float = field(
-        default=1.0,
-        metadata=_help("exit with code 3, publishing nothing unless incremental, if more pictures than this are bad"),
+    drift_threshold: float = option(0.2, "population stability index above which the summary flags drift", above=0)
+    incremental: bool = option(False, "score only what the ledger at --checkpoint does not know")
+    trigger: str = option(
+        "ledger",
+        "how an incremental run finds what is new. ledger: by path, length, age and bytes; stream: by Spark's "
+        "Structured Streaming (AvailableNow), which does not see a file that is replaced under its name",
+        choices=("ledger", "stream"),
     )
-    drift_threshold: float = field(
-        default=0.2, metadata=_help("population stability index above which the summary flags drift")
+    checkpoint: str = option(
+        "", "directory of the ledger and the lease; for iceberg also of the summary", path=True, changes_result=False
     )
-    incremental: bool = field(default=False, metadata=_help("score only what the ledger at --checkpoint does not know"))
-    trigger: str = field(
-        default="ledger",
-        metadata=_help(
-            "how an incremental run finds what is new. ledger: by path, length, age and bytes; stream: by Spark's "
-            "Structured Streaming (AvailableNow), which does not see a file that is replaced under its name",
-            choices=("ledger", "stream"),
-        ),
+    chunk_images: int = option(
+        20_000,
+        "pictures between two commits of an incremental run; a kill loses at most these",
+        least=1,
+        changes_result=False,
     )
-    checkpoint: str = field(
-        default="", metadata=_help("directory of the ledger and the lease; for iceberg also of the summary")
-    )
-    chunk_images: int = field(
-        default=20_000, metadata=_help("pictures between two commits of an incremental run; a kill loses at most these")
-    )
-    lease_s: float = field(
-        default=300.0, metadata=_help("seconds without a heartbeat after which another run takes over")
+    lease_s: float = option(
+        300.0, "seconds without a heartbeat after which another run takes over", least=1, changes_result=False
     )
 
-    explain: tuple[str, ...] = field(
-        default=(),
-        metadata=_help(
-            f"why, by LIME, for some of the faces that this run scores: {FORMS} on the output's columns; repeat for "
-            "several. With --incremental the N are of each commit. Written below OUTPUT/_explanations",
-            metavar="WHICH",
-        ),
+    explain: tuple[str, ...] = option(
+        (),
+        f"why, by LIME, for some of the faces that this run scores: {FORMS} on the output's columns; repeat for "
+        "several. With --incremental the N are of each commit. Written below OUTPUT/_explanations",
+        metavar="WHICH",
     )
 
     @property
@@ -92,6 +84,7 @@ class ScoreSettings:
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
+        check(self)
         for name in ("bundle", "output"):
             if not getattr(self, name):
                 raise ValueError(f"--{name} is missing")
@@ -106,13 +99,6 @@ class ScoreSettings:
             raise ValueError("--format iceberg needs --checkpoint URI: a table has no place for summary and staging")
         if self.incremental and self.overwrite:
             raise ValueError("--overwrite does not go with --incremental; for a new start take a new --checkpoint")
-        for name in ("abstain_below", "max_bad_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"--{name.replace('_', '-')}: {getattr(self, name)} is not between 0 and 1")
-        if self.chunk_images < 1 or not (math.isfinite(self.lease_s) and self.lease_s >= 1):
-            raise ValueError("--chunk-images and --lease-s must be 1 or more")
-        if not self.drift_threshold > 0:
-            raise ValueError(f"--drift-threshold: {self.drift_threshold}, expected more than 0")
 
     @property
     def secret(self) -> str:

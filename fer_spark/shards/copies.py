@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -15,6 +15,7 @@ import pyarrow as pa
 from fer_spark.pixels.codecs import to_uint8
 from fer_spark.pixels.stored import StoredPixels, UnreadablePixelsError
 from fer_spark.rows import Column
+from fer_spark.settings import check, option
 from fer_spark.shards.manifest import ImageColumn
 
 Pixels = npt.NDArray[np.uint8]
@@ -29,17 +30,15 @@ class CopySettings:
     """How far a copy may be from its original. Nothing here changes what a face expresses: no vertical flips, no
     large turns."""
 
-    seed: int = field(default=0, metadata={"help": "another seed gives other copies"})
-    flip: bool = field(default=True, metadata={"help": "mirror every second copy, left to right"})
-    max_angle_deg: float = field(default=15.0, metadata={"help": "turn by up to this, either way"})
-    max_shift_frac: float = field(default=0.1, metadata={"help": "shift by up to this part of the side, either way"})
-    max_zoom_frac: float = field(default=0.1, metadata={"help": "enlarge or shrink by up to this part"})
+    seed: int = option(0, "another seed gives other copies", least=-(2**63), most=2**63 - 1)
+    flip: bool = option(True, "mirror every second copy, left to right")
+    max_angle_deg: float = option(15.0, "turn by up to this, either way", least=0, most=45)
+    max_shift_frac: float = option(0.1, "shift by up to this part of the side, either way", least=0, most=0.5)
+    max_zoom_frac: float = option(0.1, "enlarge or shrink by up to this part", least=0, most=0.5)
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
-        for name, most in (("max_angle_deg", 45.0), ("max_shift_frac", 0.5), ("max_zoom_frac", 0.5)):
-            if not 0 <= getattr(self, name) <= most:
-                raise ValueError(f"--{name.replace('_', '-')}: {getattr(self, name)} is not between 0 and {most:g}")
+        check(self)
 
 
 @dataclass(frozen=True)

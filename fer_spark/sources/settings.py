@@ -5,17 +5,15 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from fer_spark.settings import check, option
 
 SOURCES = ("fer2013", "ferplus", "legend", "affectnet", "folder", "table", "images", "tar")
 
 
 class SourceError(ValueError):
     """The input cannot be read as asked; the message says what was found and what to give instead."""
-
-
-def _help(text: str, **extra: object) -> dict[str, object]:
-    return {"help": text, **extra}
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -28,62 +26,47 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 class SourceSettings:
     """Flags that say what to read. An empty text means: not given."""
 
-    source: str = field(default="", metadata=_help("layout of the input", choices=SOURCES))
-    input: str = field(
-        default="",
-        metadata=_help("file, folder or glob, local or any URI that Spark reads; for annotated sources the table"),
+    source: str = option("", "layout of the input", choices=SOURCES)
+    input: str = option(
+        "", "file, folder or glob, local or any URI that Spark reads; for annotated sources the table", path=True
     )
-    images: str = field(
-        default="",
-        metadata=_help("folder, glob or .tar with the pictures, where they do not lie beside the annotation table"),
+    images: str = option(
+        "", "folder, glob or .tar with the pictures, where they do not lie beside the annotation table", path=True
     )
-    votes: str = field(
-        default="", metadata=_help("FER+ votes, fer2013new.csv; needed by ferplus, optional for fer2013")
+    votes: str = option("", "FER+ votes, fer2013new.csv; needed by ferplus, optional for fer2013", path=True)
+    ferplus_mode: str = option(
+        "majority",
+        "majority: over half of the votes; soft: the official vote distribution",
+        choices=("majority", "soft"),
     )
-    ferplus_mode: str = field(
-        default="majority",
-        metadata=_help(
-            "majority: over half of the votes; soft: the official vote distribution", choices=("majority", "soft")
-        ),
+    drop_nonface: bool = option(
+        False, "with --votes: quarantine pictures that the FER+ votes call no face as not_a_face"
     )
-    drop_nonface: bool = field(
-        default=False,
-        metadata=_help("with --votes: quarantine pictures that the FER+ votes call no face as not_a_face"),
+    labels: str = option(
+        "", "taxonomy: fer2013, affectnet8, affectnet7, ferplus8 or a,b,c; says also what number labels mean"
     )
-    labels: str = field(
-        default="",
-        metadata=_help(
-            "taxonomy: fer2013, affectnet8, affectnet7, ferplus8 or a,b,c; says also what number labels mean"
-        ),
+    glob: str = option("", "only files whose name matches, e.g. '*.jpg'")
+    label_from: str = option(
+        "none", "for images and tar: take the label from the folder's name", choices=("none", "parent")
     )
-    glob: str = field(default="", metadata=_help("only files whose name matches, e.g. '*.jpg'"))
-    label_from: str = field(
-        default="none",
-        metadata=_help("for images and tar: take the label from the folder's name", choices=("none", "parent")),
+    path_column: str = option("", "annotation column with the picture's path")
+    label_column: str = option("", "annotation column with the label")
+    group_column: str = option("", "annotation column with the person or user, for splits")
+    split_column: str = option("", "annotation column with the split")
+    bytes_column: str = option("", "table column with the encoded picture, e.g. image.bytes")
+    read_files: str = option(
+        "auto",
+        "who opens picture files. workers: the Python workers, faster, on storage that they all see under the same "
+        "path; spark: Spark; auto: workers for file: paths, except with --on-existing append",
+        choices=("auto", "workers", "spark"),
     )
-    path_column: str = field(default="", metadata=_help("annotation column with the picture's path"))
-    label_column: str = field(default="", metadata=_help("annotation column with the label"))
-    group_column: str = field(default="", metadata=_help("annotation column with the person or user, for splits"))
-    split_column: str = field(default="", metadata=_help("annotation column with the split"))
-    bytes_column: str = field(default="", metadata=_help("table column with the encoded picture, e.g. image.bytes"))
-    read_files: str = field(
-        default="auto",
-        metadata=_help(
-            "who opens picture files. workers: the Python workers, faster, on storage that they all see under the same "
-            "path; spark: Spark; auto: workers for file: paths, except with --on-existing append",
-            choices=("auto", "workers", "spark"),
-        ),
+    conflicts: str = option(
+        "quarantine",
+        "one picture, several labels: quarantine all its rows, or keep the first row's or the majority's label",
+        choices=("quarantine", "first", "majority"),
     )
-    conflicts: str = field(
-        default="quarantine",
-        metadata=_help(
-            "one picture, several labels: quarantine all its rows, or keep the first row's or the majority's label",
-            choices=("quarantine", "first", "majority"),
-        ),
-    )
-    keep_no_expression: bool = field(
-        default=False,
-        metadata=_help("keep AffectNet's None and Uncertain faces, without a label, for valence and arousal"),
+    keep_no_expression: bool = option(
+        False, "keep AffectNet's None and Uncertain faces, without a label, for valence and arousal"
     )
 
 
@@ -106,47 +89,33 @@ SPLITS = ("train", "val", "test")
 class SplitSettings:
     """Flags that say how faces are divided into train, val and test."""
 
-    split: str = field(
-        default="auto",
-        metadata=_help(
-            "auto: the source's own splits, a stable hash where it states none; official: fail if it states none; "
-            "hash: ignore them; none: all train",
-            choices=("auto", "official", "hash", "none"),
-        ),
+    split: str = option(
+        "auto",
+        "auto: the source's own splits, a stable hash where it states none; official: fail if it states none; "
+        "hash: ignore them; none: all train",
+        choices=("auto", "official", "hash", "none"),
     )
-    ratios: str = field(default="0.8,0.1,0.1", metadata=_help("train,val,test shares where splits are drawn"))
-    seed: int = field(default=0, metadata=_help("another seed draws other splits"))
-    val_from: str = field(
-        default="",
-        metadata=_help(
-            "train: the source's val becomes test and a new val is drawn from train (AffectNet)", choices=("", "train")
-        ),
+    ratios: str = option("0.8,0.1,0.1", "train,val,test shares where splits are drawn")
+    seed: int = option(0, "another seed draws other splits", least=-(2**63), most=2**63 - 1)
+    val_from: str = option(
+        "", "train: the source's val becomes test and a new val is drawn from train (AffectNet)", choices=("", "train")
     )
-    val_fraction: float = field(default=0.1, metadata=_help("share of train that --val-from train draws"))
-    group_by: str = field(
-        default="auto",
-        metadata=_help(
-            "what stays in one split: group: the source's person or user, content: equal pixels, auto: group if usable",
-            choices=("auto", "group", "content"),
-        ),
+    val_fraction: float = option(0.1, "share of train that --val-from train draws", least=0, below=1)
+    group_by: str = option(
+        "auto",
+        "what stays in one split: group: the source's person or user, content: equal pixels, auto: group if usable",
+        choices=("auto", "group", "content"),
     )
-    stratify: bool = field(default=False, metadata=_help("draw the shares within each label"))
-    max_per_class: int = field(default=0, metadata=_help("keep at most this many pictures per label and split; 0: all"))
-    max_per_class_in: str = field(
-        default="train", metadata=_help("where --max-per-class applies", choices=("train", "all"))
-    )
+    stratify: bool = option(False, "draw the shares within each label")
+    max_per_class: int = option(0, "keep at most this many pictures per label and split; 0: all", least=0)
+    max_per_class_in: str = option("train", "where --max-per-class applies", choices=("train", "all"))
 
     def check(self) -> None:
-        """Raise SourceError naming the first setting that cannot be."""
+        """Raise ValueError naming the first setting that cannot be."""
+        check(self)
         _ = self.fractions
-        if not 0 <= self.val_fraction < 1:
-            raise SourceError(f"--val-fraction: {self.val_fraction} is not 0 or more and below 1")
         if self.val_from and self.split in ("hash", "none"):
             raise SourceError(f"--val-from speaks of the source's splits; --split {self.split} ignores them")
-        if self.max_per_class < 0:
-            raise SourceError(f"--max-per-class: {self.max_per_class} is negative; 0 keeps all")
-        if not -(2**63) <= self.seed < 2**63:
-            raise SourceError(f"--seed: {self.seed} has more than 64 bits")
 
     @property
     def fractions(self) -> tuple[float, float, float]:
@@ -154,8 +123,8 @@ class SplitSettings:
         try:
             train, val, test = (float(part) for part in self.ratios.split(","))
         except ValueError:
-            raise SourceError(f"ratios {self.ratios!r}: expected train,val,test, e.g. 0.8,0.1,0.1") from None
+            raise SourceError(f"--ratios: {self.ratios!r}, expected train,val,test, e.g. 0.8,0.1,0.1") from None
         total = train + val + test
         if not (min(train, val, test) >= 0 and math.isfinite(total) and total > 0):
-            raise SourceError(f"ratios {self.ratios!r}: shares must be 0 or more and not all 0")
+            raise SourceError(f"--ratios: {self.ratios!r}, expected shares of 0 or more, not all 0")
         return train / total, val / total, test / total

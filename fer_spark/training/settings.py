@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from fer_spark.settings import check, option
 
 OPTIMIZERS = ("sgd", "adamw")
 SCHEDULES = ("one_cycle", "cosine", "constant")
@@ -14,90 +16,72 @@ SELECT_ON = ("accuracy", "balanced_accuracy", "macro_f1", "loss")
 class TrainSettings:
     """Flags of `fer-spark train`; the bundle's card stores them as they were used."""
 
-    epochs: int = field(default=30, metadata={"help": "passes over the train split"})
-    optimizer: str = field(default="sgd", metadata={"help": "sgd: with Nesterov momentum 0.9", "choices": OPTIMIZERS})
-    learning_rate: float = field(
-        default=0.0, metadata={"help": "the highest; 0: 0.1 for sgd and 0.001 for adamw, per 128 pictures of a batch"}
+    epochs: int = option(30, "passes over the train split", least=1)
+    optimizer: str = option("sgd", "sgd: with Nesterov momentum 0.9", choices=OPTIMIZERS)
+    learning_rate: float = option(
+        0.0, "the highest; 0: 0.1 for sgd and 0.001 for adamw, per 128 pictures of a batch", least=0
     )
-    weight_decay: float = field(default=5e-4, metadata={"help": "on weights; never on biases and normalisation"})
-    schedule: str = field(
-        default="one_cycle",
-        metadata={
-            "help": "one_cycle: up and down again (Smith 2018); cosine: short warm-up, then down; both end at zero",
-            "choices": SCHEDULES,
-        },
+    weight_decay: float = option(5e-4, "on weights; never on biases and normalisation", least=0)
+    schedule: str = option(
+        "one_cycle",
+        "one_cycle: up and down again (Smith 2018); cosine: short warm-up, then down; both end at zero",
+        choices=SCHEDULES,
     )
-    warmup_frac: float = field(default=0.2, metadata={"help": "share of the steps in which one_cycle rises"})
-    label_smoothing: float = field(default=0.1, metadata={"help": "share of a label spread over all classes, 0-1"})
-    soft_label_share: float = field(
-        default=0.0,
-        metadata={"help": "share of the target taken from the shards' soft labels (annotators' votes), 0-1"},
+    warmup_frac: float = option(0.2, "share of the steps in which one_cycle rises", least=0, most=1)
+    label_smoothing: float = option(0.1, "share of a label spread over all classes", least=0, most=1)
+    soft_label_share: float = option(
+        0.0, "share of the target taken from the shards' soft labels (annotators' votes)", least=0, most=1
     )
-    mixup_alpha: float = field(default=0.0, metadata={"help": "mixup's Beta(α, α) (Zhang et al. 2018); 0: off"})
-    ema_decay: float = field(
-        default=0.999, metadata={"help": "moving average of the weights, which is what is kept; 0: off"}
+    mixup_alpha: float = option(0.0, "mixup's Beta(α, α) (Zhang et al. 2018); 0: off", least=0)
+    ema_decay: float = option(0.999, "moving average of the weights, which is what is kept; 0: off", least=0, most=1)
+    clip_norm: float = option(5.0, "largest norm of the gradient; 0: no limit", least=0)
+    crop_px: int = option(0, "train on random crops of this side and test on the middle one; 0: no crop", least=0)
+    sizes: str = option(
+        "",
+        "train small first: 0.5:32 shows 32 px for the first half of the epochs, then the full side",
+        metavar="FRAC:PX,…",
     )
-    clip_norm: float = field(default=5.0, metadata={"help": "largest norm of the gradient; 0: no limit"})
-    crop_px: int = field(
-        default=0, metadata={"help": "train on random crops of this side and test on the middle one; 0: no crop"}
+    select_on: str = option(
+        "accuracy",
+        "figure of the val split that decides which epoch is kept",
+        choices=SELECT_ON,
+        fixed="it is what the search compares trials by",
     )
-    sizes: str = field(
-        default="",
-        metadata={
-            "help": "train small first: 0.5:32 shows 32 px for the first half of the epochs, then the full side",
-            "metavar": "FRAC:PX,…",
-        },
+    patience: int = option(0, "stop after so many epochs without a better one; 0: never", least=0)
+    va_weight: float = option(1.0, "weight of the valence/arousal loss (1 - CCC)", least=0)
+    init: str = option(
+        "",
+        "start from this bundle's weights; its card decides the network; classes are matched by name",
+        metavar="BUNDLE",
+        path=True,
     )
-    select_on: str = field(
-        default="accuracy",
-        metadata={"help": "figure of the val split that decides which epoch is kept", "choices": SELECT_ON},
+    distill: tuple[str, ...] = option(
+        (), "learn from this bundle's probabilities too; repeat for several", metavar="BUNDLE", path=True
     )
-    patience: int = field(default=0, metadata={"help": "stop after so many epochs without a better one; 0: never"})
-    va_weight: float = field(default=1.0, metadata={"help": "weight of the valence/arousal loss (1 - CCC)"})
-    init: str = field(
-        default="",
-        metadata={
-            "help": "start from this bundle's weights; its card decides the network; classes are matched by name",
-            "metavar": "BUNDLE",
-        },
+    distill_weight: float = option(0.7, "share of the loss that comes from the teachers", least=0, most=1)
+    distill_temperature: float = option(3.0, "softening of teachers' and pupil's probabilities", above=0)
+    precision: str = option("auto", "auto: bf16 where the hardware computes in it, else fp32", choices=PRECISIONS)
+    compile: bool = option(False, "torch.compile the network")
+    device: str = option(
+        "auto", "auto: a GPU where there is one; or cpu, cuda, cuda:1", fixed="it says where to train, not how"
     )
-    distill: tuple[str, ...] = field(
-        default=(),
-        metadata={"help": "learn from this bundle's probabilities too; repeat for several", "metavar": "BUNDLE"},
+    threads: int = option(
+        0, "CPU threads; 0: as torch decides", least=0, changes_result=False, fixed="it says where to train, not how"
     )
-    distill_weight: float = field(default=0.7, metadata={"help": "share of the loss that comes from the teachers, 0-1"})
-    distill_temperature: float = field(
-        default=3.0, metadata={"help": "softening of teachers' and pupil's probabilities"}
+    checkpoint_minutes: float = option(
+        5.0, "write a checkpoint so often, besides each epoch", least=0, changes_result=False
     )
-    precision: str = field(
-        default="auto",
-        metadata={"help": "auto: bf16 where the hardware computes in it, else fp32", "choices": PRECISIONS},
-    )
-    compile: bool = field(default=False, metadata={"help": "torch.compile the network"})
-    device: str = field(default="auto", metadata={"help": "auto: a GPU where there is one; or cpu, cuda, cuda:1"})
-    threads: int = field(default=0, metadata={"help": "CPU threads; 0: as torch decides"})
-    checkpoint_minutes: float = field(default=5.0, metadata={"help": "write a checkpoint so often, besides each epoch"})
-    max_minutes: float = field(
-        default=0.0, metadata={"help": "stop after so long with a checkpoint; the same command goes on; 0: no limit"}
+    max_minutes: float = option(
+        0.0,
+        "stop after so long with a checkpoint; the same command goes on; 0: no limit",
+        least=0,
+        changes_result=False,
+        fixed="it limits the whole search",
     )
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
-        for name, choices in (
-            ("optimizer", OPTIMIZERS),
-            ("schedule", SCHEDULES),
-            ("precision", PRECISIONS),
-            ("select_on", SELECT_ON),
-        ):
-            if getattr(self, name) not in choices:
-                raise ValueError(f"{name}: {getattr(self, name)!r} is none of {', '.join(choices)}")
-        if self.epochs < 1:
-            raise ValueError(f"epochs: {self.epochs}, expected 1 or more")
-        for name in ("label_smoothing", "soft_label_share", "ema_decay", "warmup_frac", "distill_weight"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name}: {getattr(self, name)}, expected 0 to 1")
-        if not self.distill_temperature > 0:
-            raise ValueError(f"distill_temperature: {self.distill_temperature}, expected more than 0")
+        check(self)
         _ = self.size_steps
 
     @property
@@ -113,9 +97,9 @@ class TrainSettings:
             try:
                 steps.append((float(share), int(px)))
             except ValueError:
-                raise ValueError(f"sizes: {word!r}, expected SHARE:PX, as in 0.5:32,0.8:40") from None
+                raise ValueError(f"--sizes: {word!r}, expected SHARE:PX, as in 0.5:32,0.8:40") from None
         if steps != sorted(steps) or any(not 0 < share <= 1 or px < 8 for share, px in steps):
-            raise ValueError(f"sizes: {self.sizes!r}, expected rising shares up to 1 and sides of 8 px or more")
+            raise ValueError(f"--sizes: {self.sizes!r}, expected rising shares up to 1 and sides of 8 px or more")
         return steps
 
     def size_at(self, epoch: int, full_px: int) -> int:

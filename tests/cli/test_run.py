@@ -5,13 +5,15 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from fer_spark.cli import COMMANDS
 from fer_spark.cli.run import OK, STOPPED, TOO_MANY_BAD, Command, CommandError, Given, run_command
+from fer_spark.settings import option
 
 PIPELINE = "a_pipeline_of_this_test"
 
@@ -22,8 +24,8 @@ class DamagedError(Exception):
 
 @dataclass(frozen=True)
 class Settings:
-    count: int = field(default=1, metadata={"help": "how many"})
-    kind: str = field(default="", metadata={"help": "which"})
+    count: int = option(1, "how many", least=1)
+    kind: str = option("", "which", choices=("oil",))
 
 
 def run(
@@ -115,7 +117,22 @@ def test_a_package_that_is_missing_is_named_where_the_command_knows_how_to_get_i
         run(never, module="not_there_at_all")
 
 
-@pytest.mark.parametrize("words", [["--kind", "chalk"], ["--cuont", "1"], ["--coun", "1"]])
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [("count", 0, "--count: 0, expected 1 or more"), ("kind", "ik", "--kind: 'ik', expected one of oil, ink; did you")],
+)
+def test_a_flag_and_a_line_of_a_file_are_refused_alike_before_the_commands_own_check(
+    name: str, value: object, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    never = raising(AssertionError())
+    config = tmp_path / "paint.toml"
+    config.write_text(f"{name} = {value!r}\n")
+    for words in ([f"--{name}", str(value)], ["--config", str(config)]):
+        assert run(never, *words, check=never, module="not_there_at_all") == 2
+        assert capsys.readouterr().err.startswith(f"fer-spark paint: {told}")
+
+
+@pytest.mark.parametrize("words", [["--cuont", "1"], ["--coun", "1"]])
 def test_wrong_flags_end_with_2(words: list[str]) -> None:
     with pytest.raises(SystemExit) as end:
         run(raising(AssertionError()), *words)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fer_spark.cli.run import OK, Command, CommandError, Given, run_command
 from fer_spark.networks.settings import EXPORT_FORMATS
+from fer_spark.settings import option
 
 _DESCRIPTION = """Write a bundle as one graph: pixels (N, C, S, S) float32 in 0-255 in, probabilities (N, K) out.
 Standardisation, views and calibration are in the graph; label names are in ONNX's metadata."""
@@ -17,15 +18,13 @@ Standardisation, views and calibration are in the graph; label names are in ONNX
 class ExportSettings:
     """Flags of `fer-spark export`."""
 
-    bundle: str = field(
-        default="fer2013",
-        metadata={
-            "help": "a bundle that comes with fer_spark, by name, or a bundle's directory",
-            "metavar": "NAME|DIR",
-        },
+    bundle: str = option(
+        "fer2013", "a bundle that comes with fer_spark, by name, or a bundle's directory", metavar="NAME|DIR", path=True
     )
-    format: str = field(default="onnx", metadata={"help": "what to write", "choices": EXPORT_FORMATS})
-    output: str = field(default="", metadata={"help": "file to write, e.g. faces.onnx or faces.pt2", "metavar": "FILE"})
+    format: str = option("onnx", "what to write", choices=EXPORT_FORMATS)
+    output: str = option(
+        "", "file to write, e.g. faces.onnx or faces.pt2", metavar="FILE", path=True, changes_result=False
+    )
 
 
 def _check(given: Given) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from fer_spark.cli.run import OK, Command, CommandError, Given, run_command
+from fer_spark.settings import option
 
 _DESCRIPTION = """Bring the YuNet face detector (MIT licence, 230 kB) into your cache; its SHA-256 is pinned.
 Without network: copy the file and pass it as --detector-model, or put it where $FER_SPARK_MODELS points."""
@@ -15,9 +16,8 @@ Without network: copy the file and pass it as --detector-model, or put it where 
 class FetchSettings:
     """Flags of `fer-spark fetch-detector`."""
 
-    url: str = field(
-        default="",
-        metadata={"help": "another place to take the same file from; empty: OpenCV's own repository", "metavar": "URL"},
+    url: str = option(
+        "", "another place to take the same file from; empty: OpenCV's own repository", metavar="URL", path=True
     )
 
 

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from fer_spark.settings import check, option
 
 
 @dataclass(frozen=True)
 class AugmentShardsSettings:
     """Where from, where to and how many."""
 
-    shards: str = field(default="", metadata={"help": "directory of the shards to read", "metavar": "URI"})
-    output: str = field(default="", metadata={"help": "directory of the shards to write", "metavar": "URI"})
-    to: str = field(
-        default="max",
-        metadata={
-            "help": "least faces of each class in train: a number, or max for as many as the largest class has; a "
-            "class without any stays without",
-            "metavar": "N|max",
-        },
+    shards: str = option("", "directory of the shards to read", metavar="URI", path=True)
+    output: str = option("", "directory of the shards to write", metavar="URI", path=True, changes_result=False)
+    to: str = option(
+        "max",
+        "least faces of each class in train: a number, or max for as many as the largest class has; a "
+        "class without any stays without",
+        metavar="N|max",
     )
 
     @property
@@ -26,11 +26,12 @@ class AugmentShardsSettings:
         if self.to == "max":
             return 0
         if not self.to.isdecimal() or int(self.to) < 1:
-            raise ValueError(f"--to: {self.to!r} is neither a positive number nor max")
+            raise ValueError(f"--to: {self.to!r}, expected a positive number or max")
         return int(self.to)
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
+        check(self)
         for name in ("shards", "output"):
             if not getattr(self, name):
                 raise ValueError(f"--{name}: name a directory")

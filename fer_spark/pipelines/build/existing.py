@@ -7,12 +7,13 @@ from typing import Any
 
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.pipelines.build.plan import ExistingOutputError
+from fer_spark.settings import unchanging
 from fer_spark.shards.manifest import Manifest
+from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.splits import Grouping
 
 _SEARCHING = ("yunet", "haar")
 _NOT_IN_THE_PIXELS = frozenset({"detector_model", "max_megapixels", "max_file_mb"})
-_NOT_IN_THE_SHARDS = frozenset({"output", "on_existing", "max_bad_fraction", "chunk_images"})
 _DRAWING = frozenset({"split", "ratios", "seed", "val_from", "val_fraction", "group_by", "stratify"})
 
 
@@ -25,7 +26,7 @@ def grouping_of(base: Manifest) -> Grouping | None:
 def check_finished(base: Manifest, now: dict[str, Any]) -> None:
     """Complete shards must be what is asked for now, splits and layout too. Raises ExistingOutputError."""
     differing = _differences(base, now, "splits", frozenset(now["splits"]))
-    differing += _differences(base, now, "shards", frozenset(now["shards"]) - _NOT_IN_THE_SHARDS)
+    differing += _differences(base, now, "shards", frozenset(now["shards"]) - unchanging(ShardSettings))
     if differing:
         raise ExistingOutputError(
             "nothing to resume: the shards there are complete, made with other settings\n  "

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from fer_spark.settings import check, option
 from fer_spark.training.imbalance.settings import ImbalanceSettings
 
 METHODS: dict[str, dict[str, object]] = {
@@ -31,33 +31,28 @@ _ALL = (*METHODS, KNN)
 class CompareSettings:
     """Flags of `fer-spark compare` beside those of `fer-spark train`."""
 
-    method: tuple[str, ...] = field(
-        default=("none", "undersample", "balanced", "sqrt", "sqrt_weights", "inverse_weights", "focal", KNN),
-        metadata={"help": f"a remedy to compare; repeat for several, `all` for every one of: {', '.join(_ALL)}"},
+    method: tuple[str, ...] = option(
+        ("none", "undersample", "balanced", "sqrt", "sqrt_weights", "inverse_weights", "focal", KNN),
+        "a remedy to compare; repeat for several, or all",
+        changes_result=False,
+        choices=(*_ALL, "all"),
     )
-    seeds: str = field(default="0,1,2", metadata={"help": "train each remedy with these seeds", "metavar": "N,N,…"})
-    budget: str = field(
-        default="steps",
-        metadata={
-            "help": "what is equal for all. steps: a remedy that draws fewer rows gets more epochs; epochs: as many "
-            "epochs for each, as most papers have it",
-            "choices": BUDGETS,
-        },
+    seeds: str = option("0,1,2", "train each remedy with these seeds", metavar="N,N,…", changes_result=False)
+    budget: str = option(
+        "steps",
+        "what is equal for all. steps: a remedy that draws fewer rows gets more epochs; epochs: as many "
+        "epochs for each, as most papers have it",
+        choices=BUDGETS,
     )
-    measure_split: str = field(
-        default="",
-        metadata={"help": "split that the figures are taken on; empty: the one that chose the epoch, --val-split"},
+    measure_split: str = option(
+        "",
+        "split that the figures are taken on; empty: the one that chose the epoch, --val-split",
+        changes_result=False,
     )
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
-        for name in self.names:
-            if name not in _ALL:
-                near = difflib.get_close_matches(name, _ALL, 1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise ValueError(f"--method: {name!r} is none of {', '.join(_ALL)}{hint}")
-        if self.budget not in BUDGETS:
-            raise ValueError(f"--budget: {self.budget!r} is none of {', '.join(BUDGETS)}")
+        check(self)
         _ = self.seed_list
 
     @property

@@ -18,6 +18,7 @@ from fer_spark.pipelines.compare.methods import KNN, CompareSettings, epochs_for
 from fer_spark.pipelines.compare.table import MethodFigures, SeedFigures, print_table, write_tables
 from fer_spark.pipelines.train.run import FAILURES, USAGE, AllSettings
 from fer_spark.pipelines.train.run import run as train
+from fer_spark.settings import changing
 from fer_spark.shards.read.reader import open_shards
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.baseline import NearestNeighbours, choose_k, gather
@@ -84,14 +85,9 @@ def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings
 
     Shards are known by their checksum, wherever they lie. With --overwrite all runs that lie there go.
     """
-    content = _plain(asked, settings)
+    parts = {"compare": asked, **vars(settings)}
+    content = json.loads(json.dumps({group: changing(one) for group, one in parts.items()}))
     content["run"]["shards"] = checksum
-    for free in ("method", "seeds", "measure_split"):
-        content["compare"].pop(free)
-    for free in ("output", "overwrite", "tensorboard", "mlflow"):
-        content["run"].pop(free)
-    for free in ("max_minutes", "checkpoint_minutes", "threads"):
-        content["train"].pop(free)
     path = output / "runs" / "settings.json"
     if settings.run.overwrite:
         shutil.rmtree(path.parent, ignore_errors=True)

@@ -2,61 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
+
+from fer_spark.settings import check, option
 
 
 @dataclass(frozen=True)
 class EvaluateSettings:
     """Flags of `fer-spark evaluate`; they are saved in metrics.json."""
 
-    bundle: str = field(default="", metadata={"help": "name of a shipped bundle, or a directory", "metavar": "BUNDLE"})
-    shards: str = field(default="", metadata={"help": "directory of shards, local or any URL", "metavar": "URI"})
-    split: str = field(
-        default="val",
-        metadata={
-            "help": "which pictures. A test split is to be measured once, at the end: choosing a model or a setting by "
-            "its figures uses it up",
-            "choices": ("train", "val", "test"),
-        },
+    bundle: str = option("", "name of a shipped bundle, or a directory", metavar="BUNDLE", path=True)
+    shards: str = option("", "directory of shards, local or any URL", metavar="URI", path=True)
+    split: str = option(
+        "val",
+        "which pictures. A test split is to be measured once, at the end: choosing a model or a setting by "
+        "its figures uses it up",
+        choices=("train", "val", "test"),
     )
-    output: str = field(default="", metadata={"help": "local directory for figures and report", "metavar": "DIR"})
-    image_column: str = field(
-        default="", metadata={"help": "pixel column; empty: the one of the bundle's size and mode", "metavar": "NAME"}
+    output: str = option("", "local directory for figures and report", metavar="DIR", path=True, changes_result=False)
+    image_column: str = option("", "pixel column; empty: the one of the bundle's size and mode", metavar="NAME")
+    views: str = option(
+        "",
+        "how each picture is looked at: once, also mirrored, ten crops; empty: as the card says. One view "
+        "is measured beside it",
+        choices=("", "single", "flip", "ten"),
     )
-    views: str = field(
-        default="",
-        metadata={
-            "help": "how each picture is looked at: once, also mirrored, ten crops; empty: as the card says. One view "
-            "is measured beside it",
-            "choices": ("", "single", "flip", "ten"),
-        },
+    map_labels: bool = option(
+        False,
+        "where bundle and shards differ in classes: match other spellings, leave out classes that only one of them has",
     )
-    map_labels: bool = field(
-        default=False,
-        metadata={
-            "help": "where bundle and shards differ in classes: match other spellings, leave out classes that only one "
-            "of them has"
-        },
-    )
-    force: bool = field(
-        default=False, metadata={"help": "measure although the pictures were prepared otherwise than the bundle's"}
-    )
-    overwrite: bool = field(default=False, metadata={"help": "replace an earlier evaluation in --output"})
-    record: bool = field(
-        default=False, metadata={"help": "write the figures into the bundle's card.json and MODEL_CARD.md too"}
-    )
-    mistakes: int = field(default=24, metadata={"help": "how many of the surest mistakes to show"})
-    min_support: int = field(
-        default=20, metadata={"help": "pictures a class must have to count in the macro-F1 of supported classes"}
-    )
-    seed: int = field(default=0, metadata={"help": "of the bootstrap's resamples"})
-    batch_size: int = field(default=256, metadata={"help": "pictures at a time"})
-    device: str = field(default="auto", metadata={"help": "cpu, cuda, cuda:1 …; auto: a GPU where there is one"})
-    bf16: bool = field(default=False, metadata={"help": "compute in bfloat16: faster, exact to about 0.01"})
+    force: bool = option(False, "measure although the pictures were prepared otherwise than the bundle's")
+    overwrite: bool = option(False, "replace an earlier evaluation in --output", changes_result=False)
+    record: bool = option(False, "write the figures into the bundle's card.json and MODEL_CARD.md too")
+    mistakes: int = option(24, "how many of the surest mistakes to show", least=0)
+    min_support: int = option(20, "pictures a class must have to count in the macro-F1 of supported classes", least=0)
+    seed: int = option(0, "of the bootstrap's resamples", least=0)
+    batch_size: int = option(256, "pictures at a time", least=1)
+    device: str = option("auto", "cpu, cuda, cuda:1 …; auto: a GPU where there is one")
+    bf16: bool = option(False, "compute in bfloat16: faster, exact to about 0.01")
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that is missing or cannot be."""
+        check(self)
         for name in ("bundle", "shards", "output"):
             if not getattr(self, name):
                 raise ValueError(f"--{name} is missing; --help shows an example")
@@ -64,11 +52,6 @@ class EvaluateSettings:
             raise ValueError(f"--output {self.output}: expected a local directory; copy it from there")
         if self.record and not Path(self.bundle).is_dir():
             raise ValueError(f"--record: {self.bundle} is no directory; a shipped bundle's card stays as it is")
-        if self.batch_size < 1:
-            raise ValueError(f"--batch-size: {self.batch_size} is not a positive number")
-        for name in ("mistakes", "min_support", "seed"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"--{name.replace('_', '-')}: {getattr(self, name)} is negative")
 
     @property
     def output_path(self) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fer_spark.artifacts import Storage
@@ -11,6 +11,7 @@ from fer_spark.pipelines.explain.settings import ExplainSettings
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.serving.match import check_preparation, image_column, preparation_differences
 from fer_spark.serving.model import Shipped, ship_bundle
+from fer_spark.settings import paths, unchanging, values
 from fer_spark.shards.manifest import NAME as MANIFEST
 from fer_spark.shards.manifest import Manifest, read_manifest
 
@@ -34,10 +35,11 @@ class Planned:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the answer depends on: equal, and the output that is there already is the answer."""
+        """What the answer depends on: equal, and the output that is there already is the answer. Paths do not count:
+        what lies there is known by its digest."""
         return {
-            "explain": {**asdict(self.settings), "bundle": "", "shards": "", "output": "", "device": ""},
-            "lime": asdict(self.lime),
+            "explain": values(self.settings) | dict.fromkeys(paths(self.settings) | unchanging(self.settings), ""),
+            "lime": values(self.lime),
             "model_digest": self.shipped.card.digest,
             "shards_checksum": self.manifest.checksum,
         }

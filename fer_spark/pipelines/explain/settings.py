@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from fer_spark.settings import check, option
 
 
 @dataclass(frozen=True)
 class ExplainSettings:
     """Where from, where to, and which faces. `--where` and `--disagreements` choose first; the others among those."""
 
-    bundle: str = field(default="", metadata={"help": "name of a shipped bundle, or a directory", "metavar": "BUNDLE"})
-    shards: str = field(default="", metadata={"help": "directory of shards", "metavar": "URI"})
-    split: str = field(default="val", metadata={"help": "which faces", "choices": ("train", "val", "test")})
-    output: str = field(default="", metadata={"help": "directory to write to: a new or an empty one", "metavar": "URI"})
-    image_column: str = field(
-        default="", metadata={"help": "pixel column; empty: the one of the bundle's size and mode", "metavar": "NAME"}
+    bundle: str = option("", "name of a shipped bundle, or a directory", metavar="BUNDLE", path=True)
+    shards: str = option("", "directory of shards", metavar="URI", path=True)
+    split: str = option("val", "which faces", choices=("train", "val", "test"))
+    output: str = option(
+        "", "directory to write to: a new or an empty one", metavar="URI", path=True, changes_result=False
     )
-    where: str = field(
-        default="",
-        metadata={
-            "help": "SQL condition on the shards' columns, and on predicted and confidence, e.g. "
-            "\"label = 'fear' AND confidence < 0.5\"",
-            "metavar": "SQL",
-        },
+    image_column: str = option("", "pixel column; empty: the one of the bundle's size and mode", metavar="NAME")
+    where: str = option(
+        "",
+        "SQL condition on the shards' columns, and on predicted and confidence, e.g. "
+        "\"label = 'fear' AND confidence < 0.5\"",
+        metavar="SQL",
     )
-    disagreements: bool = field(default=False, metadata={"help": "only faces whose label is not the predicted one"})
-    per_class: int = field(
-        default=0, metadata={"help": "so many faces of each label, drawn by --seed; 0: no such draw"}
+    disagreements: bool = option(False, "only faces whose label is not the predicted one")
+    per_class: int = option(0, "so many faces of each label, drawn by --seed; 0: no such draw", least=0)
+    least_confident: int = option(0, "the so many faces of least confidence; joins --per-class", least=0)
+    limit: int = option(0, "at most so many faces in all, drawn by --seed; 0: no limit", least=0)
+    overlays: int = option(0, "PNG pictures with heat maps of so many faces, and mean maps per class", least=0)
+    force: bool = option(False, "explain although the pictures were prepared otherwise than the bundle's")
+    device: str = option(
+        "auto", "gpu: Spark must give one; auto: where it does", choices=("auto", "cpu", "gpu"), changes_result=False
     )
-    least_confident: int = field(
-        default=0, metadata={"help": "the so many faces of least confidence; joins --per-class"}
-    )
-    limit: int = field(default=0, metadata={"help": "at most so many faces in all, drawn by --seed; 0: no limit"})
-    overlays: int = field(
-        default=0, metadata={"help": "PNG pictures with heat maps of so many faces, and mean maps per class"}
-    )
-    force: bool = field(
-        default=False, metadata={"help": "explain although the pictures were prepared otherwise than the bundle's"}
-    )
-    device: str = field(
-        default="auto",
-        metadata={"help": "gpu: Spark must give one; auto: where it does", "choices": ("auto", "cpu", "gpu")},
-    )
-    bf16: bool = field(default=False, metadata={"help": "compute in bfloat16: faster, exact to about 0.01"})
+    bf16: bool = option(False, "compute in bfloat16: faster, exact to about 0.01")
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that is missing or cannot be."""
+        check(self)
         for name in ("bundle", "shards", "output"):
             if not getattr(self, name):
                 raise ValueError(f"--{name} is missing; --help shows an example")
-        for name in ("per_class", "least_confident", "limit", "overlays"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"--{name.replace('_', '-')}: {getattr(self, name)} is negative")
         if self.overlays and "://" in self.output and not self.output.startswith("file://"):
             raise ValueError(f"--overlays: pictures are written to a local directory; --output is {self.output}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from fer_spark.metrics.probabilities import fit_temperature, softmax
 from fer_spark.networks.build import rebuild_network
 from fer_spark.networks.card import Card
 from fer_spark.networks.parameters import parameter_count
+from fer_spark.settings import last_part, without_folders
 from fer_spark.training.predict import Answers
 from fer_spark.training.trainer import Trained
 
@@ -59,7 +59,7 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
         preparation={**manifest.settings.get("faces", {}), "detector_model": ""},
         training={
             **{
-                group: _without_places(dataclasses.asdict(getattr(settings, group)))
+                group: without_folders(getattr(settings, group))
                 for group in ("read", "network", "train", "augment", "imbalance")
             },
             "started_from": opened.start.origin,
@@ -85,21 +85,9 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
     )
 
 
-def _without_places(used: dict[str, Any]) -> dict[str, Any]:
-    """Settings whose paths are cut down to their last part, as in `_without_folders`."""
-    cut: dict[str, Any] = {key: _last_part(used[key]) for key in ("cache_dir", "init", "weights") if key in used}
-    if "distill" in used:
-        cut["distill"] = [_last_part(one) for one in used["distill"]]
-    return {**used, **cut}
-
-
-def _last_part(path: str) -> str:
-    return path.rstrip("/").rsplit("/", 1)[-1]
-
-
 def _without_folders(source: dict[str, Any]) -> dict[str, Any]:
     """A source as the manifest tells it, its paths cut down to their last part: a card travels, folders do not."""
-    words = [_last_part(word) for word in str(source.get("description", "")).split(" ")]
+    words = [last_part(word) for word in str(source.get("description", "")).split(" ")]
     return {**source, "description": " ".join(words)}
 
 

@@ -14,6 +14,7 @@ from fer_spark.networks.parameters import parameter_groups
 from fer_spark.pipelines.train.check import check_data
 from fer_spark.pipelines.train.settings import AllSettings
 from fer_spark.pipelines.train.start import Start, make_start, make_teacher
+from fer_spark.settings import changing
 from fer_spark.shards.read.reader import ShardReader, open_shards
 from fer_spark.training.imbalance.losses import make_loss
 from fer_spark.training.imbalance.sampling import make_resample
@@ -76,13 +77,9 @@ def _fingerprint(
     settings: AllSettings, train: ShardReader, ranks: Ranks, teachers: list[dict[str, str]]
 ) -> dict[str, Any]:
     """What must be equal for a checkpoint to be gone on from."""
-    content = {
-        key: value
-        for group in ("read", "network", "train", "augment", "imbalance")
-        for key, value in dataclasses.asdict(getattr(settings, group)).items()
-    }
-    for free in ("read_workers", "cache_dir", "cache_mb", "pin_memory", "threads", "checkpoint_minutes", "max_minutes"):
-        content.pop(free)
+    content: dict[str, Any] = {}
+    for group in ("read", "network", "train", "augment", "imbalance"):
+        content |= changing(getattr(settings, group))
     content |= {"train_split": settings.run.train_split, "val_split": settings.run.val_split, "ranks": ranks.world}
     content["shards"] = train.manifest.checksum
     if teachers:  # a bundle may have been replaced under its name

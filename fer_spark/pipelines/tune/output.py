@@ -18,7 +18,7 @@ from rich.table import Table
 
 from fer_spark import __version__
 from fer_spark.networks.card import plain
-from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space, toml
+from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space, run_of_trials, toml
 from fer_spark.pipelines.tune.trial import COMPLETE, FAILED, Trial, directory
 from fer_spark.reports.tuning import importances_picture
 
@@ -80,8 +80,8 @@ def best_toml(found: Searched) -> str:
         f"# Trial {best.number} of fer-spark tune: {found.select_on} {best.outcome.value:.6g}",
         "# fer-spark train --config best.toml --output DIR",
         "[run]",
-        *(f"{name} = {toml(getattr(settings.run, name))}" for name in ("shards", "train_split", "val_split")),
-        f"half_weights = {toml(settings.run.half_weights)}",
+        f"shards = {toml(settings.run.shards)}",
+        *(f"{name} = {toml(value)}" for name, value in run_of_trials(settings).items()),
     ]
     for group in GROUPS:
         lines += ["", f"[{group}]"]

@@ -31,8 +31,7 @@ from fer_spark.pipelines.tune.output import (
 )
 from fer_spark.pipelines.tune.parallel import run_together
 from fer_spark.pipelines.tune.settings import TuneSettings
-from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space
-from fer_spark.pipelines.tune.space_file import FIXED
+from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space, run_of_trials
 from fer_spark.pipelines.tune.study import NAME, Search
 from fer_spark.pipelines.tune.trial import (
     COMPLETE,
@@ -46,6 +45,7 @@ from fer_spark.pipelines.tune.trial import (
     directory,
     run_trial,
 )
+from fer_spark.settings import changing
 from fer_spark.shards.read.reader import open_shards
 
 if TYPE_CHECKING:
@@ -181,13 +181,10 @@ def _identity(settings: AllSettings, tune: TuneSettings, space: Space) -> dict[s
     for split in (run.train_split, run.val_split):
         with open_shards(run.shards, split, dataclasses.replace(settings.read, cache_dir="")) as reader:
             checksum = reader.manifest.checksum
-    fixed = {
-        key: value
-        for group in GROUPS
-        for key, value in dataclasses.asdict(getattr(settings, group)).items()
-        if key not in space and (key not in FIXED or key in ("select_on", "device"))
-    }
-    fixed |= {key: getattr(run, key) for key in ("train_split", "val_split", "half_weights")}
+    fixed: dict[str, Any] = {}
+    for group in GROUPS:
+        fixed |= changing(getattr(settings, group))
+    fixed = {key: value for key, value in fixed.items() if key not in space} | run_of_trials(settings)
     return {"shards": checksum, "search_seed": tune.search_seed, "fixed": fixed, "space": plain_space(space)}
 
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+from fer_spark.settings import check, option
 
 
 @dataclass(frozen=True)
 class TuneSettings:
     """What is searched, and how long."""
 
-    space: str = field(
-        default="", metadata={"help": "what is varied; empty: what --show-space prints", "metavar": "FILE.toml"}
-    )
-    trials: int = field(default=20, metadata={"help": "trainings in all, those of earlier starts included"})
-    parallel: int = field(default=1, metadata={"help": "trials at once, as Spark tasks; 1: here, without Spark"})
-    search_seed: int = field(default=0, metadata={"help": "what is tried is a function of this seed and the results"})
-    show_space: bool = field(default=False, metadata={"help": "print the space as TOML, and nothing else"})
+    space: str = option("", "what is varied; empty: what --show-space prints", metavar="FILE.toml", path=True)
+    trials: int = option(20, "trainings in all, those of earlier starts included", least=1, changes_result=False)
+    parallel: int = option(1, "trials at once, as Spark tasks; 1: here, without Spark", least=1, changes_result=False)
+    search_seed: int = option(0, "what is tried is a function of this seed and the results", least=0)
+    show_space: bool = option(False, "print the space as TOML, and nothing else", changes_result=False)
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
-        for name in ("trials", "parallel"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"--{name}: {getattr(self, name)}, expected 1 or more")
-        if self.search_seed < 0:
-            raise ValueError(f"--search-seed: {self.search_seed} is negative")
+        check(self)

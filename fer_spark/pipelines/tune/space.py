@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from fer_spark.networks.settings import NetworkSettings
+from fer_spark.settings import changing
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.imbalance.settings import ImbalanceSettings
@@ -81,6 +82,11 @@ def apply(settings: AllSettings, parameters: dict[str, Any]) -> AllSettings:
         for group, one in GROUPS.items()
     }
     return dataclasses.replace(settings, **groups)
+
+
+def run_of_trials(settings: AllSettings) -> dict[str, Any]:
+    """What of the run's own settings changes a trial; where its shards lie does not, and it has one process."""
+    return {key: value for key, value in changing(settings.run).items() if key not in ("shards", "processes")}
 
 
 def plain_space(space: Space) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import math
 import tomllib
@@ -10,25 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from fer_spark.pipelines.tune.space import GROUPS, Choices, Space, Span, apply, changed
+from fer_spark.settings import check, why_fixed
 
 if TYPE_CHECKING:
     from fer_spark.pipelines.train.run import AllSettings
-
-FIXED = {
-    "select_on": "it is what the search compares trials by",
-    "max_minutes": "it limits the whole search",
-    "device": "it says where to train, not how",
-    "threads": "it says where to train, not how",
-    "checkpoint_minutes": "it does not change the result",
-    "read_workers": "it does not change the result",
-    "cache_dir": "it does not change the result",
-    "cache_mb": "it does not change the result",
-    "pin_memory": "it does not change the result",
-}
-"""Settings that no search can vary, and why."""
-
-_SPAN_KEYS = ("low", "high", "log", "step")
-
 
 _SPAN_KEYS = ("low", "high", "log", "step")
 
@@ -60,14 +44,14 @@ def read_space(path: Path, settings: AllSettings) -> Space:
 def _dimension(name: str, value: Any, settings: AllSettings) -> Choices | Span:
     """What one line of the file declares. Raises ValueError saying what is wrong, without the name."""
     hints = {key: (group, kind) for group, one in GROUPS.items() for key, kind in get_type_hints(one).items()}
-    if name in FIXED:
-        raise ValueError(f"cannot be searched: {FIXED[name]}")
     if name not in hints:
         near = difflib.get_close_matches(name, hints, 1)
         raise ValueError("unknown setting" + (f"; did you mean {near[0]}?" if near else "; see fer-spark train --help"))
     if name in changed(settings):
         raise ValueError("given as a flag or in --config too: take it out of one of them")
     group, kind = hints[name]
+    if why := why_fixed(GROUPS[group]).get(name):
+        raise ValueError(f"cannot be searched: {why}")
     if isinstance(value, list):
         choices = _choices(value, kind)
         _check_values(choices.values, group, name, settings)
@@ -125,14 +109,6 @@ def _typed(value: Any, kind: Any) -> Any:
 
 
 def _check_values(tried: tuple[Any, ...], group: str, name: str, settings: AllSettings) -> None:
-    """Raise ValueError for a value that its settings refuse; texts, which hang together, are left to the trials."""
-    field = next(field for field in dataclasses.fields(GROUPS[group]) if field.name == name)
-    allowed = field.metadata.get("choices")
+    """Raise ValueError for a value that its field refuses; settings that hang together are left to the trials."""
     for value in tried:
-        if allowed and value not in allowed:
-            near = difflib.get_close_matches(str(value), map(str, allowed), 1)
-            hint = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(map(str, allowed))}"
-            raise ValueError(f"{value!r} is unknown; {hint}")
-        with_it = getattr(apply(settings, {name: value}), group)
-        if type(value) in (int, float) and hasattr(with_it, "check"):
-            with_it.check()
+        check(getattr(apply(settings, {name: value}), group))

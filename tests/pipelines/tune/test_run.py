@@ -241,7 +241,7 @@ def test_importances_name_what_moves_the_value_and_say_so_where_nothing_does(tmp
         ("dropout = {low = 0.0, high = 0.5, step = 0.3}", "whole steps"),
         ("dropout = {low = 0.0, high = 0.5, step = 0.0}", "whole steps"),
         ("dropout = {low = 0.0, high = 0.5, log = 1}", "expected true or false"),
-        ("dropout = {low = 0.0, high = 1.5}", "1.5 is not below 1"),
+        ("dropout = {low = 0.0, high = 1.5}", "1.5, expected less than 1"),
         ("label_smoothing = [0.0, 2.0]", "expected 0 to 1"),
         ("label_smoothing = 0.1", "expected a list of choices"),
         ("augment = [true, true]", "twice"),

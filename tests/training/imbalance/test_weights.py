@@ -60,11 +60,11 @@ def test_none_is_no_weights_and_bad_counts_are_refused() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (ImbalanceSettings(loss="hinge"), "--loss: 'hinge' is none of cross_entropy"),
-        (ImbalanceSettings(undersample_to=-1), "--undersample-to: -1 is negative"),
-        (ImbalanceSettings(focal_gamma=float("nan")), "--focal-gamma: nan"),
-        (ImbalanceSettings(focal_alpha=0), "--focal-alpha: 0"),
-        (ImbalanceSettings(effective_beta=1.0), "--effective-beta: 1.0 is not below 1"),
+        (ImbalanceSettings(loss="hinge"), "--loss: 'hinge', expected one of cross_entropy"),
+        (ImbalanceSettings(undersample_to=-1), "--undersample-to: -1, expected 0 or more"),
+        (ImbalanceSettings(focal_gamma=float("nan")), "--focal-gamma: nan, expected 0 or more"),
+        (ImbalanceSettings(focal_alpha=0), "--focal-alpha: 0, expected more than 0"),
+        (ImbalanceSettings(effective_beta=1.0), "--effective-beta: 1.0, expected 0 or more and less than 1"),
         (ImbalanceSettings(loss="soft_f1", class_weights="inverse"), "--loss soft_f1"),
     ],
 )

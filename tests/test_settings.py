@@ -1,0 +1,153 @@
+"""What is true of a setting stands on its field, and one checker reads it."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+
+from fer_spark.pipelines.explore.settings import ExploreSettings
+from fer_spark.settings import Limits, changing, check, option, paths, unchanging, why_fixed, without_folders
+from tests.options import forgotten, refusal, settings_classes, wrong_values
+
+ROOT = Path(__file__).parent.parent
+CLASSES = settings_classes()
+
+
+@dataclass(frozen=True)
+class Painting:
+    colour: str = option("", "which", choices=("ochre", "umber"))
+    layers: int = option(2, "how many", least=1, most=9)
+    share: float = option(0.5, "how much", above=0, below=1)
+    brushes: tuple[str, ...] = option((), "with what", choices=("round", "flat"))
+    model: str = option("", "what is painted", metavar="DIR", path=True)
+    sketches: tuple[str, ...] = option((), "what was drawn before", path=True)
+    threads: int = option(1, "how fast", least=1, changes_result=False)
+    easel: str = option("", "where", changes_result=False, fixed="it stands where it stands")
+    light: str = option("day", "of what", fixed="it is what is compared")
+
+
+@pytest.mark.parametrize(
+    ("limits", "words", "inside", "outside"),
+    [
+        (Limits(least=1), "1 or more", [1, 1.5, 10**400], [0, 0.99, -math.inf]),
+        (Limits(least=0, most=1), "0 to 1", [0, 0.5, 1], [-1e-9, 1.2]),
+        (Limits(most=0.5), "at most 0.5", [-3, 0.5], [0.51]),
+        (Limits(above=0), "more than 0", [1e-300, 7], [0, -0.0, -1]),
+        (Limits(above=0, below=1), "more than 0 and less than 1", [0.5], [0, 1]),
+        (Limits(least=0, below=1), "0 or more and less than 1", [0, 0.999], [1, -0.1]),
+        (Limits(above=-0.5, most=10), "more than -0.5 and at most 10", [-0.49, 10], [-0.5, 10.1]),
+        (Limits(most=2**63 - 1), "at most 9223372036854775807", [2**63 - 1], [2**63]),
+    ],
+)
+def test_limits_hold_what_they_say_and_never_nan_or_infinity(
+    limits: Limits, words: str, inside: list[float], outside: list[float]
+) -> None:
+    assert str(limits) == words
+    assert [value for value in inside if not limits.hold(value)] == []
+    assert [value for value in (*outside, math.nan, math.inf, -math.inf) if limits.hold(value)] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"layers": 0}, "--layers: 0, expected 1 to 9"),
+        ({"share": math.nan}, "--share: nan, expected more than 0 and less than 1"),
+        ({"colour": "lead"}, "--colour: 'lead', expected one of ochre, umber"),
+        ({"colour": "ocher"}, "--colour: 'ocher', expected one of ochre, umber; did you mean ochre?"),
+        ({"brushes": ("flat", "broom")}, "--brushes: 'broom', expected one of round, flat"),
+    ],
+)
+def test_a_value_that_cannot_be_is_told_in_one_form(change: dict[str, Any], told: str) -> None:
+    check(Painting())
+    check(Painting("umber", 9, 0.1, ("flat", "round")))
+    with pytest.raises(ValueError, match=r"^--") as caught:
+        check(Painting(**change))
+    assert str(caught.value) == told
+
+
+def test_a_command_may_allow_other_choices() -> None:
+    check(Painting(colour="lead"), {"colour": ("lead",)})
+    with pytest.raises(ValueError, match="'umber', expected one of lead"):
+        check(Painting(colour="umber"), {"colour": ("lead",)})
+
+
+def test_what_is_true_of_a_setting_is_read_from_its_field() -> None:
+    painting = Painting(model="/home/me/model/", sketches=("/a/one", "two"), threads=5)
+    assert paths(Painting) == {"model", "sketches"}
+    assert unchanging(painting) == {"threads", "easel"}
+    assert list(changing(painting)) == ["colour", "layers", "share", "brushes", "model", "sketches", "light"]
+    assert without_folders(painting) == {**vars(painting), "model": "model", "sketches": ("one", "two")}
+    assert why_fixed(Painting) == {
+        "threads": "it does not change the result",
+        "easel": "it stands where it stands",
+        "light": "it is what is compared",
+    }
+
+
+def test_a_number_without_limits_cannot_be_declared() -> None:
+    for number in (3, 0.5):
+        with pytest.raises(TypeError, match=r"how many.*needs least, most, above or below, or choices"):
+            option(number, "how many")
+
+
+@pytest.mark.parametrize("settings_class", CLASSES, ids=lambda one: one.__name__)
+def test_every_setting_says_what_is_true_of_it_and_its_default_is_allowed(settings_class: type) -> None:
+    assert forgotten(settings_class) == []
+    check(settings_class())
+
+
+def test_a_setting_that_forgets_is_found() -> None:
+    @dataclass(frozen=True)
+    class Forgetful:
+        plain: str = "a"
+        count: int = field(default=1, metadata={"help": "how many"})
+        place: str = option("", "where", metavar="NAME|DIR")
+
+    assert forgotten(Painting) == []
+    assert forgotten(Forgetful) == [
+        *("plain: not declared by option()", "count: not declared by option()", "count: a number without limits"),
+        "place: a place that is no path",
+    ]
+
+
+@pytest.mark.parametrize("settings_class", CLASSES, ids=lambda one: one.__name__)
+def test_every_settings_class_refuses_what_its_fields_do_not_allow(settings_class: type) -> None:
+    kinds = get_type_hints(settings_class)
+    for one in dataclasses.fields(settings_class):
+        for value, expected in wrong_values(one, kinds[one.name]):
+            made = dataclasses.replace(settings_class(), **{one.name: value})
+            with pytest.raises(ValueError, match=r"^--") as caught:
+                own_check(made)
+            assert str(caught.value) == refusal(one.name, value, expected)
+
+
+def own_check(settings: Any) -> None:
+    """The class's own check, which begins with the common one; that one alone where a class has none."""
+    own = getattr(settings, "check", None)
+    if own is None:
+        check(settings)
+    elif isinstance(settings, ExploreSettings):
+        own(source="")
+    else:
+        own()
+
+
+def test_every_command_refuses_wrong_values_before_it_loads_anything_heavy(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from tests.options import run_with_wrong_values\n"
+        "count = run_with_wrong_values(Path(sys.argv[1]))\n"
+        "print(count, sorted({'pyspark', 'torch', 'petastorm', 'optuna', 'matplotlib'} & set(sys.modules)))"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path / "wrong.toml")]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    count, heavy = done.stdout.split(maxsplit=1)
+    assert heavy == "[]\n"
+    assert int(count) > 500
