@@ -18,21 +18,27 @@ from fer_spark.shards.identities import read_identities
 from fer_spark.shards.read.reader import ShardError
 
 
+class RefusedError(Exception):
+    """A bundle, shards, device or output are not there or do not fit each other: nothing was measured."""
+
+
 class EvaluateError(Exception):
     """Measuring failed after it had begun; the message says why."""
 
 
-USAGE = (ValueError, BundleError, ShardError, ImportError)
-"""A bundle and shards that are not there or do not fit each other, a device that is not there, and a storage or a
-reader (Petastorm is installed apart) whose package is not installed."""
+USAGE = (RefusedError, ImportError)
+"""ImportError: the package of a storage, or Petastorm, which is installed apart."""
 
 FAILURES = (EvaluateError,)
 
 
 def run(settings: EvaluateSettings) -> None:
     """Measure, write and print. Raises what USAGE and FAILURES list."""
-    check_output(settings.output_path, settings.overwrite)
-    matched, console = match(settings), Console(stderr=True)
+    try:
+        check_output(settings.output_path, settings.overwrite)
+        matched, console = match(settings), Console(stderr=True)
+    except (ValueError, BundleError, ShardError) as error:
+        raise RefusedError(str(error)) from error
     try:
         _measure(settings, matched, console)
     except (MismatchError, ShardError, OSError, OutOfMemoryError) as error:

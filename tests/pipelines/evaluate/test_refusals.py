@@ -186,6 +186,17 @@ def test_a_failure_leaves_what_was_there_before_and_nothing_else(
     assert [path.name for path in output.parent.iterdir()] == ["out"]
 
 
+def test_a_bug_while_measuring_is_not_called_wrong_usage(
+    bundle: Path, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(directory: Path, report: object) -> list[Path]:
+        raise ValueError("operands could not be broadcast together")
+
+    monkeypatch.setattr(evaluate_output, "write_evaluation", broken)
+    with pytest.raises(ValueError, match="broadcast"):
+        run(bundle, shards, tmp_path / "out")
+
+
 @pytest.mark.usefixtures("no_pictures")
 def test_a_failure_between_the_two_renames_puts_the_earlier_evaluation_back(
     bundle: Path, shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
