@@ -105,7 +105,7 @@ class Command:
 
 
 def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
-    """Run it; returns the exit code. Wrong usage of flags raises SystemExit(2), as argparse does."""
+    """Run it; returns the exit code, 2 for a value that a setting cannot have. An unknown flag raises SystemExit(2)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     given = Given(parse(command.parser(), arguments, [one for one, _ in command.groups]), arguments)
     try:
