@@ -29,7 +29,8 @@ class ScoreSettings:
     detector: str = field(
         default="",
         metadata=_help(
-            "how faces are found, where not as the bundle's card says", choices=("", "auto", "yunet", "haar", "none")
+            "how faces are found, where not as the bundle's card says",
+            choices=("", "auto", "yunet", "haar", "source", "none"),
         ),
     )
     detector_model: str = field(

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fer_spark.artifacts import Storage
+from fer_spark.preparation.preparation import Preparation
 
 NAME = "_manifest.json"
 FORMAT_VERSION = 1
@@ -76,7 +77,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole of it. `checksum` ignores order: the sum of a 64-bit hash of every row, read back from the files."""
+    """The whole of it. `checksum` ignores order: the sum of a 64-bit hash of every row, read back from the files.
+
+    `settings` are those of the job, and `preparation`: how the faces were prepared; in manifests of older releases
+    `faces` and `detector` stand for it.
+    """
 
     label_names: list[str]
     images: dict[str, ImageColumn]
@@ -92,6 +97,20 @@ class Manifest:
     package_version: str
     format_version: int = FORMAT_VERSION
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def preparation(self) -> Preparation:
+        """How the faces were prepared. Raises ManifestError for settings that this release does not know."""
+        try:
+            return Preparation.described(self.settings)
+        except ValueError as error:
+            raise ManifestError(f"{NAME}: {error}; it was written by fer_spark {self.package_version}") from error
+
+    @property
+    def settings_of_today(self) -> dict[str, Any]:
+        """The settings as this release writes them."""
+        others = {name: value for name, value in self.settings.items() if name not in ("faces", "detector")}
+        return {**others, "preparation": self.preparation.to_dict()}
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=1, ensure_ascii=False)
@@ -109,9 +128,11 @@ class Manifest:
             content["images"] = {name: ImageColumn(**column) for name, column in content["images"].items()}
             content["counts"] = Counts(**content["counts"])
             content["files"] = [ShardFile(**file) for file in content["files"]]
-            return cls(**content)
+            manifest = cls(**content)
+            _ = manifest.preparation  # what this release does not know is refused before any work
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ManifestError(f"{where}: not a fer_spark manifest, or damaged ({error!r})") from error
+        return manifest
 
 
 def read_manifest(storage: Storage) -> Manifest | None:
