@@ -19,6 +19,7 @@ from fer_spark.faces.geometry import CropSquare, Detection, eye_angle_deg
 from fer_spark.faces.hashes import face_id
 from fer_spark.faces.opened import OpenedPicture
 from fer_spark.faces.settings import FaceSettings
+from fer_spark.preparation.preparation import margin_used
 from fer_spark.rows import RAW_IMAGE, prepared_table
 
 Row = dict[str, Any]
@@ -46,7 +47,7 @@ class FacePreparer:
         self.table = prepared_table([spec.column for spec in self.specs])
         self._largest_px = max(spec.size_px for spec in self.specs)
         self._gray = not self.detector.needs_colour and all(spec.mode == "gray" for spec in self.specs)
-        self._margin = 0.0 if self.detector.name == "none" else settings.margin
+        self._margin = margin_used(self.detector.name, settings.margin)
         self._blank: Row = dict.fromkeys(self.table.names)
         self._kept = [name for name in RAW_IMAGE.names if name in self._blank and name not in _DETECTED]
         self._last: OpenedPicture | None = None

@@ -12,6 +12,8 @@ from typing import Any, get_origin, get_type_hints
 import numpy as np
 
 from fer_spark.pixels.shape import FaceShape
+from fer_spark.preparation.older import is_older
+from fer_spark.preparation.preparation import Preparation
 
 FORMAT_VERSION = 1
 VIEWS = ("single", "flip", "ten")
@@ -32,7 +34,7 @@ class Card:
     image                the pictures it takes: (N, size_px, size_px), or (N, size_px, size_px, 3) in RGB order
     label_names          the K classes in the order of the outputs; `taxonomy` is where the names come from
     mean, std            per channel, of pixels scaled to [0, 1]: the network sees (pixel / 255 - mean) / std
-    preparation          the settings that the training pictures were prepared with, to prepare others in the same way
+    preparation          how the training pictures were prepared: a Preparation, or settings of an older release
     views                how a picture is looked at: once, also mirrored, or ten crops (four corners, centre, mirrored)
     crop_px              side of the crops; 0: the whole picture
     temperature          logits are divided by it, so that probabilities are calibrated; 1 leaves them
@@ -104,9 +106,20 @@ class Card:
         return digest_of({"weights": self.weights_sha256, **{key: content[key] for key in _SCORED_BY}})
 
     @property
+    def prepared(self) -> Preparation:
+        """How other pictures are to be prepared; by the defaults of older releases where the card does not say.
+
+        Raises BundleError for settings that this release does not know.
+        """
+        try:
+            return Preparation.from_dict(self.preparation or {"size": [f"{self.image.size_px}:{self.image.mode}"]})
+        except ValueError as error:
+            raise BundleError(f"the card's {error}") from error
+
+    @property
     def preparation_digest(self) -> str:
-        """SHA-256 over the preparation settings, whatever their order."""
-        return digest_of(self.preparation)
+        """SHA-256 over the preparation; that of older cards over their settings, whatever their order, as it was."""
+        return digest_of(self.preparation) if is_older(self.preparation) else self.prepared.digest
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON: NaN and infinities become null."""

@@ -13,8 +13,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from fer_spark.explaining.on_spark import EXPLAINED, ExplainJob, explained_cells
 from fer_spark.explaining.settings import LimeSettings
-from fer_spark.faces.detect import resolve_detector
-from fer_spark.serving.model import Prepare, face_settings, pixel_format, ship_bundle
+from fer_spark.serving.model import Prepare, face_settings, pixel_format, prepare_for, ship_bundle
 from fer_spark.serving.predict_udf import CONTENTS, binary_cells, raw_rows
 
 _ID_DIGITS = 32
@@ -47,7 +46,7 @@ def explain_udf(
     shipped = ship_bundle(spark, str(bundle), device, bf16)
     faces = face_settings(shipped.card, "largest", detector, detector_model)
     job = ExplainJob(shipped.spec, settings, pixel_format(shipped.card, faces), tuple(shipped.card.mean))
-    prepare = Prepare(faces, resolve_detector(faces)) if content == "pictures" else None
+    prepare = prepare_for(shipped.card, faces, detector) if content == "pictures" else None
     return function_of(job, prepare)
 
 

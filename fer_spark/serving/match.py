@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from fer_spark.labels import canonical
 from fer_spark.networks.card import Card
-from fer_spark.pixels.stored import StoredPixels
+from fer_spark.preparation.preparation import ANY, Reuse
 from fer_spark.shards.manifest import Manifest
 
-_NOT_PIXELS = frozenset({"size", "faces", "detector_model", "max_megapixels", "max_file_mb"})
-"""Settings that change which pictures are taken, or where a file lies, but not the pixels of a face."""
-
 _LEAST_SUM = 1e-12
+MEASURE_ANYWAY = "pass --force to measure anyway; the report will say so"
 
 
 class MismatchError(ValueError):
@@ -90,32 +87,28 @@ def image_column(card: Card, manifest: Manifest, wanted: str) -> str:
     )
 
 
-def preparation_differences(card: Card, manifest: Manifest, column: str) -> list[str]:
-    """One line for each setting by which the shards' pictures were prepared otherwise than the bundle's."""
-    ours, theirs = dict(manifest.settings.get("faces", {})), dict(card.preparation)
-    if not theirs:
+def preparation_differences(card: Card, manifest: Manifest, column: str, detector: str = "") -> list[str]:
+    """One line for each setting by which the shards' pictures were prepared otherwise than the bundle's.
+
+    `detector`: the one that the user accepts, whatever the card names. Raises BundleError for a newer card.
+    """
+    if not card.preparation:
         return []
-    differing = [
-        f"{name}: {_said(ours.get(name))} in the shards, {_said(theirs.get(name))} for the bundle"
-        for name in sorted((ours.keys() | theirs.keys()) - _NOT_PIXELS)
-        if ours.get(name) != theirs.get(name)
-    ]
-    pixels = manifest.images[column].pixels
-    wanted = [StoredPixels.parse(text) for text in theirs.get("size", ())]
-    codecs = {spec.codec for spec in wanted if spec.face == pixels.face}
-    if codecs and pixels.codec not in codecs and pixels.dtype == "uint8":
-        differing.append(f"codec: {pixels.codec} in the shards, {' or '.join(sorted(codecs))} for the bundle")
-    return differing
+    image, shards, bundle = manifest.images[column].pixels, manifest.preparation, card.prepared
+    if detector and detector == shards.detector:
+        bundle = replace(bundle, accepts=ANY)
+    size = (image.size_px, image.mode)
+    return bundle.differences(shards, Reuse.PIXELS, "for the bundle", "in the shards", size=size)
 
 
-def check_preparation(differing: Sequence[str], forced: bool) -> None:
-    """Raise MismatchError that names every difference, unless `forced`."""
+def check_preparation(differing: Sequence[str], forced: bool, otherwise: str = MEASURE_ANYWAY) -> None:
+    """Raise MismatchError that names every difference, unless `forced`; `otherwise`: what else the user can do."""
     if differing and not forced:
         raise MismatchError(
             "preparation: these shards hold pictures prepared otherwise than those the bundle was trained on, so its "
             "figures would say little about it:\n  "
             + "\n  ".join(differing)
-            + "\nbuild the shards with the bundle's settings, or pass --force to measure anyway; the report will say so"
+            + f"\nbuild the shards with the bundle's settings, or {otherwise}"
         )
 
 
@@ -141,7 +134,3 @@ def _unlike(only_shards: tuple[str, ...], only_bundle: tuple[str, ...], rows: Ma
         f"labels: {'; '.join(parts)}{hint}. --map-labels matches other spellings, leaves out pictures of classes that "
         "the bundle does not know, and keeps it from answering with classes that the shards do not have"
     )
-
-
-def _said(value: Any) -> str:
-    return "unset" if value is None else str(value)

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import atexit
-import dataclasses
 import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 from pyspark import SparkFiles, TaskContext
 
-from fer_spark.faces.detect import DetectorSpec
+from fer_spark.faces.detect import DetectorSpec, resolve_detector
+from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.on_spark import prepare_batches
 from fer_spark.faces.prepare import FacePreparer
+from fer_spark.faces.resolve import resolve, settings_like
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.networks.bundle_files import CARD, WEIGHTS, find_bundle, read_bundle
-from fer_spark.networks.card import BundleError, Card, digest_of
+from fer_spark.networks.card import BundleError, Card
 from fer_spark.pixels.stored import StoredPixels
+from fer_spark.preparation.older import is_older, scored_digest
+from fer_spark.preparation.preparation import NO_DETECTOR, Preparation, Reuse
+from fer_spark.serving.match import MismatchError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,19 +87,18 @@ class BundleSpec:
 
 @dataclass(frozen=True)
 class Prepare:
-    """RAW_IMAGE batches → prepared batches, in a worker."""
+    """RAW_IMAGE batches → prepared batches, in a worker. `digest` names all that the pixels of a face depend on."""
 
     settings: FaceSettings
     detector: DetectorSpec
+    digest: str = ""
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         return prepare_batches(batches, _preparer(self.settings, self.detector))
 
     @property
-    def digest(self) -> str:
-        """Names everything that the pixels of a face depend on; where the detector's file lies is no part of it."""
-        settings = {**dataclasses.asdict(self.settings), "detector_model": ""}
-        return digest_of({"faces": settings, "detector": self.detector.digest})
+    def preparation(self) -> Preparation:
+        return resolve(self.settings, self.detector)
 
 
 @lru_cache(maxsize=2)
@@ -147,22 +150,52 @@ def chosen_device(spark: SparkSession, device: str) -> str:
 
 
 def face_settings(card: Card, faces: str, detector: str = "", detector_model: str = "") -> FaceSettings:
-    """The settings that the bundle's training pictures were prepared with, and these over them.
+    """Settings by which the bundle's training pictures were prepared, and these over them.
 
-    A card without any gives the defaults at the bundle's size. Raises BundleError for settings this release does not
-    know, or that give no picture of the size that the network takes.
+    Raises BundleError for a card of a newer release, or that gives no picture of the size that the network takes.
     """
-    kept = dict(card.preparation) or {"size": [str(card.image)]}
-    known = {field.name for field in dataclasses.fields(FaceSettings)}
-    if set(kept) - known:
-        raise BundleError(f"the card's preparation has unknown settings {sorted(set(kept) - known)}: update fer_spark")
-    chosen: dict[str, Any] = {**kept, "size": tuple(kept.get("size", ())), "faces": faces}
-    chosen["detector"] = detector or str(kept.get("detector", "auto"))
-    if chosen["detector"] == "source" and not detector:
-        chosen["detector"] = "auto"  # the boxes were the training data's own
-    settings = FaceSettings(**{**chosen, "detector_model": detector_model})
+    kept = card.prepared
+    chosen = detector or ("auto" if kept.accepts_any_detector else kept.detector)
+    margin = kept.margin
+    if kept.detector == NO_DETECTOR and not is_older(card.preparation):
+        margin = FaceSettings.margin  # pictures that were the face have none to go by
+    settings = settings_like(kept, faces=faces, detector=chosen, detector_model=detector_model, margin=margin)
     pixel_format(card, settings)
     return settings
+
+
+def prepare_for(card: Card, settings: FaceSettings, detector: str = "", source_detector: str | None = None) -> Prepare:
+    """How a bundle's pictures are prepared by `face_settings`: with `detector`, else with the one that its card names.
+
+    `source_detector` as in resolve_detector. Raises MismatchError, or ModelFileError where YuNet's file is missing, if
+    faces would be found otherwise than those it was trained on and `detector` does not say so.
+    """
+    kept = card.prepared
+    held = not detector and not kept.accepts_any_detector
+    try:
+        spec = resolve_detector(settings, source_detector)
+    except ModelFileError as error:
+        raise (ModelFileError(f"{error}. {_trained_with(kept)}") if held else error) from error
+    if held:
+        like_card = resolve(replace(settings, faces=kept.faces), replace(spec, every_face=kept.faces == "all"))
+        differing = kept.differences(like_card, Reuse.PIXELS, "for the bundle", "here")
+        if source_detector == NO_DETECTOR and kept.searches:
+            differing.append(
+                f"detector: none called for by pictures that are faces already, {kept.detector} for the bundle"
+            )
+        if differing:
+            raise MismatchError("\n  ".join(["preparation:", *differing]) + f"\n{_trained_with(kept)}")
+    if not is_older(card.preparation):
+        return Prepare(settings, spec, resolve(settings, spec).digest)
+    typed = card.preparation.get("size") or [f"{card.image.size_px}:{card.image.mode}"]
+    return Prepare(settings, spec, scored_digest({**asdict(settings), "size": typed}, spec.digest))
+
+
+def _trained_with(kept: Preparation) -> str:
+    return (
+        f"The bundle was trained on faces found by {kept.detector}: --detector NAME (`detector` in the SQL functions) "
+        f"scores those found by another, --detector {kept.detector} those of another model file"
+    )
 
 
 def pixel_format(card: Card, settings: FaceSettings) -> StoredPixels:

@@ -11,14 +11,12 @@ import pyarrow as pa
 from pyspark.sql import Column, SparkSession
 from pyspark.sql.pandas.functions import pandas_udf
 
-from fer_spark.faces.detect import resolve_detector
-from fer_spark.faces.settings import FaceSettings
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import RAW_IMAGE, SCORE, prepared_table
 from fer_spark.scorer import ScorerSpec
 from fer_spark.scoring.columns import RowSettings, needed_columns
 from fer_spark.scoring.predictor import Predictor, open_scorer
-from fer_spark.serving.model import Prepare, face_settings, pixel_format, ship_bundle
+from fer_spark.serving.model import Prepare, face_settings, pixel_format, prepare_for, ship_bundle
 
 CONTENTS = ("pictures", "pixels")
 RETURNS = "label string, confidence float, probabilities map<string,float>, valence float, arousal float, status string"
@@ -39,7 +37,8 @@ def predict_udf(
     `content` "pictures": encoded picture files; the largest face of each is found and prepared as the bundle's card
     says, with `detector` (none: the picture is the face) and `detector_model` as in `fer-spark score`. "pixels": a
     pixel column of shards that were prepared so. Returns RETURNS, status `ok` or why there is no face. Raises
-    BundleError for a bundle that cannot be used, ValueError for settings that cannot be.
+    BundleError for a bundle that cannot be used, ValueError for settings that cannot be; MismatchError or
+    ModelFileError where another detector than the card names would find the faces and `detector` does not name it.
     """
     if content not in CONTENTS:
         raise ValueError(f"content: {content!r}, expected one of {', '.join(CONTENTS)}")
@@ -48,7 +47,7 @@ def predict_udf(
         raise ValueError("predict_udf needs an active Spark session: fer_spark.spark.session.get_session makes one")
     shipped = ship_bundle(spark, str(bundle), device, bf16)
     settings = face_settings(shipped.card, "largest", detector, detector_model)
-    prepare = _prepare(settings) if content == "pictures" else None
+    prepare = prepare_for(shipped.card, settings, detector) if content == "pictures" else None
     return _function(shipped.spec, pixel_format(shipped.card, settings), prepare)
 
 
@@ -57,10 +56,6 @@ def register(spark: SparkSession, bundle: str | Path, **options: Any) -> None:
     for name, content in (("fer_predict", "pictures"), ("fer_predict_pixels", "pixels")):
         function: Any = predict_udf(bundle, content, **options)
         spark.udf.register(name, function)
-
-
-def _prepare(settings: FaceSettings) -> Prepare:
-    return Prepare(settings, resolve_detector(settings))
 
 
 def _function(spec: ScorerSpec, pixels: StoredPixels, prepare: Prepare | None) -> Callable[..., Column]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fer_spark.artifacts import Storage
 from fer_spark.pixels.stored import StoredPixels
+from fer_spark.preparation.preparation import Preparation
 
 NAME = "_manifest.json"
 FORMAT_VERSION = 1
@@ -81,7 +82,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """The whole of it. `checksum` ignores order: the sum of a 64-bit hash of every row, read back from the files."""
+    """The whole of it. `checksum` ignores order: the sum of a 64-bit hash of every row, read back from the files.
+
+    `settings` are those of the job, and `preparation`: how the faces were prepared; in manifests of older releases
+    `faces` and `detector` stand for it.
+    """
 
     label_names: list[str]
     images: dict[str, ImageColumn]
@@ -97,6 +102,20 @@ class Manifest:
     package_version: str
     format_version: int = FORMAT_VERSION
     notes: list[str] = field(default_factory=list)
+
+    @property
+    def preparation(self) -> Preparation:
+        """How the faces were prepared. Raises ManifestError for settings that this release does not know."""
+        try:
+            return Preparation.described(self.settings)
+        except ValueError as error:
+            raise ManifestError(f"{NAME}: {error}; it was written by fer_spark {self.package_version}") from error
+
+    @property
+    def settings_of_today(self) -> dict[str, Any]:
+        """The settings as this release writes them."""
+        others = {name: value for name, value in self.settings.items() if name not in ("faces", "detector")}
+        return {**others, "preparation": self.preparation.to_dict()}
 
     def to_json(self) -> str:
         content = asdict(self) | {"images": {name: image.to_dict() for name, image in self.images.items()}}
@@ -117,9 +136,11 @@ class Manifest:
             }
             content["counts"] = Counts(**content["counts"])
             content["files"] = [ShardFile(**file) for file in content["files"]]
-            return cls(**content)
+            manifest = cls(**content)
+            _ = manifest.preparation  # what this release does not know is refused before any work
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ManifestError(f"{where}: not a fer_spark manifest, or damaged ({error!r})") from error
+        return manifest
 
 
 def read_manifest(storage: Storage) -> Manifest | None:

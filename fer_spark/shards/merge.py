@@ -28,7 +28,7 @@ def merged(base: Manifest, new: Manifest, superseded: dict[str, int]) -> Manifes
         files=sorted([*base.files, *new.files], key=lambda file: file.path),
         checksum=f"{checksum:016x}",
         sources=[*base.sources, *new.sources],
-        settings=base.settings,
+        settings=base.settings_of_today,
         run=new.run | {"already_there": b.already_there, "input": b.input},
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from fer_spark.artifacts import Storage, literal
+from fer_spark.preparation.preparation import Preparation, Reuse
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -21,7 +22,10 @@ class StagingError(Exception):
 
 @dataclass(frozen=True)
 class Job:
-    """What decides the prepared rows: two jobs that are equal here may share their chunks."""
+    """What decides the prepared rows: two jobs that are equal here may share their chunks.
+
+    `description` holds a Preparation under `preparation`, if the job prepares faces.
+    """
 
     mode: str
     chunks: int
@@ -49,9 +53,17 @@ class Staging:
         self._storage.publish_text(_JOB, job.to_json())
 
     def differences(self, job: Job) -> list[str]:
-        """How the unfinished job differs from `job`, a line each; empty if it can be gone on with."""
-        old, new = _flat(self.unfinished() or {}), _flat(json.loads(job.to_json()))
-        return [
+        """How the unfinished job differs from `job`, a line each; empty if it can be gone on with.
+
+        Raises StagingError for one of a newer release.
+        """
+        before, now = self.unfinished() or {}, json.loads(job.to_json())
+        try:
+            prepared = Preparation.described(now), Preparation.described(before)
+        except ValueError as error:
+            raise StagingError(f"{self._storage.uri(_JOB)}: {error}") from error
+        old, new = _flat(_without_preparation(before)), _flat(_without_preparation(now))
+        return prepared[0].differences(prepared[1], Reuse.ROWS, "now", "then", "--") + [
             f"{key}: {old.get(key, '(none)')} then, {new.get(key, '(none)')} now"
             for key in sorted(old.keys() | new.keys())
             if old.get(key) != new.get(key)
@@ -97,6 +109,10 @@ class Staging:
 
 def _chunk_directory(chunk: int) -> str:
     return f"{DIRECTORY}/chunk-{chunk:05d}"
+
+
+def _without_preparation(description: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in description.items() if name not in ("preparation", "faces", "detector")}
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

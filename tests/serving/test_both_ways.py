@@ -13,13 +13,12 @@ from pyspark.errors import PythonException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from fer_spark.faces.detect import resolve_detector
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.rows import RAW_IMAGE
 from fer_spark.sample import write_folder
 from fer_spark.scoring.columns import RowSettings
 from fer_spark.scoring.on_spark import ScoreJob, score_frame
-from fer_spark.serving.model import Prepare, face_settings, pixel_format, ship_bundle
+from fer_spark.serving.model import face_settings, pixel_format, prepare_for, ship_bundle
 from fer_spark.shards.read.reader import ReadSettings, open_shards
 from fer_spark.udf import predict_udf, register
 from tests.pipelines.build.builds import build, manifest, shards
@@ -48,7 +47,7 @@ def built(spark: SparkSession, pictures: Path, tmp_path_factory: pytest.TempPath
 
 @pytest.fixture(scope="module")
 def bundle(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    preparation = {**manifest(built)["settings"]["faces"], "detector_model": ""}
+    preparation = manifest(built)["settings"]["preparation"]
     return write_bundle(tmp_path_factory.mktemp("bundle"), NAMES, va_head=True, preparation=preparation)
 
 
@@ -125,7 +124,7 @@ def test_distributed_equals_local(
     frame = raw.select("*", *empty).withColumn("encoding", F.lit("file")).repartition(partitions, "source_path")
     shipped = ship_bundle(spark, str(bundle))
     settings = face_settings(shipped.card, "largest")
-    prepare = Prepare(settings, resolve_detector(settings))
+    prepare = prepare_for(shipped.card, settings)
     job = ScoreJob(shipped.spec, pixel_format(shipped.card, settings), RowSettings(prepare.digest), prepare)
     assert frame.rdd.getNumPartitions() == partitions
     rows = [row.asDict() for row in score_frame(frame, job).collect()]

@@ -103,7 +103,7 @@ def _described(
         ),
         images=with_copies_counted(old, moments, sum(one.copies for one in plan.values())),
         checksum=f"{written.checksum:016x}",
-        settings=old.settings | {"augment": asked},
+        settings=old.settings_of_today | {"augment": asked},
         notes=[*old.notes, _note(plan)],
         package_version=__version__,
     )

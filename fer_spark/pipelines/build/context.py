@@ -9,6 +9,7 @@ from fer_spark.artifacts import Storage
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.pipelines.build.plan import Plan
+from fer_spark.preparation.preparation import Preparation
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.shards.staging import Staging
 from fer_spark.sources.base import Source
@@ -30,7 +31,8 @@ class BuildSettings:
     shards: ShardSettings
 
     def as_dict(self) -> dict[str, Any]:
-        return {name: asdict(getattr(self, name)) for name in ("source", "faces", "splits", "shards")}
+        """All but the settings of faces: these are kept as the Preparation that they come to."""
+        return {name: asdict(getattr(self, name)) for name in ("source", "splits", "shards")}
 
 
 @dataclass(frozen=True)
@@ -43,5 +45,6 @@ class Build:
     staging: Staging
     source: Source
     detector: DetectorSpec
+    preparation: Preparation
     plan: Plan
     progress: JobProgress

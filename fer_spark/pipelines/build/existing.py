@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from fer_spark.faces.detect import DetectorSpec
 from fer_spark.pipelines.build.plan import ExistingOutputError
+from fer_spark.preparation.preparation import Preparation, Reuse
 from fer_spark.settings import unchanging
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.splits import Grouping
 
-_SEARCHING = ("yunet", "haar")
-_NOT_IN_THE_PIXELS = frozenset({"detector_model", "max_megapixels", "max_file_mb"})
 _DRAWING = frozenset({"split", "ratios", "seed", "val_from", "val_fraction", "group_by", "stratify"})
 
 
@@ -35,10 +33,9 @@ def check_finished(base: Manifest, now: dict[str, Any]) -> None:
         )
 
 
-def check_appendable(base: Manifest, now: dict[str, Any], detector: DetectorSpec, labels: tuple[str, ...]) -> None:
+def check_appendable(base: Manifest, now: dict[str, Any], preparation: Preparation, labels: tuple[str, ...]) -> None:
     """Appended faces must be prepared as those already there. Raises ExistingOutputError listing what differs."""
-    differing = _differences(base, now, "faces", frozenset(now["faces"]) - _NOT_IN_THE_PIXELS)
-    differing += _other_detector(base, detector)
+    differing = preparation.differences(base.preparation, Reuse.SHARDS, "now", "then", "--")
     if list(labels) != base.label_names:
         differing.append(f"labels: {', '.join(base.label_names)} then, {', '.join(labels)} now")
     if now["splits"]["max_per_class"]:
@@ -51,18 +48,6 @@ def check_appendable(base: Manifest, now: dict[str, Any], detector: DetectorSpec
             differing.append("--stratify: it could draw persons that are there already into a second split")
     if differing:
         raise ExistingOutputError("cannot append: the shards there were made otherwise\n  " + "\n  ".join(differing))
-
-
-def _other_detector(base: Manifest, detector: DetectorSpec) -> list[str]:
-    """Faces that are searched for must be searched for alike; a source's own boxes, or none, go with any."""
-    before = base.settings.get("detector", {})
-    if before.get("name") not in _SEARCHING or detector.name not in _SEARCHING:
-        return []
-    if before["name"] != detector.name:
-        return [f"--detector: {before['name']} then, {detector.name} now"]
-    if detector.name == "yunet" and before.get("digest") != detector.digest:
-        return ["--detector-model: another model, or another score, then"]
-    return []
 
 
 def _differences(base: Manifest, now: dict[str, Any], part: str, names: frozenset[str]) -> list[str]:

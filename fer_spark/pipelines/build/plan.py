@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from typing import Any
 
+from fer_spark.preparation.preparation import Preparation
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.staging import Job, Staging
 
@@ -27,13 +28,13 @@ class Plan:
     finished: bool = False
     leftovers: bool = False
 
-    @property
-    def job_id(self) -> str:
-        return job_id(self.job)
-
 
 def job_id(job: Job) -> str:
-    return hashlib.sha256(job.to_json().encode()).hexdigest()[:16]
+    """16 hex digits; a field more in Preparation, with the value that older releases used, leaves them."""
+    named, prepared = job, job.description.get("preparation")
+    if prepared is not None:
+        named = replace(job, description={**job.description, "preparation": Preparation.from_dict(prepared).digest})
+    return hashlib.sha256(named.to_json().encode()).hexdigest()[:16]
 
 
 def described_id(unfinished: dict[str, Any]) -> str:
@@ -42,21 +43,24 @@ def described_id(unfinished: dict[str, Any]) -> str:
     return job_id(Job(unfinished["mode"], unfinished["chunks"], plain))
 
 
-def plan_run(on_existing: str, old: Manifest | None, staging: Staging, job: Job) -> Plan:
+def plan_run(on_existing: str, old: Manifest | None, staging: Staging, job: Job, older: Job) -> Plan:
     """Decide. `job.mode` is what a new job would be: `append` or `build`; resuming takes the unfinished job's own mode.
+    `older`: the same job as older releases described it.
 
     Raises ExistingOutputError where the user has to choose.
     """
     unfinished = staging.unfinished()
-    return replace(_plan(on_existing, old, unfinished is not None, staging, job), leftovers=unfinished is not None)
+    done = old is not None and old.run.get("job") in (job_id(job), job_id(older))
+    plan = _plan(on_existing, old, unfinished is not None, staging, job, done)
+    return replace(plan, leftovers=unfinished is not None)
 
 
-def _plan(on_existing: str, old: Manifest | None, unfinished: bool, staging: Staging, job: Job) -> Plan:
+def _plan(on_existing: str, old: Manifest | None, unfinished: bool, staging: Staging, job: Job, done: bool) -> Plan:
     if on_existing == "fail":
         _refuse(old, unfinished)
         return Plan(job, None, go_on=False)
     if on_existing == "resume":
-        return _resume(old, unfinished, staging, job)
+        return _resume(old, unfinished, staging, job, done)
     differences = staging.differences(job) if unfinished else []
     if on_existing == "append":
         if differences:
@@ -78,14 +82,14 @@ def _refuse(old: Manifest | None, unfinished: bool) -> None:
         )
 
 
-def _resume(old: Manifest | None, unfinished: bool, staging: Staging, job: Job) -> Plan:
+def _resume(old: Manifest | None, unfinished: bool, staging: Staging, job: Job, done: bool) -> Plan:
     if unfinished:
         differences = staging.differences(job)
         if differences:
             raise ExistingOutputError(_other_job(differences))
         return Plan(job, old if job.mode == "append" else None, go_on=True)
     if old is not None:
-        if old.run.get("job") == job_id(job):
+        if done:
             return Plan(job, old, go_on=False, finished=True)
         raise ExistingOutputError(
             "nothing to resume: the shards there are complete, made from other input or with other settings; "

@@ -122,7 +122,7 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
         checksum="",
         settings=build.settings.as_dict()
         | {
-            "detector": {"name": build.detector.name, "digest": build.detector.digest},
+            "preparation": build.preparation.to_dict(),
             "grouping": f"{decided.grouping.by}: {decided.grouping.why}",
         },
         sources=[source],

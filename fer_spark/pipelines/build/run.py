@@ -14,12 +14,15 @@ from fer_spark.artifacts import Storage
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.on_spark import prepare_faces
+from fer_spark.faces.resolve import resolve
 from fer_spark.pipelines.build.context import Build, BuildSettings
 from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
 from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of
 from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, plan_run
 from fer_spark.pipelines.build.publish import Published, publish
 from fer_spark.pipelines.build.summary import print_summary
+from fer_spark.preparation.older import described
+from fer_spark.preparation.preparation import Preparation
 from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
 from fer_spark.shards.staging import Job, Staging, StagingError
 from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
@@ -65,13 +68,15 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     if source.images == 0:
         raise SourceError(f"no pictures found: {source.description}")
     detector = resolve_detector(settings.faces, _source_detector(source))
-    plan = plan_run(settings.shards.on_existing, old, staging, _job(settings, source, detector, old, staging))
-    build = Build(spark, settings, storage, staging, source, detector, plan, progress)
+    preparation = resolve(settings.faces, detector, _source_detector(source))
+    job = _job(settings, source, preparation, old, staging)
+    plan = plan_run(settings.shards.on_existing, old, staging, job, _by_older_releases(job, settings, detector))
+    build = Build(spark, settings, storage, staging, source, detector, preparation, plan, progress)
     if plan.finished and plan.base is not None:
         check_finished(plan.base, settings.as_dict())
         return Published(plan.base, published=False, too_many_bad=False, examples={})
     if plan.base is not None:
-        check_appendable(plan.base, settings.as_dict(), detector, source.label_names)
+        check_appendable(plan.base, settings.as_dict(), preparation, source.label_names)
     progress.say(f"{source.description}; faces by {detector.name}")
     staged = prepare_chunks(build)
     prepare_s = time.monotonic() - began
@@ -83,7 +88,7 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             grouping = grouping_of(plan.base) if plan.base else None
             decided = decide(small, source.keys(), existing, settings.splits, settings.shards, grouping)
         run = {
-            "job": plan.job_id,
+            "job": described_id(staging.unfinished() or {}),  # the same however it was gone on with
             "prepare_s": round(prepare_s, 2),
             "images_per_s": round(decided.input / prepare_s, 1),
             "spark_version": spark.version,
@@ -166,19 +171,24 @@ def _skip_seen(build: Build, raw: DataFrame, base: Manifest) -> DataFrame:
 
 
 def _job(
-    settings: BuildSettings, source: Source, detector: DetectorSpec, old: Manifest | None, staging: Staging
+    settings: BuildSettings, source: Source, preparation: Preparation, old: Manifest | None, staging: Staging
 ) -> Job:
     unfinished = staging.unfinished() or {}
     appending = settings.shards.on_existing == "append" and old is not None
     resuming_append = settings.shards.on_existing == "resume" and unfinished.get("mode") == "append"
     mode = "append" if appending or resuming_append else "build"
-    faces = asdict(settings.faces) | {"detector_model": ""}  # where the model lies is not what it is
     description = {
         "source": asdict(settings.source),
-        "faces": faces,
-        "detector": {"name": detector.name, "digest": detector.digest},
+        "preparation": preparation.to_dict(),
         "fingerprint": source.fingerprint,
         "base": old.checksum if old is not None and mode == "append" else "",
     }
     chunks = source.suggested_chunks(settings.shards.chunk_images)
     return Job(mode, chunks, json.loads(json.dumps(description)))
+
+
+def _by_older_releases(job: Job, settings: BuildSettings, detector: DetectorSpec) -> Job:
+    """The same job as older releases described it: shards that they finished name it."""
+    others = {name: value for name, value in job.description.items() if name != "preparation"}
+    faces = described(asdict(settings.faces), detector.name, detector.digest)
+    return Job(job.mode, job.chunks, json.loads(json.dumps(others | faces)))

@@ -44,13 +44,12 @@ def report_of(measured: Measured) -> EvaluationReport:
     """The same as a page."""
     settings, matched, scored = measured.settings, measured.matched, measured.scored
     card, manifest = matched.bundle.card, matched.manifest
-    detector = manifest.settings.get("detector", {})
     facts = [
         ("bundle", f"{card.name or settings.bundle}, digest {card.digest[:16]}"),
         ("network", f"{card.network}, {card.image.size_px} px {card.image.mode}, temperature {card.temperature:.3g}"),
         ("trained on", f"shards of checksum {card.data.get('checksum', 'unknown')}"),
         ("measured on", f"split {settings.split} of shards of checksum {manifest.checksum}, column {matched.column}"),
-        ("faces found by", str(detector.get("name", "unknown"))),
+        ("faces found by", manifest.preparation.detector),
         ("classes", ", ".join(matched.labels.names)),
         ("fer_spark", __version__),
     ]

@@ -104,10 +104,8 @@ def _job(planned: Planned) -> ExplainJob:
     job = ExplainJob(planned.shipped.spec, planned.lime, planned.pixels, planned.gray)
     if planned.lime.segments != "landmarks":
         return job
-    faces = planned.manifest.settings.get("faces", {})
-    detector = planned.manifest.settings.get("detector", {}).get("name", "none")
-    margin = 0.0 if detector == "none" else float(faces.get("margin", 0.0))
-    return replace(job, points_of=CropPoints(margin, planned.pixels.shape[0]), point_columns=COLUMNS)
+    points = CropPoints(planned.manifest.preparation.margin, planned.pixels.shape[0])
+    return replace(job, points_of=points, point_columns=COLUMNS)
 
 
 def _predicted(faces: DataFrame, planned: Planned) -> DataFrame:

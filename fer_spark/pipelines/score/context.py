@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from fer_spark.explaining.settings import LimeSettings
-from fer_spark.faces.detect import resolve_detector
 from fer_spark.networks.card import digest_of
 from fer_spark.pipelines.score.input import Input, open_input
 from fer_spark.scoring.choice import Wish
@@ -23,7 +22,7 @@ from fer_spark.scoring.outputs.output import Output
 from fer_spark.scoring.salt import Salt
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.serving.match import MismatchError
-from fer_spark.serving.model import Prepare, Shipped, face_settings, pixel_format, ship_bundle
+from fer_spark.serving.model import Shipped, face_settings, pixel_format, prepare_for, ship_bundle
 from fer_spark.sources.settings import SourceError, SourceSettings
 
 if TYPE_CHECKING:
@@ -103,23 +102,22 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
     faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model)
     with progress.step("listing the input"):
-        opened = open_input(spark, source, shipped.card, faces.max_file_mb, whole=not settings.incremental)
+        opened = open_input(spark, source, shipped.card, faces.max_file_mb, not settings.incremental, settings.detector)
     if asked.lime.label and asked.lime.label not in shipped.card.label_names:
         raise ValueError(f"--label: {asked.lime.label!r} is none of {', '.join(shipped.card.label_names)}")
     if opened.images == 0 and not settings.incremental:  # a night without pictures is a night without work
         raise SourceError(f"no pictures found: {opened.description}")
-    if opened.pixels is not None:
-        if settings.detector:
-            raise MismatchError("--detector: the faces of shards are prepared already")
-        digest = digest_of({"shards": shipped.card.preparation_digest, "detector": opened.preparation})
+    if opened.pixels is not None and opened.preparation is not None:
+        preparation = opened.preparation
+        if settings.detector not in ("", preparation.detector):
+            raise MismatchError(f"--detector: the faces of shards are prepared already, by {preparation.detector}")
+        digest = digest_of({"shards": shipped.card.preparation_digest, "detector": preparation.detector_digest})
         rows = RowSettings(digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, opened.pixels, rows)
-        detector = opened.detector
     else:
-        prepare = Prepare(faces, resolve_detector(faces, opened.detector))
+        prepare = prepare_for(shipped.card, faces, settings.detector, opened.detector)
+        preparation = prepare.preparation
         rows = RowSettings(prepare.digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, pixel_format(shipped.card, faces), rows, prepare)
-        progress.say(f"{opened.description}; faces by {prepare.detector.name}")
-        detector = prepare.detector.name
-    margin_frac = 0.0 if detector == "none" else faces.margin
-    return Run(spark, settings, source, output, opened, shipped, job, progress, asked.lime, margin_frac)
+        progress.say(f"{opened.description}; faces by {preparation.detector}")
+    return Run(spark, settings, source, output, opened, shipped, job, progress, asked.lime, preparation.margin)

@@ -13,6 +13,7 @@ from fer_spark.artifacts import Storage
 from fer_spark.networks.card import Card, digest_of
 from fer_spark.pipelines.score.sources import FILES, SHARDS
 from fer_spark.pixels.stored import StoredPixels
+from fer_spark.preparation.preparation import Preparation
 from fer_spark.serving.match import check_preparation, image_column, preparation_differences
 from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
@@ -47,7 +48,8 @@ class Input:
     keys      source_path, source_row of everything to account for
     stats     path, length and modified_us of each file, where pictures are files of their own; else None
     stream    the same as a stream that gives up to so many files at a time; else None
-    detector  of prepared faces their shards' own; else what the source says of its pictures
+    detector  what the source says of its pictures
+    pixels, preparation    of faces that are prepared already; else None
     """
 
     description: str
@@ -58,17 +60,20 @@ class Input:
     fingerprint: Callable[[], str]
     detector: str | None = None
     pixels: StoredPixels | None = None
-    preparation: str = ""
+    preparation: Preparation | None = None
     stream: Callable[[int], DataFrame] | None = None
 
 
-def open_input(spark: SparkSession, settings: SourceSettings, card: Card, max_file_mb: float, whole: bool) -> Input:
+def open_input(
+    spark: SparkSession, settings: SourceSettings, card: Card, max_file_mb: float, whole: bool, detector: str
+) -> Input:
     """Open what --source and --input name. `whole`: nothing is compared by its bytes before the workers see them.
+    `detector`: the one that --detector names, or empty.
 
     Raises SourceError for an input that cannot be opened, MismatchError for shards that do not fit the bundle.
     """
     if settings.source == SHARDS:
-        return _open_shards(spark, settings, card)
+        return _open_shards(spark, settings, card, detector)
     by_path = whole and settings.read_files != "spark"
     if settings.read_files == "workers" and not whole:
         raise SourceError("--read-files workers does not go with --incremental; leave it at auto")
@@ -130,13 +135,16 @@ def fingerprint(spark: SparkSession, settings: SourceSettings, source: Source) -
     return ",".join([digest_of(asdict(settings))[:32], *digests])
 
 
-def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> Input:
+def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card, detector: str) -> Input:
     storage = Storage(spark, settings.input)
     manifest = read_manifest(storage)
     if manifest is None:
         raise SourceError(f"--input {settings.input!r} holds no shards: there is no manifest")
     column = image_column(card, manifest, "")
-    check_preparation(preparation_differences(card, manifest, column), forced=False)
+    preparation = manifest.preparation
+    differing = preparation_differences(card, manifest, column, detector)
+    otherwise = f"score the pictures themselves; --detector {preparation.detector} accepts that these were found by it"
+    check_preparation(differing, forced=False, otherwise=otherwise)
     if not manifest.files:
         raise SourceError(f"--input {settings.input!r}: these shards hold no face")
     frame = read_files(spark, storage, [file.path for file in manifest.files])
@@ -147,9 +155,8 @@ def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card) -> I
         manifest.counts.written_images,
         None,
         lambda: manifest.checksum,
-        str(manifest.settings.get("detector", {}).get("name", "none")),
-        manifest.images[column].pixels,
-        str(manifest.settings.get("detector", {}).get("digest", "")),
+        pixels=manifest.images[column].pixels,
+        preparation=preparation,
     )
 
 

@@ -56,7 +56,7 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
         views="flip" if settings.augment.augment and settings.augment.flip_prob > 0 else "single",
         crop_px=settings.train.crop_px,
         temperature=temperature,
-        preparation={**manifest.settings.get("faces", {}), "detector_model": ""},
+        preparation=manifest.preparation.to_dict(),
         training={
             **{
                 group: without_folders(getattr(settings, group))

@@ -132,7 +132,7 @@ def test_the_manifest_counts_and_measures_what_is_there(originals: Path, balance
         assert np.ravel(column["std"]) == pytest.approx(np.ravel(pixels.std(axis=over)), abs=within)
     assert new["checksum"] != old["checksum"]
     assert new["settings"]["augment"]["of_checksum"] == old["checksum"]
-    assert new["settings"]["faces"] == old["settings"]["faces"]
+    assert new["settings"]["preparation"] == old["settings"]["preparation"]
     assert "disgust 9 of 2" in new["notes"][-1]
     assert sorted(p.name for p in balanced.iterdir()) == [
         "_SUCCESS",  # Spark's own

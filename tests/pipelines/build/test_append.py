@@ -12,6 +12,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.faces.detect import DetectorSpec
+from fer_spark.faces.resolve import resolve
+from fer_spark.faces.settings import FaceSettings
 from fer_spark.pipelines.build.existing import check_appendable
 from fer_spark.pipelines.build.plan import ExistingOutputError
 from fer_spark.shards.manifest import Manifest
@@ -71,11 +73,15 @@ def _base(detector: DetectorSpec) -> Manifest:
 
 
 def test_faces_are_searched_for_as_before() -> None:
-    now = {"faces": {}, "splits": asdict(SplitSettings())}
+    now = {"splits": asdict(SplitSettings())}
+
+    def check(detector: DetectorSpec) -> None:
+        check_appendable(_base(yunet), now, resolve(FaceSettings(), detector), ("sad",))
+
     yunet, other = DetectorSpec("yunet", model=b"one"), DetectorSpec("yunet", model=b"two")
     for detector in (yunet, DetectorSpec("source"), DetectorSpec("none")):
-        check_appendable(_base(yunet), now, detector, ("sad",))
+        check(detector)
     with pytest.raises(ExistingOutputError, match="--detector: yunet then, haar now"):
-        check_appendable(_base(yunet), now, DetectorSpec("haar"), ("sad",))
+        check(DetectorSpec("haar"))
     with pytest.raises(ExistingOutputError, match="--detector-model"):
-        check_appendable(_base(yunet), now, other, ("sad",))
+        check(other)

@@ -80,9 +80,14 @@ def test_another_spelling_is_named_and_matched_on_request(
 
 
 def test_pictures_prepared_otherwise_are_refused_until_forced(
-    shards: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    preparation = FACES | {"photometric": "clahe", "margin": 0.2, "max_megapixels": 3.0, "size": ["8:gray:png"]}
+    found = FACES | {"detector": "haar"}  # a margin is around a face that was found
+    settings = {"faces": found, "detector": {"name": "haar"}}
+    shards = write_shards(
+        tmp_path / "shards", {"train": TRAIN, "val": VAL}, ["angry", "happy", "sad"], settings=settings
+    )
+    preparation = found | {"photometric": "clahe", "margin": 0.2, "max_megapixels": 3.0, "size": ["8:gray:png"]}
     bundle = write_bundle(tmp_path / "other", ["sad", "angry", "happy"], preparation=preparation)
     assert run(bundle, shards, tmp_path / "out") == 2
     said = capsys.readouterr().err

@@ -167,7 +167,7 @@ def test_a_bundle_says_how_its_pictures_are_prepared(tmp_path: Path) -> None:
     made: dict[str, Any] = {"size": ["8:gray", "96:rgb"], "detector": "source", "margin": 0.3, "faces": "all"}
     card = load_bundle(write_bundle(tmp_path / "a", NAMES, preparation=made)).card
     settings = face_settings(card, "largest")
-    assert (settings.margin, settings.faces, settings.size) == (0.3, "largest", ("8:gray", "96:rgb"))
+    assert (settings.margin, settings.faces, settings.size) == (0.3, "largest", ("8:gray:raw", "96:rgb:jpeg95"))
     assert settings.detector == "auto"  # the boxes were the training data's
     assert face_settings(card, "all", "haar").detector == "haar"
     newer = load_bundle(write_bundle(tmp_path / "b", NAMES, preparation={"tint": 1})).card

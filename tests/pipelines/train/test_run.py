@@ -16,7 +16,6 @@ from fer_spark.shards.manifest import NAME
 from tests.pipelines.train.trainings import (
     CHECKSUM,
     COLUMN,
-    FACES,
     NAMES,
     SIDE,
     SMALL_CNN,
@@ -47,7 +46,8 @@ def test_shards_become_a_bundle_that_explains_itself(
     assert about["label_names"] == NAMES
     assert about["image"] == {"size_px": SIDE, "mode": "gray", "color_order": "rgb"}
     assert (about["mean"], about["std"]) == ([0.36], [0.2])
-    assert about["preparation"]["margin"] == FACES["margin"]
+    assert about["preparation"]["sizes"] == [f"{SIDE}:gray:raw"]
+    assert (about["preparation"]["detector"], about["preparation"]["margin"]) == ("none", 0.0)  # as used
     assert about["data"]["checksum"] == CHECKSUM
     assert about["data"]["train_counts"] == dict(zip(NAMES, [70, 70, 70], strict=True))
     assert about["training"]["train"]["learning_rate"] == 0.5
