@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from fer_spark.preparation.preparation import Preparation
+
 
 def model_card(card: dict[str, Any]) -> str:
     """Markdown from the content of `card.json`; figures that were measured with `fer-spark evaluate --record` first."""
@@ -21,6 +23,7 @@ def model_card(card: dict[str, Any]) -> str:
         _list(
             {
                 "picture": f"{card['image']['size_px']} px {card['image']['mode']}, one face, prepared alike",
+                "face found by": _detector(card.get("preparation") or {}),
                 "looked at": f"{card['views']}, crop of {card['crop_px'] or card['image']['size_px']} px",
                 "classes, in order": ", ".join(card["label_names"]),
                 "network": f"{card['network']} {card['arguments']}",
@@ -42,6 +45,11 @@ def model_card(card: dict[str, Any]) -> str:
         *_figures(card.get("metrics", {})),
     ]
     return "\n\n".join(sections) + "\n"
+
+
+def _detector(preparation: dict[str, Any]) -> str:
+    kept = Preparation.from_dict(preparation)
+    return "any detector: its training faces came as faces, or boxed" if kept.accepts_any_detector else kept.detector
 
 
 def _list(entries: dict[str, Any]) -> str:

@@ -171,30 +171,33 @@ def prepare_for(card: Card, settings: FaceSettings, detector: str = "", source_d
     faces would be found otherwise than those it was trained on and `detector` does not say so.
     """
     kept = card.prepared
-    held = not detector and not kept.accepts_any_detector
+    bound = not detector and not kept.accepts_any_detector
     try:
         spec = resolve_detector(settings, source_detector)
     except ModelFileError as error:
-        raise (ModelFileError(f"{error}. {_trained_with(kept)}") if held else error) from error
-    if held:
-        like_card = resolve(replace(settings, faces=kept.faces), replace(spec, every_face=kept.faces == "all"))
-        differing = kept.differences(like_card, Reuse.PIXELS, "for the bundle", "here")
-        if source_detector == NO_DETECTOR and kept.searches:
-            differing.append(
-                f"detector: none called for by pictures that are faces already, {kept.detector} for the bundle"
-            )
-        if differing:
-            raise MismatchError("\n  ".join(["preparation:", *differing]) + f"\n{_trained_with(kept)}")
+        raise (ModelFileError(f"{error}. {_way_out(kept)}") if bound else error) from error
+    if bound:
+        _check_alike(kept, settings, spec, source_detector)
     if not is_older(card.preparation):
         return Prepare(settings, spec, resolve(settings, spec).digest)
     typed = card.preparation.get("size") or [f"{card.image.size_px}:{card.image.mode}"]
     return Prepare(settings, spec, scored_digest({**asdict(settings), "size": typed}, spec.digest))
 
 
-def _trained_with(kept: Preparation) -> str:
+def _check_alike(kept: Preparation, settings: FaceSettings, spec: DetectorSpec, source_detector: str | None) -> None:
+    """Raise MismatchError for faces that would be found otherwise than the bundle's; how many are kept may differ."""
+    here = resolve(replace(settings, faces=kept.faces), replace(spec, every_face=kept.faces == "all"))
+    differing = kept.differences(here, Reuse.PIXELS, "for the bundle", "here")
+    if source_detector == NO_DETECTOR and kept.searches:
+        differing.append(f"detector: none here, as these pictures are faces already, {kept.detector} for the bundle")
+    if differing:
+        raise MismatchError("\n  ".join(["preparation:", *differing]) + f"\n{_way_out(kept)}")
+
+
+def _way_out(kept: Preparation) -> str:
     return (
-        f"The bundle was trained on faces found by {kept.detector}: --detector NAME (`detector` in the SQL functions) "
-        f"scores those found by another, --detector {kept.detector} those of another model file"
+        f"The bundle was trained on faces found by {kept.detector}; --detector NAME (`detector` in the SQL functions) "
+        f"allows another, or {kept.detector} with any model file"
     )
 
 
