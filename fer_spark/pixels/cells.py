@@ -13,7 +13,10 @@ Array = npt.NDArray[Any]
 
 def as_binary(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """One array of type binary or large_binary; nothing is copied of a single chunk that is one."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+    if isinstance(column, pa.ChunkedArray):  # combine_chunks copies a lone chunk too
+        array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    else:
+        array = column
     fits = pa.types.is_binary(array.type) or pa.types.is_large_binary(array.type)
     return array if fits else array.cast(pa.binary())
 

@@ -103,12 +103,12 @@ def test_whole_raw_columns_are_read_where_arrow_holds_them(kind: pa.DataType, dt
     stored = StoredPixels("a", FaceShape(5, "rgb"), dtype=dtype)
     every = faces(stored, 7, 3)
     column = pa.array([stored.encode(face) for face in every], kind).slice(2, 4)
-    found, known = stored.decode_column(column)
-    assert known.all()
-    assert (to_uint8(found) == every[2:6]).all()
-    buffer = column.buffers()[2]
-    assert found.ctypes.data == buffer.address + 2 * stored.raw_bytes
-    assert not found.flags.writeable
+    for given_column in (column, pa.chunked_array([column])):
+        found, known = stored.decode_column(given_column)
+        assert known.all()
+        assert (to_uint8(found) == every[2:6]).all()
+        assert found.ctypes.data == column.buffers()[2].address + 2 * stored.raw_bytes
+        assert not found.flags.writeable
 
 
 def test_a_null_that_hides_bytes_is_no_face() -> None:
