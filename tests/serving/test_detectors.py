@@ -16,6 +16,7 @@ from fer_spark.faces.resolve import resolve
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.networks.card import Card
+from fer_spark.pixels.stored import StoredPixels
 from fer_spark.serving import model
 from fer_spark.serving.match import MismatchError, preparation_differences
 from fer_spark.serving.model import Prepare, face_settings, prepare_for
@@ -131,7 +132,7 @@ def test_a_setting_that_older_files_do_not_have_leaves_bundles_usable(dropped: s
     content = {name: value for name, value in SHIPPED.preparation.items() if name != dropped}
     older = replace(SHIPPED, preparation=content)
     assert face_settings(older, "largest") == face_settings(SHIPPED, "largest")
-    images = {"image_48_gray": ImageColumn(48, "gray", "raw", "uint8", [48, 48], "gray", [0.5], [0.2])}
+    images = {"image_48_gray": ImageColumn(StoredPixels.parse("48:gray"), [0.5], [0.2])}
     today = {"preparation": resolve(FaceSettings(), DetectorSpec("haar")).to_dict()}
     fresh = Manifest([], images, None, [], [], "0", today, [], {}, 1.0, {}, "0")  # type: ignore[arg-type]
     assert preparation_differences(older, fresh, "image_48_gray") == []

@@ -149,9 +149,9 @@ def test_a_cache_that_cannot_be_used(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"batch_size": 0}, "--batch-size: 0 is not a positive number"),
-        ({"seed": -1}, "--seed: -1 is negative"),
-        ({"last_batch": "keep"}, "--last-batch: 'keep' is not one of pad, drop"),
+        ({"batch_size": 0}, "--batch-size: 0, expected 1 or more"),
+        ({"seed": -1}, "--seed: -1, expected 0 or more"),
+        ({"last_batch": "keep"}, "--last-batch: 'keep', expected one of pad, drop"),
     ],
 )
 def test_settings_that_cannot_be(tmp_path: Path, given: dict[str, object], message: str) -> None:
