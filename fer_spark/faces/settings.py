@@ -1,4 +1,4 @@
-"""What a user can choose about preparing faces. The same settings travel in the manifest and in a model's card."""
+"""What a user can choose about preparing faces. What it comes to travels in manifest and card as a Preparation."""
 
 from __future__ import annotations
 

@@ -152,10 +152,9 @@ _NAMES = {"sizes": "size", "detector_digest": "detector_model"}
 def _bears(name: str, own: Preparation, other: Preparation, reuse: Reuse) -> bool:
     """Whether a field that is not equal makes faces unlike: a margin does not where the picture is the face."""
     detectors = {own.detector, other.detector}
-    if name == "detector":
-        if UNKNOWN in detectors:
-            return False
-        return own.searches and other.searches if reuse is Reuse.SHARDS else not own.accepts_any_detector
+    if name == "detector":  # to shards, faces that the data set gave are added, and added to, as they are
+        given = own.accepts_any_detector or (reuse is Reuse.SHARDS and other.accepts_any_detector)
+        return not given and UNKNOWN not in detectors
     if name == "detector_digest":
         if reuse is Reuse.PIXELS and own.accepts_any_detector:
             return False

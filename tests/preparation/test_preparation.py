@@ -148,7 +148,9 @@ def test_detectors_differ_by_what_is_to_be_used_again() -> None:
         assert [lines(one, other, Reuse.PIXELS) for other in made.values()] == [[]] * 4
     assert lines(made["yunet"], made["haar"], Reuse.PIXELS) == ["detector: haar then, yunet now"]
     assert lines(made["yunet"], given, Reuse.PIXELS) == ["detector: none then, yunet now"]
-    assert lines(made["haar"], made["source"], Reuse.SHARDS) == []
+    for one in (given, made["source"]):
+        assert lines(made["haar"], one, Reuse.SHARDS) == lines(one, made["haar"], Reuse.SHARDS) == []
+    assert lines(made["haar"], made["none"], Reuse.SHARDS) == ["detector: none then, haar now"]
     assert lines(made["haar"], made["yunet"], Reuse.SHARDS) == ["detector: yunet then, haar now"]
     assert lines(made["none"], given, Reuse.ROWS) == []
 

@@ -76,7 +76,12 @@ def test_faces_are_searched_for_as_before() -> None:
     now = {"splits": asdict(SplitSettings())}
 
     def check(detector: DetectorSpec) -> None:
-        check_appendable(_base(yunet), now, resolve(FaceSettings(), detector), ("sad",))
+        check_appendable(
+            _base(yunet),
+            now,
+            resolve(FaceSettings(), detector, detector.name if detector.name in ("source", "none") else None),
+            ("sad",),
+        )
 
     yunet, other = DetectorSpec("yunet", model=b"one"), DetectorSpec("yunet", model=b"two")
     for detector in (yunet, DetectorSpec("source"), DetectorSpec("none")):
