@@ -213,13 +213,14 @@ def test_a_path_that_is_not_local_works_too(spark: SparkSession, pictures: Path,
 def test_settings_come_from_a_file_too(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     config = tmp_path / "job.toml"
     config.write_text(
-        f'[source]\nsource = "folder"\ninput = "{pictures}"\n[faces]\ndetector = "none"\nsize = ["32:gray"]\n'
+        f'[source]\nsource = "folder"\ninput = "{pictures}"\n[faces]\ndetector = "haar"\nsize = ["32:gray"]\n'
         f'[shards]\noutput = "{tmp_path / "out"}"\n'
     )
     assert main(["--config", str(config), "--margin", "0.2"]) == 0
     used = manifest(tmp_path / "out")["settings"]
-    assert used["faces"]["size"] == ["32:gray"]
-    assert used["faces"]["margin"] == 0.2
+    assert used["preparation"]["sizes"] == ["32:gray:raw"]
+    assert used["preparation"]["detector"] == "haar"
+    assert used["preparation"]["margin"] == 0.2
     json.dumps(used)
 
 
