@@ -11,8 +11,8 @@ from pyspark.sql import SparkSession
 
 pytest_plugins = ["tests.groups", "pytester"]
 os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names by its locale
-# before torch is loaded, for processes that tests start too: two workers have twice the threads that there are cores, and
-# threads that spin while they wait leave the others a tenth of their speed
+# before torch is loaded, for processes that tests start too: two workers have twice the threads that there are cores,
+# and threads that spin while they wait leave the others a tenth of their speed
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
