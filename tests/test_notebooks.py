@@ -15,6 +15,8 @@ nbformat = pytest.importorskip("nbformat")
 
 FOLDER = Path(__file__).parent.parent / "notebooks"
 BOOKS = sorted(FOLDER.glob("*.ipynb"))
+SHORTER = {"03_fer2013_shards_training_imbalance": ('EPOCHS, SEEDS = "20", "0"', 'EPOCHS, SEEDS = "4", "0"')}
+"""A parameter that a test may lower: six trainings of 20 epochs take five minutes and show nothing that 4 do not."""
 NOT_OURS = re.compile(r"/(home|root|Users|work|opt)/|/tmp/(?!fer)")
 
 
@@ -64,10 +66,15 @@ def test_what_it_imports_from_the_package_is_there(path: Path) -> None:
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("path", BOOKS, ids=lambda path: path.stem)
 def test_it_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+    """Above a minute each: they build, train, score and explain."""
     from nbclient import NotebookClient
 
     shutil.copytree(FOLDER / "data", tmp_path / "data")
     book = nbformat.read(path, as_version=4)
+    if path.stem in SHORTER:
+        typed, shorter = SHORTER[path.stem]
+        assert typed in _code(book)[0].source
+        _code(book)[0].source = _code(book)[0].source.replace(typed, shorter)
     client = NotebookClient(book, timeout=1500, resources={"metadata": {"path": str(tmp_path)}})
     done = client.execute()
     assert _shown(done) == _shown(nbformat.read(path, as_version=4))

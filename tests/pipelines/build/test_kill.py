@@ -8,6 +8,7 @@ import random
 import signal
 import subprocess
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -18,9 +19,9 @@ from fer_spark.sample import WriteSettings, write_folder
 from tests.pipelines.build.builds import manifest, quarantine, shards, start
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(1200)]
-COUNT = 1000
+COUNT = 600
 CONF = ["spark.master=local[2,4]", "spark.sql.files.minPartitionNum=8"]
-FLAGS = {"source": "folder", "detector": "haar", "chunk_images": 200, "size": ["48:gray", "96:rgb"]}
+FLAGS = {"source": "folder", "detector": "haar", "chunk_images": 120, "size": ["48:gray", "96:rgb"]}
 
 
 @pytest.fixture(scope="module")
@@ -30,14 +31,30 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@dataclass(frozen=True)
+class Undisturbed:
+    """Shards of a run that nobody killed; seconds until it began to work, and how long it worked."""
+
+    output: Path
+    start_s: float
+    work_s: float
+
+    def moment(self, share: float) -> float:
+        """Seconds after its start when a run has done about this share of its work."""
+        return self.start_s + share * self.work_s
+
+
 @pytest.fixture(scope="module")
-def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Undisturbed:
     output = tmp_path_factory.mktemp("undisturbed") / "shards"
     began = time.monotonic()
     process = start(output, CONF, input=pictures, **FLAGS)
+    while process.poll() is None and not (output / "_staging" / "job.json").exists():
+        time.sleep(0.05)
+    works = time.monotonic()
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
-    return output, time.monotonic() - began
+    return Undisturbed(output, works - began, time.monotonic() - works)
 
 
 def _kill_group(pid: int) -> None:
@@ -75,15 +92,16 @@ def _same(output: Path, undisturbed: Path) -> None:
 
 
 def test_a_driver_killed_again_and_again_still_comes_to_the_same_rows(
-    pictures: Path, undisturbed: tuple[Path, float], tmp_path: Path
+    pictures: Path, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    reference, seconds = undisturbed
+    """Above a minute: seven runs of a process, most of them killed."""
     moments = random.Random(5)
     kills = 0
     for _ in range(40):
         process = start(tmp_path, CONF, input=pictures, on_existing="resume", **FLAGS)
         try:
-            out, _ = process.communicate(timeout=moments.uniform(0.15, 0.45) * seconds if kills < 5 else 600)
+            timeout = undisturbed.moment(moments.uniform(0.05, 0.5)) if kills < 5 else 600
+            out, _ = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             _kill_group(process.pid)
             kills += 1
@@ -91,37 +109,38 @@ def test_a_driver_killed_again_and_again_still_comes_to_the_same_rows(
         assert process.returncode == 0, out
         break
     assert kills >= 3
-    _same(tmp_path, reference)
+    _same(tmp_path, undisturbed.output)
 
 
-@pytest.mark.parametrize("share", [0.6, 0.85, 0.95])
 def test_a_killed_overwrite_leaves_the_previous_shards_readable(
-    pictures: Path, undisturbed: tuple[Path, float], tmp_path: Path, share: float
+    pictures: Path, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
-    reference, seconds = undisturbed
+    """Above a minute: five runs of a process, each on what the one before left."""
     small = tmp_path / "few"
     write_folder(small, 60, seed=4)
     output = tmp_path / "out"
     process = start(output, CONF, input=small, **FLAGS)
     out, _ = process.communicate(timeout=300)
     assert process.returncode == 0, out
-    before = manifest(output)
-    process = start(output, CONF, input=pictures, on_existing="overwrite", **FLAGS)
-    time.sleep(share * seconds)
-    if process.poll() is None:
-        _kill_group(process.pid)
-    after = manifest(output)
-    assert after["checksum"] in (before["checksum"], manifest(reference)["checksum"])
-    for file in after["files"]:
-        assert pq.ParquetFile(output / file["path"]).metadata.num_rows == file["rows"]
+    before, complete = manifest(output)["checksum"], manifest(undisturbed.output)["checksum"]
+    for share in (0.45, 0.8, 0.95):
+        process = start(output, CONF, input=pictures, on_existing="overwrite", **FLAGS)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(undisturbed.moment(share))
+        if process.poll() is None:
+            _kill_group(process.pid)
+        after = manifest(output)
+        assert after["checksum"] in (before, complete)
+        for file in after["files"]:
+            assert pq.ParquetFile(output / file["path"]).metadata.num_rows == file["rows"]
     process = start(output, CONF, input=pictures, on_existing="overwrite", **FLAGS)
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
-    _same(output, reference)
+    _same(output, undisturbed.output)
 
 
 def test_a_python_worker_killed_in_mid_task_costs_nothing_but_time(
-    pictures: Path, undisturbed: tuple[Path, float], tmp_path: Path
+    pictures: Path, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
     process = start(tmp_path, CONF, input=pictures, **FLAGS)
     killed = 0
@@ -133,4 +152,4 @@ def test_a_python_worker_killed_in_mid_task_costs_nothing_but_time(
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     assert killed >= 1
-    _same(tmp_path, undisturbed[0])
+    _same(tmp_path, undisturbed.output)
