@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tomli_w
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from fer_spark import __version__
 from fer_spark.networks.card import plain
-from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space, run_of_trials, toml
+from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space, run_of_trials
 from fer_spark.pipelines.tune.trial import COMPLETE, FAILED, Trial, directory
 from fer_spark.reports.tuning import importances_picture
 
@@ -76,17 +77,13 @@ def best_toml(found: Searched) -> str:
     """Every setting of the best trial, for `fer-spark train --config`; only --output is left to choose."""
     best = found.ranking[0]
     settings = apply(found.settings, best.parameters)
-    lines = [
-        f"# Trial {best.number} of fer-spark tune: {found.select_on} {best.outcome.value:.6g}",
-        "# fer-spark train --config best.toml --output DIR",
-        "[run]",
-        f"shards = {toml(settings.run.shards)}",
-        *(f"{name} = {toml(value)}" for name, value in run_of_trials(settings).items()),
-    ]
-    for group in GROUPS:
-        lines += ["", f"[{group}]"]
-        lines += [f"{key} = {toml(value)}" for key, value in dataclasses.asdict(getattr(settings, group)).items()]
-    return "\n".join(lines) + "\n"
+    run = {"shards": settings.run.shards, **run_of_trials(settings)}
+    heading = (
+        f"# Trial {best.number} of fer-spark tune: {found.select_on} {best.outcome.value:.6g}\n"
+        "# fer-spark train --config best.toml --output DIR\n"
+    )
+    groups = {group: dataclasses.asdict(getattr(settings, group)) for group in GROUPS}
+    return heading + tomli_w.dumps({"run": run, **groups})
 
 
 def trials_csv(found: Searched) -> str:
