@@ -112,7 +112,7 @@ def test_every_table_stands_on_the_page_row_by_row(given: Exploration, page: Pag
             assert set(known) <= set(rows[-1]), table.name
     assert page.tables["categories"][-1][1] == ["all", "neutral", "75,374", "25.8 %"]
     assert page.tables["categories_reference"][-1][2] == ["happy", "134,915", "146,198", "−11,283", "7.7 %"]
-    assert page.tables["splits_divergence"][-1][3][:6] == ["feelings_bins", "train", "val", "∞", "0.271", "no"]
+    assert page.tables["splits_divergence"][-1][3][:7] == ["feelings_bins", "train", "val", "∞", "∞", "0.271", "no"]
     assert f"The first 1,000 of {len(given.table('feelings_grid').rows):,} rows" in page.text  # type: ignore[union-attr]
 
 
@@ -236,7 +236,7 @@ def test_gaps_break_no_chart_and_never_read_nan(given: Exploration) -> None:
         ("difference", 0.0123, "+1.23 points"),
         ("valence_low", -0.2, "−0.2"),
         ("valence_high", 0.15000000000000002, "0.15"),
-        ("kl_bits", float("inf"), "∞"),
+        ("kl_nats", float("inf"), "∞"),
         ("kl_bits", 0.7794, "0.779"),
         ("mean", 0.0511, "0.0511"),
         ("mean", None, "–"),
