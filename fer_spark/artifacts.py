@@ -1,9 +1,14 @@
-"""Small files and housekeeping on any storage that Spark can reach, through Hadoop's own file systems."""
+"""Publishing files and directories so that a reader sees the old or the new one whole, locally and through Hadoop."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +16,48 @@ if TYPE_CHECKING:
 
 _RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
 """Where a rename is atomic. Elsewhere (object stores) an object appears whole when its stream is closed."""
+
+
+def replace_file(target: Path, content: bytes | str) -> None:
+    """Write a local file, a text in UTF-8, so that it appears under its name only when complete and on the disk."""
+    with written_aside(target) as aside:
+        aside.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+
+
+@contextmanager
+def written_aside(target: Path, ending: str = ".tmp") -> Iterator[Path]:
+    """Where to write what becomes the local file `target` when the block ends; after an error `target` is as before.
+
+    `ending` is for writers that take no other.
+    """
+    aside = target.with_name(f".{target.name}.{os.getpid()}{ending}")
+    try:
+        yield aside
+        with aside.open("rb") as file:
+            os.fsync(file.fileno())
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def replace_directory(target: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write into an empty local directory beside `target`, then swap: `target` is the old or the new whole.
+
+    A kill between the two renames leaves no `target`; an error, or a failure there, leaves the old one.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside, old = (target.with_name(f".{target.name}.{os.getpid()}.{kind}") for kind in ("new", "old"))
+    aside.mkdir()
+    try:
+        fill(aside)
+        if target.exists():
+            target.rename(old)
+        aside.rename(target)
+    finally:
+        if old.exists() and not target.exists():  # failed between the two renames
+            old.rename(target)
+        for left in (aside, old):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @dataclass(frozen=True)

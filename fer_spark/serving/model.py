@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import cv2
 from pyspark import SparkFiles, TaskContext
 
+from fer_spark.artifacts import written_aside
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.on_spark import prepare_batches
@@ -211,12 +212,10 @@ def pixel_format(card: Card, settings: FaceSettings) -> StoredPixels:
 
 def _pack(place: Traversable, target: Path) -> None:
     """Both files of a bundle in one archive, which appears whole."""
-    aside = target.with_suffix(".tmp")
-    with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as packed:
+    with written_aside(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as packed:
         for entry in place.iterdir():
             if entry.name == CARD or entry.name.endswith(Path(WEIGHTS).suffix):
                 packed.writestr(entry.name, entry.read_bytes())
-    aside.replace(target)
 
 
 @lru_cache(maxsize=1)

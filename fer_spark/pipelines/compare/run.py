@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
+from fer_spark.artifacts import replace_file
 from fer_spark.metrics.evaluation import Evaluation, evaluate
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.pipelines.compare.methods import KNN, CompareSettings, epochs_for, remedy
@@ -148,9 +149,7 @@ def _figures(run: AllSettings, seed: int, split: str, stopping: list[int]) -> Se
     labels, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
     scores = evaluate(labels, probabilities, bundle.labels)
     figures = _flat(scores)
-    aside = kept.with_suffix(".tmp")
-    aside.write_text(json.dumps({"split": split, "figures": figures, "scores": scores.to_dict()}), encoding="utf-8")
-    aside.replace(kept)
+    replace_file(kept, json.dumps({"split": split, "figures": figures, "scores": scores.to_dict()}))
     return SeedFigures(seed, figures)
 
 
