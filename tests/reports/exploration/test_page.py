@@ -6,6 +6,7 @@ import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.reports.exploration.explorations import exploration
 
 
 class Page(HTMLParser):
-    """What a browser finds: links, ids, pictures, text alternatives, tables by the id of their block, and words."""
+    """What a browser finds: links, ids, pictures, text alternatives, tables by block id, words (of charts too)."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -43,8 +44,11 @@ class Page(HTMLParser):
         if tag == "a":
             self.links.append(given)
         self.sources += [given[name] for name in ("src", "srcset", "data", "href") if name in given]
-        if tag in ("svg", "img"):
-            self.alternatives.append(given.get("aria-label", given.get("alt", "")))
+        if tag == "img":
+            self.alternatives.append(given.get("alt", ""))
+            kind, _, content = given["src"].partition(";base64,")
+            if kind == "data:image/svg+xml":
+                self.words += ElementTree.fromstring(base64.b64decode(content)).itertext()
         if tag == "table":
             self.tables.setdefault(self._block, []).append([])
         if tag == "tr":
@@ -89,7 +93,9 @@ def page(html: str) -> Page:
 def test_the_page_fetches_nothing_and_runs_nothing(html: str, page: Page) -> None:
     assert all(address.startswith(("data:", "#")) for address in page.sources)
     assert not re.search(r"https?://|url\((?!#)|@import", html)
-    assert not {"script", "link", "iframe", "object", "base"} & set(page.tags)
+    assert not {"script", "link", "iframe", "object", "base", "svg"} & set(page.tags)
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in html
 
 
 def test_every_table_can_be_downloaded_as_it_is(given: Exploration, page: Page) -> None:
