@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -27,22 +27,21 @@ def prepare_faces(raw: DataFrame, settings: FaceSettings, detector: DetectorSpec
     """
     settings.check()
     table = prepared_table([spec.column for spec in settings.specs])
-    return raw.select(*RAW_IMAGE.names).mapInArrow(_job(settings, detector), table.spark_schema)
+    return raw.select(*RAW_IMAGE.names).mapInArrow(
+        lambda batches: prepare_in_worker(batches, settings, detector), table.spark_schema
+    )
 
 
-def _job(
-    settings: FaceSettings, detector: DetectorSpec
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return prepare_batches(batches, _worker_preparer(settings, detector))
-
-    return run
+def prepare_in_worker(
+    batches: Iterator[pa.RecordBatch], settings: FaceSettings, detector: DetectorSpec
+) -> Iterator[pa.RecordBatch]:
+    """`prepare_batches` with a preparer that stays loaded: one per settings, detector and worker process."""
+    return prepare_batches(batches, _preparer(settings, detector))
 
 
 @lru_cache(maxsize=2)
-def _worker_preparer(settings: FaceSettings, detector: DetectorSpec) -> FacePreparer:
-    """Load the detector once per worker process; Spark, not OpenCV, spreads the work over the cores."""
-    cv2.setNumThreads(1)
+def _preparer(settings: FaceSettings, detector: DetectorSpec) -> FacePreparer:
+    cv2.setNumThreads(1)  # Spark, not OpenCV, spreads the work over the cores
     return FacePreparer(settings, detector)
 
 
