@@ -69,3 +69,39 @@ def test_a_directory_is_the_old_one_or_the_new_one(fails: str, tmp_path: Path, m
         replace_directory(target, fill)
     assert [path.name for path in target.iterdir()] == ["a" if fails else "b"]
     assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(there: bool, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    for place in (target, tmp_path / f".out.{os.getpid()}.new", tmp_path / f".out.{os.getpid()}.old"):
+        place.mkdir()
+        (place / "a").write_text(place.suffix)
+    if not there:  # killed between the two renames
+        (target / "a").unlink()
+        target.rmdir()
+
+    def fail(_: Path) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        replace_directory(target, fail)
+    assert [path.read_text() for path in target.iterdir()] == ["" if there else ".old"]
+    replace_directory(target, lambda aside: (aside / "b").touch())
+    assert [path.name for path in target.iterdir()] == ["b"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_directorys_files_are_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, seen = tmp_path / "out", []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(target.exists()))
+
+    def fill(aside: Path) -> None:
+        (aside / "below").mkdir()
+        for name in ("a", "below/b"):
+            (aside / name).touch()
+
+    replace_directory(target, fill)
+    assert seen == [False, False]

@@ -103,7 +103,7 @@ def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings
         if differ:
             raise ValueError(f"{output} holds a comparison with other settings ({'; '.join(differ)}); or --overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    replace_file(path, json.dumps(content))
 
 
 def _run_settings(asked: CompareSettings, settings: AllSettings, name: str, seed: int) -> AllSettings:
