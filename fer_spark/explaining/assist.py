@@ -1,4 +1,4 @@
-"""Weights that vary less from one set of masks to the next: a second model says what masks not scored would give.
+"""Steadier weights of LIME: a second model predicts what the masks that were not scored would give.
 
 It is a linear model of the log-probabilities of all classes, on segments and on pairs of segments that touch, fitted to
 the masks that were scored. The local model is then fitted to what it says of PANEL other masks, and to what is left of

@@ -1,4 +1,4 @@
-"""One pass over pictures: measures of each, and per task the sums and the few small pictures that are kept."""
+"""Measures pictures on the executors; keeps pixel sums and a few small pictures for mean faces and sheets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A bundle on its way to the workers, and the preparation that its card asks for."""
+"""Ships a bundle to Spark's workers, and prepares pictures as its card says."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All that a training run needs to go on: tensors in safetensors, the rest in JSON. Never a pickle."""
+"""Checkpoints: all that a training needs to resume; tensors in safetensors, the rest in JSON, never a pickle."""
 
 from __future__ import annotations
 

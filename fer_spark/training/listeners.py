@@ -1,4 +1,4 @@
-"""Who hears of a run's figures: a person at a terminal or reading a log, JSON lines, TensorBoard, MLflow."""
+"""Reports a training's figures: to a terminal or log, as JSON lines, to TensorBoard and MLflow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether shards that are there already go with what is asked for now: the checks before `append` and `resume`."""
+"""Whether existing shards fit the settings of this run: the checks before `append` and `resume`."""
 
 from __future__ import annotations
 

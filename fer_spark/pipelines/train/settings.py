@@ -1,4 +1,4 @@
-"""Everything a training can be told: the settings of the stages that it joins, and where it reads and writes."""
+"""All settings of a training: those of the stages that it joins, and where it reads and writes."""
 
 from __future__ import annotations
 
