@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import FAILED, OK, STOPPED, Command, Given, run_command
+from fer_spark.cli.run import FAILED, OK, STOPPED, Command, Given
 from fer_spark.cli.training import GROUPS, settings_of, stop_signals
 from fer_spark.pipelines.tune.check import check, space_of
 from fer_spark.pipelines.tune.settings import TuneSettings
@@ -68,8 +66,4 @@ COMMAND = Command(
     needs=" (pip install 'fer-spark[train,tune,report]')",
     spark="spark, for --parallel",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main
