@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.prepare import FacePreparer
 from fer_spark.faces.settings import FaceSettings
+from fer_spark.pixels.cells import rows_of
 from fer_spark.rows import RAW_IMAGE, prepared_table
 
 _BATCH_BYTES = 8 * 2**20
@@ -52,7 +53,7 @@ def prepare_batches(batches: Iterator[pa.RecordBatch], preparer: FacePreparer) -
     rows: list[dict[str, Any]] = []
     size = 0
     for batch in batches:
-        for raw in _rows(batch):
+        for raw in rows_of(batch):
             for row in preparer.prepare(raw):
                 rows.append(row)
                 size += sum(len(row[name] or b"") for name in pixel_columns)
@@ -61,12 +62,3 @@ def prepare_batches(batches: Iterator[pa.RecordBatch], preparer: FacePreparer) -
                 rows, size = [], 0
     if rows:
         yield pa.RecordBatch.from_pylist(rows, schema)
-
-
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """A batch's rows; the pictures' bytes leave Arrow's memory one at a time."""
-    content = batch.column(batch.schema.get_field_index("content"))
-    others = batch.drop_columns(["content"]).to_pylist()
-    for index, row in enumerate(others):
-        row["content"] = content[index].as_py()
-        yield row
