@@ -1,9 +1,14 @@
-"""Small files and housekeeping on any storage that Spark can reach, through Hadoop's own file systems."""
+"""Publishing files and directories so that a reader sees the old or the new one whole, locally and through Hadoop."""
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,6 +16,61 @@ if TYPE_CHECKING:
 
 _RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
 """Where a rename is atomic. Elsewhere (object stores) an object appears whole when its stream is closed."""
+
+
+def replace_file(target: Path, content: bytes | str) -> None:
+    """Write a local file, a text in UTF-8, so that it appears under its name only when complete and on the disk."""
+    with written_aside(target) as aside:
+        aside.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+
+
+@contextmanager
+def written_aside(target: Path, ending: str = ".tmp") -> Iterator[Path]:
+    """Where to write what becomes the local file `target` when the block ends; after an error `target` is as before.
+
+    `ending` is for writers that take no other.
+    """
+    aside = target.with_name(f".{target.name}.{os.getpid()}{ending}")
+    try:
+        yield aside
+        _to_disk(aside)
+        aside.replace(target)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def replace_directory(target: Path, fill: Callable[[Path], None]) -> None:
+    """Let `fill` write into an empty local directory beside `target`, then swap: `target` is the old or the new whole,
+    its files on the disk.
+
+    A kill between the two renames leaves no `target`; an error, or a failure there, leaves the old one.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    aside, old = (target.with_name(f".{target.name}.{os.getpid()}.{kind}") for kind in ("new", "old"))
+    _tidy(target, aside, old)  # left by a killed process of the same number: in containers many have number 1
+    aside.mkdir()
+    try:
+        fill(aside)
+        for path in aside.rglob("*"):
+            if path.is_file():
+                _to_disk(path)
+        if target.exists():
+            target.rename(old)
+        aside.rename(target)
+    finally:
+        _tidy(target, aside, old)
+
+
+def _tidy(target: Path, aside: Path, old: Path) -> None:
+    if old.exists() and not target.exists():  # failed between the two renames
+        old.rename(target)
+    for left in (aside, old):
+        shutil.rmtree(left, ignore_errors=True)
+
+
+def _to_disk(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
 
 
 @dataclass(frozen=True)
@@ -56,13 +116,17 @@ class Storage:
             stream.close()
 
     def publish_text(self, path: str, text: str) -> None:
+        """`publish_bytes` of a text in UTF-8."""
+        self.publish_bytes(path, text.encode("utf-8"))
+
+    def publish_bytes(self, path: str, content: bytes) -> None:
         """Write a small file so that a reader sees the old one or the new one whole, never a part of either."""
         target = self._path(path)
         if self._scheme not in _RENAMING_SCHEMES:
-            self._write(target, text)
+            self._write(target, content)
             return
         aside = self._path(path + ".tmp")
-        self._write(aside, text)
+        self._write(aside, content)
         options = self._jvm.java.lang.reflect.Array.newInstance(
             self._jvm.java.lang.Class.forName("org.apache.hadoop.fs.Options$Rename"), 1
         )
@@ -92,10 +156,10 @@ class Storage:
     def _path(self, path: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(self._root, path) if path else self._root
 
-    def _write(self, target: Any, text: str) -> None:
+    def _write(self, target: Any, content: bytes) -> None:
         stream = self._fs.create(target, True)
         try:
-            stream.write(bytearray(text.encode("utf-8")))
+            stream.write(bytearray(content))
         finally:
             stream.close()
 

@@ -1,4 +1,4 @@
-"""What passes from the shards to a trainer or an evaluation: batches of tensors, and the thing that yields them."""
+"""Batches of tensors: what a reader of shards yields, and a trainer or an evaluation takes."""
 
 from __future__ import annotations
 

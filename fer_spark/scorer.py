@@ -1,7 +1,8 @@
-"""What scoring and explaining ask of a model: faces in, probabilities out, and names for what it is."""
+"""A model as scoring and explaining see it: faces in, probabilities out; opened once per worker process."""
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -67,3 +68,18 @@ class ScorerSpec(Protocol):
     def open(self) -> Scorer:
         """Load the model here."""
         ...
+
+
+_KEPT_MODELS = 2
+_OPEN: OrderedDict[str, Scorer] = OrderedDict()
+
+
+def open_scorer(spec: ScorerSpec) -> Scorer:
+    """The model that `spec` describes: one per key and process, whoever asks; the two used last stay open."""
+    key = spec.key
+    if key not in _OPEN:
+        while len(_OPEN) >= _KEPT_MODELS:
+            _OPEN.popitem(last=False)
+        _OPEN[key] = spec.open()
+    _OPEN.move_to_end(key)
+    return _OPEN[key]

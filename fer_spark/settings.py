@@ -108,6 +108,33 @@ def check(settings: DataclassInstance, choices: Mapping[str, Sequence[object]] |
                 raise ValueError(f"{flag(field.name)}: {word!r}, expected one of {_one_of(word, allowed)}")
 
 
+def require(settings: DataclassInstance, *names: str) -> None:
+    """Raise ValueError naming the first of these settings that is empty."""
+    for name in names:
+        if not getattr(settings, name):
+            raise ValueError(f"{flag(name)} is missing; --help shows an example")
+
+
+def differences(
+    before: Mapping[str, Any], now: Mapping[str, Any], when: str = "there", show: Callable[[Any], str] = repr
+) -> list[str]:
+    """A line for each entry that is another one now: `train.epochs: 4 there, 9 now`; `nothing` where it is missing."""
+    old, new = _flat(before), _flat(now)
+    words = [{key: show(value) for key, value in flat.items()} for flat in (old, new)]
+    return [
+        f"{key}: {words[0].get(key, 'nothing')} {when}, {words[1].get(key, 'nothing')} now"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
+
+
+def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in content.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return flat
+
+
 def _one_of(word: object, allowed: Sequence[object]) -> str:
     """`focal, soft_f1; did you mean focal?`: what is allowed, and which of it the word comes near to."""
     known = [str(choice) for choice in allowed if choice != ""]
@@ -148,7 +175,7 @@ def without_folders(settings: DataclassInstance) -> dict[str, Any]:
 
 def last_part(path: str) -> str:
     """`/lake/shards/` → `shards`."""
-    return path.rstrip("/").rsplit("/", 1)[-1]
+    return path.rstrip("/").rpartition("/")[2] or path
 
 
 def _last_parts(value: str | tuple[str, ...]) -> str | tuple[str, ...]:

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, get_type_hints
 
+import tomli_w
+
 from fer_spark.cli import COMMANDS
-from fer_spark.pipelines.tune.space import toml
 from fer_spark.settings import Limits, flag
 
 PLACES = {"URI", "URL", "DIR", "FILE", "BUNDLE", "STORE"}
@@ -71,7 +72,7 @@ def run_with_wrong_values(config: Path) -> int:
                 allowed = dict(module.COMMAND.choices).get(field.name, ())
                 for value, expected in wrong_values(field, kinds[field.name], allowed):
                     word = value[0] if isinstance(value, tuple) else value
-                    config.write_text(f"{field.name} = {toml(word)}")
+                    config.write_text(tomli_w.dumps({field.name: word}))
                     for words in ([f"{flag(field.name)}={word}"], ["--config", str(config)]):
                         said = io.StringIO()
                         with contextlib.redirect_stderr(said):

@@ -13,7 +13,18 @@ from typing import Any, get_type_hints
 import pytest
 
 from fer_spark.pipelines.explore.settings import ExploreSettings
-from fer_spark.settings import Limits, changing, check, option, paths, unchanging, why_fixed, without_folders
+from fer_spark.settings import (
+    Limits,
+    changing,
+    check,
+    differences,
+    option,
+    paths,
+    require,
+    unchanging,
+    why_fixed,
+    without_folders,
+)
 from tests.options import forgotten, refusal, settings_classes, wrong_values
 
 ROOT = Path(__file__).parent.parent
@@ -151,3 +162,21 @@ def test_every_command_refuses_wrong_values_before_it_loads_anything_heavy(tmp_p
     count, heavy = done.stdout.split(maxsplit=1)
     assert heavy == "[]\n"
     assert int(count) > 500
+
+
+def test_an_empty_setting_that_is_needed_is_named_by_its_flag() -> None:
+    require(Painting(model="m", easel="e"), "model", "easel")
+    with pytest.raises(ValueError, match=r"^--easel is missing; --help shows an example$"):
+        require(Painting(model="m"), "model", "easel")
+
+
+def test_differences_name_each_entry_by_its_place_with_both_values() -> None:
+    before = {"run": {"shards": "a", "old": 1}, "seed": 0, "none": None, "sizes": ["48:gray"]}
+    now = {"run": {"shards": "b"}, "seed": 0, "new": 2.5, "sizes": ["48:gray"]}
+    assert differences(before, now) == [
+        "new: nothing there, 2.5 now",
+        "run.old: 1 there, nothing now",
+        "run.shards: 'a' there, 'b' now",
+    ]
+    assert differences(before, now, "then", str)[-1] == "run.shards: a then, b now"
+    assert differences(now, now) == []

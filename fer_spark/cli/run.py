@@ -103,6 +103,10 @@ class Command:
         for settings_class, _ in self.groups:
             check(given.of(settings_class), dict(self.choices))
 
+    def main(self, argv: Sequence[str] | None = None) -> int:
+        """What `fer-spark NAME` and jobs/NAME.py call; returns the exit code. An unknown flag raises SystemExit(2)."""
+        return run_command(self, argv)
+
 
 def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
     """Run it; returns the exit code, 2 for a value that a setting cannot have. An unknown flag raises SystemExit(2)."""

@@ -1,4 +1,4 @@
-"""Weights that vary less from one set of masks to the next: a second model says what masks not scored would give.
+"""Steadier weights of LIME: a second model predicts what the masks that were not scored would give.
 
 It is a linear model of the log-probabilities of all classes, on segments and on pairs of segments that touch, fitted to
 the masks that were scored. The local model is then fitted to what it says of PANEL other masks, and to what is left of
@@ -21,6 +21,7 @@ from fer_spark.explaining.masks import MaskSource
 from fer_spark.explaining.ridge import Floats, Part, kernel_weights
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import SegmentMap
+from fer_spark.metrics import softmax
 
 PANEL = 4096
 _ALPHA = 20.0
@@ -71,8 +72,8 @@ class Assistant:
         panel, panel_features, kernel = _panel(self.masks.shape[1], settings.keep, self.pairs, settings.kernel_width)
         rows = self.counts * subset
         coefficients = _ridge(self._features, self._scores, rows)
-        said = _softmax(panel_features @ coefficients)[:, self.label]
-        left = self.probabilities[:, self.label] - _softmax(self._features @ coefficients)[:, self.label]
+        said = softmax(panel_features @ coefficients)[:, self.label]
+        left = self.probabilities[:, self.label] - softmax(self._features @ coefficients)[:, self.label]
         weights = kernel_weights(self.masks, settings.kernel_width) * rows * (settings.samples / max(rows.sum(), 1))
         return [(panel, said, kernel * (settings.samples / len(panel))), (self.masks, left, weights)]
 
@@ -105,8 +106,3 @@ def _ridge(features: Floats, targets: Floats, rows: npt.NDArray[Any]) -> Floats:
     penalty = np.full(features.shape[1], _ALPHA)
     penalty[0] = 1e-9
     return np.asarray(np.linalg.solve(weighed @ features + np.diag(penalty), weighed @ targets))
-
-
-def _softmax(logits: Floats) -> Floats:
-    raised = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))

@@ -17,7 +17,7 @@ from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import encode_segments
 from fer_spark.pixels.stored import StoredPixels, UnreadablePixelsError
 from fer_spark.rows import EXPLANATION, Table
-from fer_spark.scorer import Scorer, ScorerSpec
+from fer_spark.scorer import Scorer, ScorerSpec, open_scorer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,9 +33,6 @@ EXPLAINED = Table("EXPLAINED", tuple(column for column in EXPLANATION.columns if
 
 GROUP_FACES = 16
 """Faces explained together: enough to fill a GPU's batch, few enough to hold."""
-
-_KEPT_SCORERS = 2
-_scorers: dict[str, Scorer] = {}
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class ExplainJob:
     group_faces: int = GROUP_FACES
 
     def __call__(self, batches: Batches) -> Batches:
-        return explain_batches(batches, worker_scorer(self.spec), self)
+        return explain_batches(batches, open_scorer(self.spec), self)
 
 
 def explain_faces(faces: DataFrame, job: ExplainJob) -> DataFrame:
@@ -76,7 +73,7 @@ def explain_faces(faces: DataFrame, job: ExplainJob) -> DataFrame:
 
 def explained_cells(ids: list[str], pixels: list[bytes | None], job: ExplainJob) -> pd.DataFrame:
     """Stored faces and an id for each, which seeds its masks → a frame of EXPLAINED, row by row."""
-    scorer = worker_scorer(job.spec)
+    scorer = open_scorer(job.spec)
     column = job.pixels.column
     rows = [
         dict.fromkeys(IDENTITY) | {"face_id": one, column: content} for one, content in zip(ids, pixels, strict=True)
@@ -92,18 +89,9 @@ def predict_faces(faces: DataFrame, spec: ScorerSpec, pixels: StoredPixels) -> D
     schema = "face_id string, predicted string, confidence float"
 
     def run(batches: Batches) -> Batches:
-        return _predict_batches(batches, worker_scorer(spec), pixels)
+        return _predict_batches(batches, open_scorer(spec), pixels)
 
     return faces.select("face_id", pixels.column).mapInArrow(run, schema)
-
-
-def worker_scorer(spec: ScorerSpec) -> Scorer:
-    """The model of `spec`, opened once per worker process and found again by its key."""
-    if spec.key not in _scorers:
-        while len(_scorers) >= _KEPT_SCORERS:
-            _scorers.pop(next(iter(_scorers)))
-        _scorers[spec.key] = spec.open()
-    return _scorers[spec.key]
 
 
 def explain_batches(batches: Batches, scorer: Scorer, job: ExplainJob) -> Batches:

@@ -1,4 +1,4 @@
-"""What a run of explanations comes to: counts, fit, stability, fidelity and mean maps, per explained label."""
+"""Sums up a run of explanations: counts, fit, stability, fidelity and mean maps, per explained label."""
 
 from __future__ import annotations
 

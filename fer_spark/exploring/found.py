@@ -1,4 +1,4 @@
-"""What the passes over the data find: small values, without Spark."""
+"""What Spark's passes over the data bring back: small plain values, from which the tables are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One pass over pictures: measures of each, and per task the sums and the few small pictures that are kept."""
+"""Measures pictures on the executors; keeps pixel sums and a few small pictures for mean faces and sheets."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from fer_spark.pixels.cells import rows_of
 from fer_spark.rows import LOOKED
 
 Pixels = npt.NDArray[np.uint8]
@@ -88,7 +89,7 @@ def study(batches: Iterator[pa.RecordBatch], look_at: LookAt, keep: Keep) -> Ite
     sums: dict[tuple[str, str], _Sums] = {}
     kept: dict[str, list[_Small]] = {}
     for batch in batches:
-        for row in _rows(batch):
+        for row in rows_of(batch):
             head = {name: row[name] for name in ("path", "split", "label", "draw")}
             seen = Unseen(row["reason"]) if row["reason"] is not None else look_at(row)
             if isinstance(seen, Unseen):
@@ -146,14 +147,6 @@ def png(pixels: Pixels) -> bytes:
     """A gray or RGB picture as a PNG file."""
     stored = pixels if pixels.ndim == 2 else cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
     return bytes(cv2.imencode(".png", stored)[1])
-
-
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """A batch's rows; the pictures' bytes leave Arrow's memory one at a time."""
-    content = batch.column(batch.schema.get_field_index("content"))
-    for index, row in enumerate(batch.drop_columns(["content"]).to_pylist()):
-        row["content"] = content[index].as_py()
-        yield row
 
 
 def _batch(rows: list[dict[str, Any]]) -> pa.RecordBatch:

@@ -1,4 +1,4 @@
-"""Figures of pictures that were looked at: sizes, measures, pixel sums, and what contact sheets are made of."""
+"""Sizes, measures, pixel sums and sample pictures of a data set, gathered by Spark in one pass."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the data what it should be? Columns, violations with examples, and how labels are spelled."""
+"""Tables of what is wrong with the data: columns, violations with examples, and how labels are spelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Is the table what it should be? Columns, violations with examples, repeated paths and spellings of labels."""
+"""Finds what is wrong with the data, by Spark: columns, examples of violations, repeated paths, spellings."""
 
 from __future__ import annotations
 

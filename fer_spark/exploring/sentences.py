@@ -1,4 +1,4 @@
-"""What is said of each check that failed, and how grave it is."""
+"""For each check of the data that can fail: the sentence for the user, and how grave it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one way from Spark to the driver: small tables, and a refusal for anything else."""
+"""Collects small tables from Spark to the driver, and refuses large ones; nothing else here collects rows."""
 
 from __future__ import annotations
 

@@ -51,7 +51,9 @@ def _divergences(labels: Mapping[str, Mapping[str, int]], feelings: Mapping[str,
     for p, q in pairs:
         here, there = ([feelings[split].get(place, 0) for place in paper_cells()] for split in (p, q))
         rows += _divergence_row("feelings_bins", p, q, here, there)
-    columns = ("kind", "p", "q", "kl_bits", "js_bits", "absolutely_continuous", "smoothing", "dropped_terms")
+    columns = (
+        "kind", "p", "q", "kl_nats", "kl_bits", "js_bits", "absolutely_continuous", "smoothing", "dropped_terms",
+    )  # fmt: skip
     note = f"{NOTE} categories: labels that are expressions; feelings_bins: the 100 bins of 0.2 by 0.2."
     return Figures("splits_divergence", "splits", "How far the splits are apart", columns, tuple(rows), note)
 
@@ -60,8 +62,8 @@ def _divergence_row(kind: str, p: str, q: str, here: list[int], there: list[int]
     found = divergence(here, there)
     if found is None:
         return []
-    kl, js = round(found.kl_bits, _DECIMALS), round(found.js_bits, _DECIMALS)
-    return [(kind, p, q, kl, js, found.absolutely_continuous, "none", found.dropped_terms)]
+    figures = (round(one, _DECIMALS) for one in (found.kl_nats, found.kl_bits, found.js_bits))
+    return [(kind, p, q, *figures, found.absolutely_continuous, "none", found.dropped_terms)]
 
 
 def _differences(feelings: Mapping[str, Cells]) -> Figures:

@@ -9,10 +9,11 @@ import hashlib
 import http.client
 import logging
 import os
-import tempfile
 import urllib.error
 import urllib.request
 from pathlib import Path
+
+from fer_spark.artifacts import replace_file
 
 MODEL_URL = (
     "https://github.com/opencv/opencv_zoo/raw/26cc381e4d2594bb9f47a26eb8fd96c94a13660d"
@@ -97,9 +98,7 @@ def fetch_model(
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=".fetch-", delete=False) as part:
-            part.write(content)
-        Path(part.name).replace(target)
+        replace_file(target, content)
     except OSError as error:
         raise ModelFileError(
             f"{folder}: cannot be written to ({error}); let $XDG_CACHE_HOME name a folder that can"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.prepare import FacePreparer
 from fer_spark.faces.settings import FaceSettings
+from fer_spark.pixels.cells import rows_of
 from fer_spark.rows import RAW_IMAGE, prepared_table
 
 _BATCH_BYTES = 8 * 2**20
@@ -27,22 +28,21 @@ def prepare_faces(raw: DataFrame, settings: FaceSettings, detector: DetectorSpec
     """
     settings.check()
     table = prepared_table([spec.column for spec in settings.specs])
-    return raw.select(*RAW_IMAGE.names).mapInArrow(_job(settings, detector), table.spark_schema)
+    return raw.select(*RAW_IMAGE.names).mapInArrow(
+        lambda batches: prepare_in_worker(batches, settings, detector), table.spark_schema
+    )
 
 
-def _job(
-    settings: FaceSettings, detector: DetectorSpec
-) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def run(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return prepare_batches(batches, _worker_preparer(settings, detector))
-
-    return run
+def prepare_in_worker(
+    batches: Iterator[pa.RecordBatch], settings: FaceSettings, detector: DetectorSpec
+) -> Iterator[pa.RecordBatch]:
+    """`prepare_batches` with a preparer that stays loaded: one per settings, detector and worker process."""
+    return prepare_batches(batches, _preparer(settings, detector))
 
 
 @lru_cache(maxsize=2)
-def _worker_preparer(settings: FaceSettings, detector: DetectorSpec) -> FacePreparer:
-    """Load the detector once per worker process; Spark, not OpenCV, spreads the work over the cores."""
-    cv2.setNumThreads(1)
+def _preparer(settings: FaceSettings, detector: DetectorSpec) -> FacePreparer:
+    cv2.setNumThreads(1)  # Spark, not OpenCV, spreads the work over the cores
     return FacePreparer(settings, detector)
 
 
@@ -53,7 +53,7 @@ def prepare_batches(batches: Iterator[pa.RecordBatch], preparer: FacePreparer) -
     rows: list[dict[str, Any]] = []
     size = 0
     for batch in batches:
-        for raw in _rows(batch):
+        for raw in rows_of(batch):
             for row in preparer.prepare(raw):
                 rows.append(row)
                 size += sum(len(row[name] or b"") for name in pixel_columns)
@@ -62,12 +62,3 @@ def prepare_batches(batches: Iterator[pa.RecordBatch], preparer: FacePreparer) -
                 rows, size = [], 0
     if rows:
         yield pa.RecordBatch.from_pylist(rows, schema)
-
-
-def _rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
-    """A batch's rows; the pictures' bytes leave Arrow's memory one at a time."""
-    content = batch.column(batch.schema.get_field_index("content"))
-    others = batch.drop_columns(["content"]).to_pylist()
-    for index, row in enumerate(others):
-        row["content"] = content[index].as_py()
-        yield row

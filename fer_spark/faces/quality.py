@@ -1,4 +1,4 @@
-"""What a face picture is like, measured before it is denoised or normalised."""
+"""Measures of a face picture (brightness, contrast, sharpness), taken before it is denoised or normalised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who was taken for whom, and every score that follows from those counts alone.
+"""The confusion matrix, and every score that follows from its counts alone.
 
 A count matrix is (K, K) int64, true class by row, predicted class by column. Every function takes leading axes too,
 (..., K, K) → (...), so that a thousand resampled matrices cost one call.

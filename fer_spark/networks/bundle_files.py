@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
@@ -14,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 
 from fer_spark import __version__
+from fer_spark.artifacts import replace_file
 from fer_spark.networks.build import rebuild_network
 from fer_spark.networks.card import BundleError, Card
 from fer_spark.networks.network import Network
@@ -47,8 +47,8 @@ def save_bundle(directory: str | Path, network: Network, card: Card, weights_dty
     card = Card.from_json(card_text, str(directory / CARD))  # what a reader will see
     directory.mkdir(parents=True, exist_ok=True)
     waiting = directory / _waiting_name(digest)
-    _replace(waiting, content)
-    _replace(directory / CARD, card_text.encode())
+    replace_file(waiting, content)
+    replace_file(directory / CARD, card_text)
     waiting.replace(directory / WEIGHTS)
     for stray in directory.glob("weights.*.safetensors"):  # left by kills
         stray.unlink(missing_ok=True)
@@ -58,7 +58,7 @@ def save_bundle(directory: str | Path, network: Network, card: Card, weights_dty
 def write_card(directory: Path, card: Card) -> None:
     """Replace the card of a bundle whose weights stay. Raises ValueError for a card that does not hold together."""
     card.check()
-    _replace(directory / CARD, card.to_json().encode())
+    replace_file(directory / CARD, card.to_json())
 
 
 def read_bundle(place: Traversable) -> tuple[Card, Network]:
@@ -152,19 +152,6 @@ def _check_shapes(state: dict[str, torch.Tensor], network: Network) -> None:
 def _waiting_name(digest: str) -> str:
     """Where weights lie until they are published; as a kill may leave them there, a reader looks there too."""
     return f"weights.{digest[:16]}.safetensors"
-
-
-def _replace(target: Path, content: bytes) -> None:
-    """Write a file so that it appears under its name only when complete and on the disk."""
-    aside = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        with aside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(target)
-    finally:
-        aside.unlink(missing_ok=True)
 
 
 def _text(file: Traversable) -> str:

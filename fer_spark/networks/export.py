@@ -6,7 +6,6 @@ Needs the `export` extra for ONNX (onnx, onnxscript, onnxruntime); torch.export 
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from fer_spark.artifacts import written_aside
 from fer_spark.networks.bundle import Bundle
 from fer_spark.networks.pixels import PixelProbabilities
 from fer_spark.networks.settings import EXPORT_FORMATS
@@ -45,8 +45,7 @@ def export_bundle(bundle: Bundle, file_format: str, output: str | Path) -> float
         raise ValueError("load the bundle on the CPU in float32 to export it")
     output = Path(output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    aside = output.with_name(f".{output.name}.{os.getpid()}.pt2")  # torch writes to no other ending
-    try:
+    with written_aside(output, ".pt2") as aside:  # torch writes to no other ending
         run = _write_onnx(bundle, aside) if file_format == "onnx" else _write_torch(bundle, aside)
         difference = _difference(bundle, run)
         if not difference <= TOLERANCE:
@@ -54,9 +53,6 @@ def export_bundle(bundle: Bundle, file_format: str, output: str | Path) -> float
                 f"{output}: the exported graph is {difference:.2e} away from the bundle, {TOLERANCE:.0e} is allowed; "
                 "nothing was published"
             )
-        aside.replace(output)
-    finally:
-        aside.unlink(missing_ok=True)
     return difference
 
 

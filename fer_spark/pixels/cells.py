@@ -1,7 +1,8 @@
-"""Binary cells of equal length as one array over Arrow's own buffer."""
+"""Binary cells of Arrow tables: of equal length as one array over Arrow's own buffer, or picture by picture."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -42,3 +43,11 @@ def cells_of(array: pa.Array, dtype: np.dtype[Any], count: int) -> tuple[Array, 
     bytes_ = memoryview(data) if data is not None else b""
     kept = b"".join(bytes_[start : start + size] for start in offsets[:-1][good].tolist())
     return np.frombuffer(kept, dtype), good
+
+
+def rows_of(batch: pa.RecordBatch) -> Iterator[dict[str, Any]]:
+    """A batch's rows; the pictures' bytes, in `content`, leave Arrow's memory one at a time."""
+    content = batch.column(batch.schema.get_field_index("content"))
+    for index, row in enumerate(batch.drop_columns(["content"]).to_pylist()):
+        row["content"] = content[index].as_py()
+        yield row

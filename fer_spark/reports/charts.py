@@ -1,4 +1,4 @@
-"""The pictures of one evaluation: who was taken for whom, how far to trust a probability, how well each class does."""
+"""Charts of an evaluation: confusion matrix, reliability diagram, scores per class."""
 
 from __future__ import annotations
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from fer_spark.metrics import Agreement, Evaluation, Interval, row_rates
 from fer_spark.reports.charts import classes_picture, confusion_picture, reliability_picture
 from fer_spark.reports.contact_sheet import Mistake, contact_sheet
+from fer_spark.reports.pages import data_uri, environment
 
 PAGE = "report.html"
 PICTURES = {
@@ -82,37 +80,20 @@ def write_evaluation(directory: Path, report: EvaluationReport) -> list[Path]:
 
 def page(report: EvaluationReport, pictures: dict[str, bytes]) -> str:
     """One HTML document with the pictures inside it; every text is escaped."""
-    environment = Environment(
-        loader=PackageLoader("fer_spark.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": _percent, "number": _number, "points": _points}
+    templates = environment()
+    templates.filters["points"] = _points
     main = report.variants[0]
-    return environment.get_template("evaluation.html").render(
+    return templates.get_template("evaluation.html").render(
         report=report,
         main=main,
         scores=main.scores,
         rates=row_rates(main.scores.confusion).tolist(),
         counts=main.scores.confusion.tolist(),
         protocol=PROTOCOL.get(report.split, f"This is the split “{report.split}”."),
-        pictures={
-            name: ("data:image/png;base64," + base64.b64encode(content).decode(), PICTURES[name])
-            for name, content in pictures.items()
-        },
+        pictures={name: (data_uri(content), PICTURES[name]) for name, content in pictures.items()},
     )
-
-
-def _percent(share: float, digits: int = 1) -> str:
-    return f"{100 * share:.{digits}f} %" if math.isfinite(share) else "–"
 
 
 def _points(share: float) -> str:
     points = round(100 * share, 1) if math.isfinite(share) else math.nan
     return "–" if math.isnan(points) else f"{points:+.1f}" if points else "0.0"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "–"

@@ -1,4 +1,4 @@
-"""What is asked for (`Drawing`) and what comes back (`DrawnPicture`)."""
+"""Settings of drawn pictures (`Drawing`), and a drawn picture with the truth about it (`DrawnPicture`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which of the scored faces are to be explained: the words of `--explain` as wishes."""
+"""Reads `--explain`: which of the scored faces are to be explained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run, or one commit of it, comes to: numbers that add up."""
+"""Counts of a run of scoring, or of one commit of it, that can be added up: pictures, faces, labels, confidence."""
 
 from __future__ import annotations
 

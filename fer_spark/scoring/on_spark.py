@@ -11,10 +11,10 @@ from pyspark.sql import functions as F
 
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import FACE, RAW_IMAGE, SCORE
-from fer_spark.scorer import ScorerSpec
+from fer_spark.scorer import ScorerSpec, open_scorer
 from fer_spark.scoring.columns import ALREADY_KNOWN, OK, RowSettings
 from fer_spark.scoring.figures import BINS, Figures
-from fer_spark.scoring.predictor import Predictor, open_scorer
+from fer_spark.scoring.predictor import Predictor
 from fer_spark.scoring.salt import Salt
 
 Batches = Iterator[pa.RecordBatch]

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterator
 
 import pyarrow as pa
 
 from fer_spark.pixels.stored import StoredPixels
-from fer_spark.scorer import Scorer, ScorerSpec
+from fer_spark.scorer import Scorer
 from fer_spark.scoring.columns import RowSettings, needed_columns, score_rows
 
 FILL_ROWS = 1024
 """Prepared rows that are put together, across Arrow batches, before the model sees them."""
 _FILL_BYTES = 64 * 2**20
-_KEPT_MODELS = 2
-_OPEN: OrderedDict[str, Scorer] = OrderedDict()
-
-
-def open_scorer(spec: ScorerSpec) -> Scorer:
-    """The model that `spec` describes; opened once per process for as long as its key is in use."""
-    key = spec.key
-    if key not in _OPEN:
-        _OPEN[key] = spec.open()
-        while len(_OPEN) > _KEPT_MODELS:
-            _OPEN.popitem(last=False)
-    _OPEN.move_to_end(key)
-    return _OPEN[key]
 
 
 class Predictor:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_spark.scoring.choice import FORMS, Wish, wishes
-from fer_spark.settings import check, option
+from fer_spark.settings import check, option, require
 
 FORMATS = ("parquet", "json", "delta", "iceberg")
 
@@ -87,9 +87,7 @@ class ScoreSettings:
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
         check(self)
-        for name in ("bundle", "output"):
-            if not getattr(self, name):
-                raise ValueError(f"--{name} is missing")
+        require(self, "bundle", "output")
         if self.incremental and not self.checkpoint:
             raise ValueError("--incremental needs --checkpoint URI: where the ledger is kept")
         if self.trigger != "ledger" and not self.incremental:

@@ -1,4 +1,4 @@
-"""Do a bundle and a set of shards speak of the same thing? Labels by name, pictures by how they were prepared."""
+"""Checks that a bundle and shards fit: labels by name, pictures by how they were prepared."""
 
 from __future__ import annotations
 

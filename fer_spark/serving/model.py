@@ -1,4 +1,4 @@
-"""A bundle on its way to the workers, and the preparation that its card asks for."""
+"""Ships a bundle to Spark's workers, and prepares pictures as its card says."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import cv2
 from pyspark import SparkFiles, TaskContext
 
+from fer_spark.artifacts import written_aside
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.model_file import ModelFileError
-from fer_spark.faces.on_spark import prepare_batches
-from fer_spark.faces.prepare import FacePreparer
+from fer_spark.faces.on_spark import prepare_in_worker
 from fer_spark.faces.resolve import resolve, settings_like
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.networks.bundle_files import CARD, WEIGHTS, find_bundle, read_bundle
@@ -94,18 +93,11 @@ class Prepare:
     digest: str = ""
 
     def __call__(self, batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return prepare_batches(batches, _preparer(self.settings, self.detector))
+        return prepare_in_worker(batches, self.settings, self.detector)
 
     @property
     def preparation(self) -> Preparation:
         return resolve(self.settings, self.detector)
-
-
-@lru_cache(maxsize=2)
-def _preparer(settings: FaceSettings, detector: DetectorSpec) -> FacePreparer:
-    """Load the detector once per worker process; Spark, not OpenCV, spreads the work over the cores."""
-    cv2.setNumThreads(1)
-    return FacePreparer(settings, detector)
 
 
 def ship_bundle(spark: SparkSession, name_or_path: str, device: str = "auto", bf16: bool = False) -> Shipped:
@@ -211,12 +203,10 @@ def pixel_format(card: Card, settings: FaceSettings) -> StoredPixels:
 
 def _pack(place: Traversable, target: Path) -> None:
     """Both files of a bundle in one archive, which appears whole."""
-    aside = target.with_suffix(".tmp")
-    with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as packed:
+    with written_aside(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as packed:
         for entry in place.iterdir():
             if entry.name == CARD or entry.name.endswith(Path(WEIGHTS).suffix):
                 packed.writestr(entry.name, entry.read_bytes())
-    aside.replace(target)
 
 
 @lru_cache(maxsize=1)

@@ -13,9 +13,9 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import RAW_IMAGE, SCORE, prepared_table
-from fer_spark.scorer import ScorerSpec
+from fer_spark.scorer import ScorerSpec, open_scorer
 from fer_spark.scoring.columns import RowSettings, needed_columns
-from fer_spark.scoring.predictor import Predictor, open_scorer
+from fer_spark.scoring.predictor import Predictor
 from fer_spark.serving.model import Prepare, face_settings, pixel_format, prepare_for, ship_bundle
 
 CONTENTS = ("pictures", "pixels")

@@ -1,4 +1,4 @@
-"""What a BatchSource does not carry: face ids, and which pictures of a split occur more than once."""
+"""Face ids of a split, and which of its pictures occur more than once: what batches do not carry."""
 
 from __future__ import annotations
 

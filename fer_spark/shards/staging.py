@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_spark.artifacts import Storage, literal
 from fer_spark.preparation.preparation import Preparation, Reuse
+from fer_spark.settings import differences
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -62,12 +63,8 @@ class Staging:
             prepared = Preparation.described(now), Preparation.described(before)
         except ValueError as error:
             raise StagingError(f"{self._storage.uri(_JOB)}: {error}") from error
-        old, new = _flat(_without_preparation(before)), _flat(_without_preparation(now))
-        return prepared[0].differences(prepared[1], Reuse.ROWS, "now", "then", "--") + [
-            f"{key}: {old.get(key, '(none)')} then, {new.get(key, '(none)')} now"
-            for key in sorted(old.keys() | new.keys())
-            if old.get(key) != new.get(key)
-        ]
+        others = differences(_without_preparation(before), _without_preparation(now), "then", str)
+        return prepared[0].differences(prepared[1], Reuse.ROWS, "now", "then", "--") + others
 
     def committed(self) -> dict[int, int]:
         """Chunk number → rows, of every chunk whose marker is there."""
@@ -113,9 +110,3 @@ def _chunk_directory(chunk: int) -> str:
 
 def _without_preparation(description: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in description.items() if name not in ("preparation", "faces", "detector")}
-
-
-def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    if not isinstance(value, dict):
-        return {prefix: value}
-    return {k: v for key, item in value.items() for k, v in _flat(item, f"{prefix}.{key}" if prefix else key).items()}

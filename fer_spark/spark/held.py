@@ -1,4 +1,4 @@
-"""Rows that are asked for more than once."""
+"""Keeps rows that several passes read, so that they are computed once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A JVM that does not begin with a dozen lines about itself."""
+"""Starts Spark's JVM without its start-up messages."""
 
 from __future__ import annotations
 

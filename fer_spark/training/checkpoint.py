@@ -1,9 +1,8 @@
-"""All that a training run needs to go on: tensors in safetensors, the rest in JSON. Never a pickle."""
+"""Checkpoints: all that a training needs to resume; tensors in safetensors, the rest in JSON, never a pickle."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+
+from fer_spark.artifacts import replace_directory
 
 _TENSORS, _STATE = "tensors.safetensors", "state.json"
 
@@ -30,18 +31,13 @@ class Checkpoint:
 
 def save_checkpoint(directory: Path, checkpoint: Checkpoint) -> None:
     """Replace the checkpoint in `directory`; a crash at any point leaves the old one or the new one, whole."""
-    directory.mkdir(parents=True, exist_ok=True)
-    name = f"step-{checkpoint.state['step']:09d}"
-    aside, final = directory / f".{name}", directory / name
-    for old in (aside, final):
-        shutil.rmtree(old, ignore_errors=True)
-    aside.mkdir()
-    save_file({key: value.contiguous().cpu() for key, value in checkpoint.tensors.items()}, aside / _TENSORS)
-    (aside / _STATE).write_text(json.dumps(checkpoint.state), encoding="utf-8")
-    for path in (aside / _TENSORS, aside / _STATE):
-        with path.open("rb") as file:
-            os.fsync(file.fileno())
-    aside.rename(final)
+
+    def fill(aside: Path) -> None:
+        save_file({key: value.contiguous().cpu() for key, value in checkpoint.tensors.items()}, aside / _TENSORS)
+        (aside / _STATE).write_text(json.dumps(checkpoint.state), encoding="utf-8")
+
+    final = directory / f"step-{checkpoint.state['step']:09d}"
+    replace_directory(final, fill)
     for other in directory.iterdir():
         if other != final:
             shutil.rmtree(other, ignore_errors=True)

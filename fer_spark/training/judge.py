@@ -1,4 +1,4 @@
-"""The figures of a split after an epoch."""
+"""Figures of a split after an epoch: loss, accuracy and the others that a training can select on."""
 
 from __future__ import annotations
 

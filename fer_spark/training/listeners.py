@@ -1,4 +1,4 @@
-"""Who hears of a run's figures: a person at a terminal or reading a log, JSON lines, TensorBoard, MLflow."""
+"""Reports a training's figures: to a terminal or log, as JSON lines, to TensorBoard and MLflow."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from fer_spark.artifacts import replace_file
 
 Listener = Callable[[str, dict[str, Any]], None]
 """Called with ("step" | "epoch" | "note", figures), and with ("history", {"history": figures of every epoch})."""
@@ -96,10 +98,8 @@ class JsonLines:
 
     def __call__(self, event: str, figures: dict[str, Any]) -> None:
         if event == "history":
-            aside = self._path.with_name(f".{self._path.name}")
             lines = [json.dumps(_plain(entry), allow_nan=False) + "\n" for entry in figures["history"]]
-            aside.write_text("".join(lines), encoding="utf-8")
-            os.replace(aside, self._path)
+            replace_file(self._path, "".join(lines))
 
 
 def _plain(entry: dict[str, Any]) -> dict[str, Any]:

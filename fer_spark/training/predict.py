@@ -1,4 +1,4 @@
-"""A network's answers to a whole split, joined over the ranks and put in row order."""
+"""A network's predictions for a whole split, joined over the ranks and put in row order."""
 
 from __future__ import annotations
 

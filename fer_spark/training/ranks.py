@@ -1,4 +1,4 @@
-"""One process or several: who this one is, and sums and joins over all of them."""
+"""Training in one process or several: which one this is, and sums and joins over all of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the network is asked for: labels, mixed or softened, the teachers' answers, valence and arousal."""
+"""Targets of the loss: labels, mixed or softened, the teachers' answers, valence and arousal."""
 
 from __future__ import annotations
 

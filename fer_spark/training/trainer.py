@@ -13,6 +13,7 @@ import torch
 from torch import nn
 
 from fer_spark.batches import BatchSource
+from fer_spark.settings import differences
 from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.averaging import AveragedNetwork
 from fer_spark.training.checkpoint import (
@@ -200,11 +201,9 @@ class Trainer:
             return
         state = checkpoint.state
         if state["fingerprint"] != self._task.fingerprint:
-            theirs, ours = state["fingerprint"], self._task.fingerprint
-            differ = sorted(k for k in theirs.keys() | ours.keys() if theirs.get(k) != ours.get(k))
-            said = "; ".join(f"{k}: {theirs.get(k)!r} there, {ours.get(k)!r} now" for k in differ)
+            differing = "; ".join(differences(state["fingerprint"], self._task.fingerprint))
             raise CheckpointError(
-                f"{self._checkpoints} belongs to a run with other settings ({said}); "
+                f"{self._checkpoints} belongs to a run with other settings ({differing}); "
                 "train with those, or into another --output, or with --overwrite"
             )
         parts: dict[str, dict[str, torch.Tensor]] = {"network": {}, "average": {}, "best": {}, "optimizer": {}}

@@ -41,7 +41,14 @@ def test_bias_ratio_missing_split_empty_class_and_another_mix_are_said_with_thei
     assert bias.level == "warning"
     assert "There is no test split" in found["splits_sizes", "train 51.81%, val 48.19%"].text
     assert "No row of val is labelled contempt" in found["categories", "0 rows"].text
-    assert any(table == "splits_divergence" for table, _ in found)
+    (apart,) = (figure for table, figure in found if table == "splits_divergence")
+    assert apart == "KL(train‖val) ∞, JS 0.030 bits"  # p = (0.326, 0.656, 0.019), q = (0.5, 0.5, 0)
+
+
+def test_how_far_splits_are_apart_is_said_in_nats_with_bits_beside_them() -> None:
+    counts = {("train", "neutral"): 1000, ("train", "happy"): 1000, ("val", "neutral"): 500, ("val", "happy"): 1500}
+    (apart,) = (one.figure for one in _advise(counts) if one.table == "splits_divergence")
+    assert apart == "KL(train‖val) 0.144 nats (0.208 bits), JS 0.049 bits"
 
 
 def test_an_even_set_with_three_splits_needs_no_advice() -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import math
+from pathlib import Path
 
 import pytest
 
 from fer_spark.exploring.divergence import divergence, effective_classes, entropy_bits
+
+NOTEBOOK_DATA = Path(__file__).parents[2] / "notebooks" / "data"
 
 
 def test_kl_and_js_by_hand() -> None:
@@ -17,9 +21,22 @@ def test_kl_and_js_by_hand() -> None:
     assert back is not None
     assert found.kl_bits == pytest.approx(0.5 - 0.5 * 0.5849625007)
     assert back.kl_bits == pytest.approx(0.25 * -1 + 0.75 * 0.5849625007)
+    assert found.kl_nats == pytest.approx(0.5 * math.log(2) + 0.5 * math.log(2 / 3))
     assert found.js_bits == pytest.approx(0.5 * (0.0465546 + 0.0510352), abs=1e-6)
     assert found.js_bits == back.js_bits
     assert found.absolutely_continuous
+
+
+def test_the_published_counts_of_affectnet_give_the_published_divergences() -> None:
+    """The published notebook on AffectNet's 8-label release prints 0.60107 and 0.72895 nats."""
+    with (NOTEBOOK_DATA / "affectnet_category_counts.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))[:8]  # the rest are no expressions
+    train, val = ([int(row[f"affectnet8_{split}"]) for row in rows] for split in ("train", "val"))
+    found, back = divergence(train, val), divergence(val, train)
+    assert found is not None
+    assert back is not None
+    assert (round(found.kl_nats, 5), round(back.kl_nats, 5)) == (0.60107, 0.72895)
+    assert (round(found.kl_bits, 5), round(back.kl_bits, 5)) == (0.86716, 1.05165)
 
 
 def test_terms_without_p_drop_out_and_terms_without_q_make_it_infinite() -> None:

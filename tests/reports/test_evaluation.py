@@ -128,6 +128,8 @@ def test_the_page_is_one_file_that_fetches_nothing_and_holds_the_pictures(tmp_pa
     assert len(addresses) == 4
     assert all(address.startswith("data:image/png;base64,") for address in addresses)
     assert not re.search(r"url\(|@import|<script|<link|https?://", html)
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in html
     inside = {base64.b64decode(address.split(",")[1]) for address in addresses}
     assert inside == {path.read_bytes() for path in paths if path.suffix == ".png"}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import cv2
@@ -18,7 +17,7 @@ from fer_spark.pixels.shape import FaceShape
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import SCORE, prepared_table
 from fer_spark.scoring.columns import RowSettings
-from fer_spark.scoring.predictor import Predictor, filled, open_scorer
+from fer_spark.scoring.predictor import Predictor, filled
 from fer_spark.scoring.salt import Salt
 
 COLUMN = "image_4_gray"
@@ -166,24 +165,6 @@ def test_a_salt_hides_ids_paths_and_details_and_keeps_equal_things_equal() -> No
     other, _ = rows([batch], salt=Salt("other"))
     assert other[0]["source_path"] != twice[0]["source_path"]
     assert "secret" not in repr(RowSettings("x", salt=Salt("secret")))
-
-
-@dataclass(frozen=True)
-class Spec:
-    key: str
-    opened: list[str]
-
-    def open(self) -> Any:
-        self.opened.append(self.key)
-        return Brightness()
-
-
-def test_a_model_is_opened_once_per_key() -> None:
-    opened: list[str] = []
-    first = open_scorer(Spec("a", opened))
-    assert open_scorer(Spec("a", opened)) is first
-    assert open_scorer(Spec("b", opened)) is not first
-    assert opened == ["a", "b"]
 
 
 def test_nothing_in_gives_nothing_out() -> None:

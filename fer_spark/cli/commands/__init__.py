@@ -1,1 +1,1 @@
-"""One module per `fer-spark` subcommand: parse, join the stages, publish, one summary. Stages meet only here."""
+"""One module per `fer-spark` subcommand: its description, its flags, and the pipeline that it runs."""

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, Command, Given, run_command
+from fer_spark.cli.run import OK, Command, Given
 from fer_spark.pipelines.augment.settings import AugmentShardsSettings
 from fer_spark.shards.copies import CopySettings
 
@@ -41,8 +39,4 @@ COMMAND = Command(
     "fer_spark.pipelines.augment.run",
     spark="spark",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

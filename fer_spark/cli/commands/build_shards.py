@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given, run_command
+from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.settings import SourceSettings, SplitSettings
@@ -43,8 +41,4 @@ COMMAND = Command(
     usage="--source S --input URI --output URI [flags]",
     spark="spark",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, STOPPED, Command, Given, run_command
+from fer_spark.cli.run import OK, STOPPED, Command, Given
 from fer_spark.cli.training import GROUPS, settings_of, stop_signals
 from fer_spark.pipelines.compare.methods import CompareSettings
 
@@ -46,8 +44,4 @@ COMMAND = Command(
     "fer_spark.pipelines.compare.run",
     usage="--shards URI --output DIR [flags]",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, Command, Given, run_command
+from fer_spark.cli.run import OK, Command, Given
 from fer_spark.pipelines.evaluate.settings import EvaluateSettings
 
 _DESCRIPTION = """How well a bundle does on a split of shards: figures with intervals, pictures, and one page.
@@ -41,8 +39,4 @@ COMMAND = Command(
     usage="--bundle BUNDLE --shards URI --split S --output DIR [flags]",
     needs="; this needs pip install 'fer-spark[train,report]'",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, Command, Given, run_command
+from fer_spark.cli.run import OK, Command, Given
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.pipelines.explain.settings import ExplainSettings
 
@@ -47,8 +45,4 @@ COMMAND = Command(
     needs="; this needs pip install 'fer-spark[train,explain]'",
     spark="spark",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, Command, Given, run_command
+from fer_spark.cli.run import OK, Command, Given
 from fer_spark.exploring.settings import PictureSettings
 from fer_spark.pipelines.explore.settings import ExploreSettings
 from fer_spark.sources.settings import SourceSettings
@@ -50,8 +48,4 @@ COMMAND = Command(
     needs="; the report needs pip install 'fer-spark[report]'",
     spark="spark",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fer_spark.cli.run import OK, Command, CommandError, Given, run_command
+from fer_spark.cli.run import OK, Command, CommandError, Given
 from fer_spark.networks.settings import EXPORT_FORMATS
 from fer_spark.settings import option
 
@@ -47,8 +46,4 @@ def _run(given: Given) -> int:
 
 
 COMMAND = Command("export", _DESCRIPTION, ((ExportSettings, "export"),), _check, _run, failed="")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fer_spark.cli.run import OK, Command, CommandError, Given, run_command
+from fer_spark.cli.run import OK, Command, CommandError, Given
 from fer_spark.settings import option
 
 _DESCRIPTION = """Bring the YuNet face detector (MIT licence, 230 kB) into your cache; its SHA-256 is pinned.
@@ -36,8 +35,4 @@ def _run(given: Given) -> int:
 
 
 COMMAND = Command("fetch-detector", _DESCRIPTION, ((FetchSettings, "model"),), _check, _run, failed="")
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, Command, Given, run_command
+from fer_spark.cli.run import OK, Command, Given
 from fer_spark.pipelines.report.settings import ReportSettings
 
 _DESCRIPTION = """Scores, explanations, or both, as one page that opens anywhere, without network.
@@ -43,8 +41,4 @@ COMMAND = Command(
     needs="; this needs pip install 'fer-spark[train,explain,report]'",
     spark="spark",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

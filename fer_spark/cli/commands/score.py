@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given, run_command
+from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
@@ -55,8 +53,4 @@ COMMAND = Command(
     spark="spark",
     choices=(("source", ALL_SOURCES),),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

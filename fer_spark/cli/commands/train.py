@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 
-from fer_spark.cli.run import OK, STOPPED, Command, Given, run_command
+from fer_spark.cli.run import OK, STOPPED, Command, Given
 from fer_spark.cli.training import GROUPS, settings_of, stop_signals
 from fer_spark.pipelines.train.rank import run_rank
 
@@ -53,8 +52,4 @@ COMMAND = Command(
     needs="; training needs pip install 'fer-spark[train]'",
     spark="spark, for --processes",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

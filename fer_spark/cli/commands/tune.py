@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from fer_spark.cli.run import FAILED, OK, STOPPED, Command, Given, run_command
+from fer_spark.cli.run import FAILED, OK, STOPPED, Command, Given
 from fer_spark.cli.training import GROUPS, settings_of, stop_signals
 from fer_spark.pipelines.tune.check import check, space_of
 from fer_spark.pipelines.tune.settings import TuneSettings
-from fer_spark.pipelines.tune.space import plain_space, toml
+from fer_spark.pipelines.tune.space import plain_space
 
 _DESCRIPTION = """Search settings of training with Optuna (TPE), each trial a training in OUT/trials/NNNN.
 
@@ -38,8 +36,9 @@ limits the whole search) or a signal: start again.
 def _check(given: Given) -> int | None:
     settings, tune = settings_of(given), given.of(TuneSettings)
     if tune.show_space:
-        for name, one in plain_space(space_of(tune, settings)).items():
-            print(f"{name} = {toml(one)}")
+        import tomli_w
+
+        print(tomli_w.dumps(plain_space(space_of(tune, settings))), end="")
         return OK
     space_of(tune, check(settings, tune))
     return None
@@ -67,8 +66,4 @@ COMMAND = Command(
     needs=" (pip install 'fer-spark[train,tune,report]')",
     spark="spark, for --parallel",
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

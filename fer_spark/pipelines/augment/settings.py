@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fer_spark.settings import check, option
+from fer_spark.settings import check, option, require
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,5 @@ class AugmentShardsSettings:
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
         check(self)
-        for name in ("shards", "output"):
-            if not getattr(self, name):
-                raise ValueError(f"--{name}: name a directory")
+        require(self, "shards", "output")
         _ = self.rows

@@ -1,4 +1,4 @@
-"""Whether shards that are there already go with what is asked for now: the checks before `append` and `resume`."""
+"""Whether existing shards fit the settings of this run: the checks before `append` and `resume`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from fer_spark.pipelines.build.plan import ExistingOutputError
 from fer_spark.preparation.preparation import Preparation, Reuse
-from fer_spark.settings import unchanging
+from fer_spark.settings import differences, flag, unchanging
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.splits import Grouping
@@ -53,8 +53,6 @@ def check_appendable(base: Manifest, now: dict[str, Any], preparation: Preparati
 def _differences(base: Manifest, now: dict[str, Any], part: str, names: frozenset[str]) -> list[str]:
     """A line for each named setting that was another one; one that this release does not write is left out."""
     before, asked = base.settings.get(part, {}), json.loads(json.dumps(now[part]))
-    return [
-        f"--{name.replace('_', '-')}: {before.get(name)} then, {asked[name]} now"
-        for name in asked
-        if name in names and before.get(name) != asked[name]
-    ]
+    compared = [name for name in asked if name in names]
+    then, here = ({flag(name): values.get(name) for name in compared} for values in (before, asked))
+    return differences(then, here, "then", str)

@@ -82,7 +82,7 @@ def publish(
     if base is not None:
         manifest = merged(base, manifest, superseded)
     asked = build.settings.shards.petastorm_metadata
-    noted = publish_petastorm_metadata(build.spark, storage, manifest, old, asked)
+    noted = publish_petastorm_metadata(storage, manifest, old, asked)
     manifest = replace(manifest, run=manifest.run | noted | {"total_s": round(time.monotonic() - began, 2)})
     storage.publish_text(NAME, manifest.to_json())
     for path in sorted(replaced - {*(file.path for file in manifest.files), *manifest.quarantine_files}):

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 from rich.console import Console
 
+from fer_spark.artifacts import replace_file
 from fer_spark.metrics.evaluation import Evaluation, evaluate
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.pipelines.compare.methods import KNN, CompareSettings, epochs_for, remedy
 from fer_spark.pipelines.compare.table import MethodFigures, SeedFigures, print_table, write_tables
 from fer_spark.pipelines.train.run import FAILURES, USAGE, AllSettings
 from fer_spark.pipelines.train.run import run as train
-from fer_spark.settings import changing
+from fer_spark.settings import changing, differences
 from fer_spark.shards.read.reader import open_shards
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.baseline import NearestNeighbours, choose_k, gather
@@ -93,16 +94,11 @@ def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings
         shutil.rmtree(path.parent, ignore_errors=True)
     if path.is_file():
         there = json.loads(path.read_text(encoding="utf-8"))
-        differ = [
-            f"{key}: {there.get(group, {}).get(key)!r} there, {value!r} now"
-            for group, values in content.items()
-            for key, value in values.items()
-            if there.get(group, {}).get(key) != value
-        ]
-        if differ:
-            raise ValueError(f"{output} holds a comparison with other settings ({'; '.join(differ)}); or --overwrite")
+        known = {group: {key: there.get(group, {}).get(key) for key in values} for group, values in content.items()}
+        if differing := "; ".join(differences(known, content)):
+            raise ValueError(f"{output} holds a comparison with other settings ({differing}); or --overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content), encoding="utf-8")
+    replace_file(path, json.dumps(content))
 
 
 def _run_settings(asked: CompareSettings, settings: AllSettings, name: str, seed: int) -> AllSettings:
@@ -148,9 +144,7 @@ def _figures(run: AllSettings, seed: int, split: str, stopping: list[int]) -> Se
     labels, probabilities = (np.concatenate(column) for column in zip(*parts, strict=True))
     scores = evaluate(labels, probabilities, bundle.labels)
     figures = _flat(scores)
-    aside = kept.with_suffix(".tmp")
-    aside.write_text(json.dumps({"split": split, "figures": figures, "scores": scores.to_dict()}), encoding="utf-8")
-    aside.replace(kept)
+    replace_file(kept, json.dumps({"split": split, "figures": figures, "scores": scores.to_dict()}))
     return SeedFigures(seed, figures)
 
 

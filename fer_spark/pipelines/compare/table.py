@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import statistics
 from dataclasses import asdict, dataclass
@@ -12,6 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from fer_spark.artifacts import replace_file
 
 MAIN = ("accuracy", "balanced_accuracy", "macro_f1")
 
@@ -52,21 +55,26 @@ def write_tables(output: Path, methods: list[MethodFigures], about: dict[str, An
 
     names = columns(methods)
     content = {**about, "methods": [asdict(method) for method in methods]}
-    (output / "comparison.json").write_text(json.dumps(content, indent=1), encoding="utf-8")
-    with (output / "comparison.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["method", "runs", *(f"{name}{kind}" for name in names for kind in ("", "_deviation"))])
-        for method in methods:
-            cells = [value for name in names for value in (method.mean(name), method.deviation(name))]
-            shown = ["" if value is None else f"{value:.4f}" for value in cells]
-            writer.writerow([method.name, len(method.runs), *shown])
+    replace_file(output / "comparison.json", json.dumps(content, indent=1))
+    replace_file(output / "comparison.csv", _csv(methods, names))
     rows = [
         {"method": method.name, "figure": name, "value": run.figures[name]}
         for method in methods
         for name in MAIN
         for run in method.runs
     ]
-    (output / "comparison.png").write_bytes(comparison_picture(rows, about["split"]))
+    replace_file(output / "comparison.png", comparison_picture(rows, about["split"]))
+
+
+def _csv(methods: list[MethodFigures], names: list[str]) -> str:
+    table = io.StringIO()
+    writer = csv.writer(table)
+    writer.writerow(["method", "runs", *(f"{name}{kind}" for name in names for kind in ("", "_deviation"))])
+    for method in methods:
+        cells = [value for name in names for value in (method.mean(name), method.deviation(name))]
+        shown = ["" if value is None else f"{value:.4f}" for value in cells]
+        writer.writerow([method.name, len(method.runs), *shown])
+    return table.getvalue()
 
 
 def print_table(console: Console, methods: list[MethodFigures], about: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""A bundle and shards matched, and every picture of a split answered."""
+"""Predictions of a bundle for every picture of a split, after checking that bundle and shards fit."""
 
 from __future__ import annotations
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fer_spark import __version__
+from fer_spark.artifacts import replace_directory
 from fer_spark.metrics import without_nan
 from fer_spark.pipelines.evaluate.report import Measured, report_of
 from fer_spark.reports.evaluation import PAGE, PICTURES, PROTOCOL, write_evaluation
@@ -47,7 +45,7 @@ def write_output(measured: Measured) -> Path:
         pq.write_table(predictions_of(measured), directory / PREDICTIONS, compression="zstd")
         write_evaluation(directory, report_of(measured))
 
-    _put_in_place(output, fill)
+    replace_directory(output, fill)
     return output
 
 
@@ -116,20 +114,3 @@ def predictions_of(measured: Measured) -> pa.Table:
             for i, name in enumerate(("valence", "arousal")):
                 columns[f"{side}_{name}"] = pa.array(values[:, i], pa.float32(), from_pandas=True)
     return pa.table(columns).replace_schema_metadata({"label_names": json.dumps(list(names))})
-
-
-def _put_in_place(output: Path, fill: Callable[[Path], None]) -> None:
-    """Fill a directory beside `output`, then swap: `output` is the old one or the new one whole."""
-    output.parent.mkdir(parents=True, exist_ok=True)
-    aside, old = (output.with_name(f".{output.name}.{os.getpid()}.{kind}") for kind in ("new", "old"))
-    aside.mkdir()
-    try:
-        fill(aside)
-        if output.exists():
-            output.rename(old)
-        aside.rename(output)
-    finally:
-        if old.exists() and not output.exists():  # failed between the two renames
-            old.rename(output)
-        for left in (aside, old):
-            shutil.rmtree(left, ignore_errors=True)

@@ -6,6 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fer_spark.artifacts import replace_file
 from fer_spark.networks.bundle_files import write_card
 from fer_spark.pipelines.evaluate.output import metrics_of
 from fer_spark.reports.model_card import model_card
@@ -33,5 +34,5 @@ def record(measured: Measured) -> Path:
     text = model_card(card.to_dict())
     write_card(directory, card)
     path = directory / MODEL_CARD
-    path.write_text(text, encoding="utf-8")
+    replace_file(path, text)
     return path

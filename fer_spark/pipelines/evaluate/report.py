@@ -1,4 +1,4 @@
-"""All parts of one evaluation, and what its page says of them."""
+"""The page of an evaluation put together: figures, pictures, and what to know about them."""
 
 from __future__ import annotations
 

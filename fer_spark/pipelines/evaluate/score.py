@@ -1,4 +1,4 @@
-"""Answers → figures: with and without test-time augmentation, with and without duplicated pictures."""
+"""Predictions → figures: with and without test-time augmentation, with and without duplicated pictures."""
 
 from __future__ import annotations
 

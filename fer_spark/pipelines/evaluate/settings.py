@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_spark.settings import check, option
+from fer_spark.settings import check, option, require
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class EvaluateSettings:
     def check(self) -> None:
         """Raise ValueError naming the first setting that is missing or cannot be."""
         check(self)
-        for name in ("bundle", "shards", "output"):
-            if not getattr(self, name):
-                raise ValueError(f"--{name} is missing; --help shows an example")
+        require(self, "bundle", "shards", "output")
         if "://" in self.output:
             raise ValueError(f"--output {self.output}: expected a local directory; copy it from there")
         if self.record and not Path(self.bundle).is_dir():

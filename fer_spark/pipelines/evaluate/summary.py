@@ -13,14 +13,15 @@ from rich.table import Table
 from fer_spark.metrics import Evaluation
 from fer_spark.pipelines.evaluate.report import Measured
 from fer_spark.reports.evaluation import PAGE
+from fer_spark.reports.pages import number
 
 _ROWS: list[tuple[str, Callable[[Evaluation], str]]] = [
     ("pictures", lambda scores: f"{scores.rows:,}"),
     ("accuracy", lambda scores: _interval(scores, "accuracy", 100, " %")),
     ("balanced accuracy", lambda scores: _interval(scores, "balanced_accuracy", 100, " %")),
     ("macro-F1", lambda scores: _interval(scores, "macro_f1", 1, "")),
-    ("log loss", lambda scores: _number(scores.log_loss)),
-    ("calibration error", lambda scores: _number(scores.calibration.ece)),
+    ("log loss", lambda scores: number(scores.log_loss)),
+    ("calibration error", lambda scores: number(scores.calibration.ece)),
 ]
 
 
@@ -36,10 +37,10 @@ def print_summary(measured: Measured, output: Path) -> None:
     for heading, said in _ROWS:
         table.add_row(heading, *(said(scores) for scores in variants.values()))
     console.print(table)
-    per_class = ", ".join(f"{one.name} {_number(one.f1, 2)}" for one in next(iter(variants.values())).per_class)
+    per_class = ", ".join(f"{one.name} {number(one.f1, 2)}" for one in next(iter(variants.values())).per_class)
     lines = [f"F1 by class: {per_class}."]
     lines += [
-        f"{name}: CCC {_number(one.ccc)}, RMSE {_number(one.rmse)}, {one.rows:,} pictures."
+        f"{name}: CCC {number(one.ccc)}, RMSE {number(one.rmse)}, {one.rows:,} pictures."
         for name, one in measured.scored.agreement.items()
     ]
     lines.append(
@@ -60,7 +61,3 @@ def _interval(scores: Evaluation, key: str, scale: int, unit: str) -> str:
         return "–"
     value, low, high = (f"{scale * one:.{digits}f}" for one in (found.value, found.low, found.high))
     return f"{value}{unit}\n{low} – {high}"
-
-
-def _number(value: float, digits: int = 3) -> str:
-    return f"{value:.{digits}f}" if math.isfinite(value) else "–"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fer_spark.settings import check, option
+from fer_spark.settings import check, option, require
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,6 @@ class ExplainSettings:
     def check(self) -> None:
         """Raise ValueError naming the first setting that is missing or cannot be."""
         check(self)
-        for name in ("bundle", "shards", "output"):
-            if not getattr(self, name):
-                raise ValueError(f"--{name} is missing; --help shows an example")
+        require(self, "bundle", "shards", "output")
         if self.overlays and "://" in self.output and not self.output.startswith("file://"):
             raise ValueError(f"--overlays: pictures are written to a local directory; --output is {self.output}")

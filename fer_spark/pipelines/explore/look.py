@@ -1,4 +1,4 @@
-"""What one picture is: of a source's bytes, or of a face stored in shards. Runs on the executors."""
+"""Measures of one picture: of a source's bytes, or of a face stored in shards. Runs on the executors."""
 
 from __future__ import annotations
 

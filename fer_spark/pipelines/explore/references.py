@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from fer_spark.artifacts import Storage
 from fer_spark.exploring.references import CountsError, read_bins, read_counts
 from fer_spark.pipelines.explore.settings import ExploreSettings
+from fer_spark.settings import last_part
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -41,8 +42,3 @@ def _text(spark: SparkSession, where: str, flag: str) -> str:
     if text is None:
         raise CountsError(f"{flag} {where!r} does not exist")
     return text
-
-
-def last_part(path: str) -> str:
-    """The name at the end of a path or URI."""
-    return path.rstrip("/").rpartition("/")[2] or path

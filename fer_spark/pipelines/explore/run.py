@@ -37,10 +37,11 @@ from fer_spark.exploring.summaries_on_spark import summarise
 from fer_spark.exploring.twins_on_spark import find_twins
 from fer_spark.pipelines.explore.input import Input, open_input
 from fer_spark.pipelines.explore.output import PAGE, check_output, summary_of, write_output
-from fer_spark.pipelines.explore.references import References, last_part, read_references
+from fer_spark.pipelines.explore.references import References, read_references
 from fer_spark.pipelines.explore.settings import ExploreSettings
 from fer_spark.pipelines.explore.summary import print_summary
 from fer_spark.reports.exploration.page import exploration_page
+from fer_spark.settings import last_part
 from fer_spark.shards.manifest import ManifestError
 from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.spark.progress import JobProgress

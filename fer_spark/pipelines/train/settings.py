@@ -1,11 +1,11 @@
-"""Everything a training can be told: the settings of the stages that it joins, and where it reads and writes."""
+"""All settings of a training: those of the stages that it joins, and where it reads and writes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from fer_spark.networks.settings import NetworkSettings
-from fer_spark.settings import check, option
+from fer_spark.settings import check, option, require
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.imbalance.settings import ImbalanceSettings
@@ -35,9 +35,7 @@ class RunSettings:
     def check(self) -> None:
         """Raise ValueError naming what is missing."""
         check(self)
-        for name in ("shards", "output"):
-            if not getattr(self, name):
-                raise ValueError(f"--{name} is missing")
+        require(self, "shards", "output")
         if self.train_split in (self.val_split, ""):
             raise ValueError(f"--train-split {self.train_split!r} and --val-split {self.val_split!r}: they must differ")
 

@@ -6,19 +6,20 @@ import csv
 import dataclasses
 import io
 import json
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import tomli_w
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from fer_spark import __version__
+from fer_spark.artifacts import replace_directory, replace_file
 from fer_spark.networks.card import plain
-from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space, run_of_trials, toml
+from fer_spark.pipelines.tune.space import GROUPS, Space, apply, plain_space, run_of_trials
 from fer_spark.pipelines.tune.trial import COMPLETE, FAILED, Trial, directory
 from fer_spark.reports.tuning import importances_picture
 
@@ -63,30 +64,26 @@ def publish(found: Searched) -> None:
     if found.ranking:
         best = found.ranking[0]
         source = best.number if best.outcome.same_as is None else best.outcome.same_as
-        _copy_bundle(directory(output, source), output / BEST)
-        _replace(output / BEST_TOML, best_toml(found).encode())
-    _replace(output / TRIALS_CSV, trials_csv(found).encode())
+        replace_directory(output / BEST, lambda aside: _copy_bundle(directory(output, source), aside))
+        replace_file(output / BEST_TOML, best_toml(found))
+    replace_file(output / TRIALS_CSV, trials_csv(found))
     heading = f"{found.select_on.replace('_', ' ')} over {len(found.ranking)} trials"
-    _replace(output / PICTURE, importances_picture(found.importances, heading, found.note))
+    replace_file(output / PICTURE, importances_picture(found.importances, heading, found.note))
     text = json.dumps(plain(tuning(found)), indent=1, ensure_ascii=False, allow_nan=False)
-    _replace(output / TUNING, text.encode())
+    replace_file(output / TUNING, text)
 
 
 def best_toml(found: Searched) -> str:
     """Every setting of the best trial, for `fer-spark train --config`; only --output is left to choose."""
     best = found.ranking[0]
     settings = apply(found.settings, best.parameters)
-    lines = [
-        f"# Trial {best.number} of fer-spark tune: {found.select_on} {best.outcome.value:.6g}",
-        "# fer-spark train --config best.toml --output DIR",
-        "[run]",
-        f"shards = {toml(settings.run.shards)}",
-        *(f"{name} = {toml(value)}" for name, value in run_of_trials(settings).items()),
-    ]
-    for group in GROUPS:
-        lines += ["", f"[{group}]"]
-        lines += [f"{key} = {toml(value)}" for key, value in dataclasses.asdict(getattr(settings, group)).items()]
-    return "\n".join(lines) + "\n"
+    run = {"shards": settings.run.shards, **run_of_trials(settings)}
+    heading = (
+        f"# Trial {best.number} of fer-spark tune: {found.select_on} {best.outcome.value:.6g}\n"
+        "# fer-spark train --config best.toml --output DIR\n"
+    )
+    groups = {group: dataclasses.asdict(getattr(settings, group)) for group in GROUPS}
+    return heading + tomli_w.dumps({"run": run, **groups})
 
 
 def trials_csv(found: Searched) -> str:
@@ -161,18 +158,4 @@ def said(parameters: dict[str, Any]) -> str:
 
 
 def _copy_bundle(source: Path, target: Path) -> None:
-    """A kill between the two renames leaves no `target`; the same command puts it there."""
-    aside, old = (target.with_name(f".{target.name}.{kind}") for kind in ("new", "old"))
-    for stale in (aside, old):
-        shutil.rmtree(stale, ignore_errors=True)
-    shutil.copytree(source, aside, ignore=shutil.ignore_patterns("checkpoints", ".*"))
-    if target.exists():
-        target.rename(old)
-    aside.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
-
-
-def _replace(target: Path, content: bytes) -> None:
-    aside = target.with_name(f".{target.name}")
-    aside.write_bytes(content)
-    os.replace(aside, target)
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns("checkpoints", ".*"), dirs_exist_ok=True)

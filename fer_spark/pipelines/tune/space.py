@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from fer_spark.networks.settings import NetworkSettings
@@ -100,16 +99,3 @@ def plain_space(space: Space) -> dict[str, Any]:
             content[name] |= {"log": True} if one.log else {}
             content[name] |= {} if one.step is None else {"step": one.step}
     return content
-
-
-def toml(value: Any) -> str:
-    """A plain value in TOML; tables are written inline."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    return repr(value)

@@ -17,6 +17,7 @@ from sqlalchemy import URL
 
 from fer_spark.pipelines.tune.space import Choices, Space, Span
 from fer_spark.pipelines.tune.trial import COMPLETE, FAILED, RUNNING, Outcome, Trial
+from fer_spark.settings import differences
 
 NAME = "study.db"
 _STUDY, _IDENTITY, _OUTCOME = "fer-spark tune", "identity", "outcome"
@@ -50,11 +51,9 @@ class Search:
         if theirs is None:
             self._study.set_user_attr(_IDENTITY, ours)
         elif theirs != ours:
-            old, new = _flat(theirs), _flat(ours)
-            differ = sorted(key for key in old.keys() | new.keys() if old.get(key) != new.get(key))
-            said = "; ".join(f"{key}: {_shown(old, key)} there, {_shown(new, key)} now" for key in differ)
+            differing = "; ".join(differences(theirs, ours))
             raise ValueError(
-                f"{NAME} in --output belongs to another search ({said}); go on with its settings, choose another "
+                f"{NAME} in --output belongs to another search ({differing}); go on with its settings, choose another "
                 "--output, or --overwrite to start anew"
             )
 
@@ -137,14 +136,3 @@ def _decoded(value: Any, one: Choices | Span) -> Any:
 
 def _seed(seed: int, number: int) -> int:
     return int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
-
-
-def _flat(content: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in content.items():
-        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
-    return flat
-
-
-def _shown(flat: dict[str, Any], key: str) -> str:
-    return repr(flat[key]) if key in flat else "nothing"

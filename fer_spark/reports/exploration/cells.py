@@ -18,7 +18,12 @@ OPEN_ROWS = 12
 _SHARES = re.compile(r"^share(_|$)|_share$")
 _EDGES = re.compile(r"_(low|high)$|^(low|high)$|_deg$")
 _SIGNED = re.compile(r"difference|gain")
-_WORDS = {"kl_bits": "KL divergence (bits)", "js_bits": "JS divergence (bits)", "entropy_bits": "entropy (bits)"}
+_WORDS = {
+    "kl_nats": "KL divergence (nats)",
+    "kl_bits": "KL (bits)",
+    "js_bits": "JS divergence (bits)",
+    "entropy_bits": "entropy (bits)",
+}
 _FEW_DIGITS = 4
 
 

@@ -1,15 +1,13 @@
-"""Altair charts as pieces of a page: SVG that scales with it, or a small PNG where cells are many."""
+"""Altair charts as pictures of a page: SVG that scales with it, or a small PNG where cells are many."""
 
 from __future__ import annotations
 
-import hashlib
-import html
 import io
 import math
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from xml.etree import ElementTree
 
 import altair as alt
 import vl_convert
@@ -44,50 +42,47 @@ _CONFIG: dict[str, Any] = {
 TICKS = "abs(datum.value) >= 1e6 ? format(datum.value, '.3~s') : datum.value == 0 ? '0' : format(datum.value, ',.4~r')"
 """Labels of an axis of numbers: thousands apart, millions as M."""
 
-_LEFT_OUT = re.compile(r' (?:role|class|pointer-events|aria-[a-z]+)="[^"]*"')
-_LONG = re.compile(r"(\d+\.\d{2})\d+")
-_IDS = re.compile(r'(id="|url\(#|href="#)(\w)')
 _COLOURS = 256
+PNG, SVG = "image/png", "image/svg+xml"
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """One picture of a page: a heading, the words for those who cannot see it, and its markup (SVG or img).
+    """One picture of a page: a heading, the words for those who cannot see it, and the picture as a file of `kind`.
 
-    `width_px` is the width at which its letters have their natural size.
+    `width_px` and `height_px` are the size at which its letters have their natural size.
     """
 
     title: str
     text: str
-    markup: str
+    content: bytes
+    kind: str
     width_px: int
+    height_px: int
+
+    @property
+    def uri(self) -> str:
+        """The picture as an address that holds it."""
+        return data_uri(self.content, self.kind)
 
 
 def vector(chart: Any, title: str, text: str) -> Drawing:
-    """A chart as inline SVG; its ids are its own, so that several stand on one page."""
+    """A chart as SVG."""
     svg = vl_convert.vegalite_to_svg(_spec(chart), vl_version=_VEGA)
-    start, body = svg.split(">", 1)
-    width, height = (float(found) for found in re.findall(r'(?:width|height)="([\d.]+)"', start)[:2])
-    body = _LONG.sub(r"\1", _LEFT_OUT.sub("", body))
-    own = "c" + hashlib.sha256(body.encode()).hexdigest()[:8]
-    head = (
-        f'<svg role="img" aria-label="{html.escape(text)}"'
-        f' width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}">'
-    )
-    return Drawing(title, text, head + _IDS.sub(rf"\1{own}\2", body), round(width))
+    root = ElementTree.fromstring(svg)
+    width, height = (round(float(root.attrib[side])) for side in ("width", "height"))
+    return Drawing(title, text, svg.encode(), SVG, width, height)
 
 
 def bitmap(chart: Any, title: str, text: str) -> Drawing:
-    """A chart as PNG inside the page: for many cells, which as SVG are big and show seams between them."""
+    """A chart as PNG: for many cells, which as SVG are big and show seams between them."""
     drawn = vl_convert.vegalite_to_png(_spec(chart), vl_version=_VEGA, scale=SCALE)
     out = io.BytesIO()
     with Image.open(io.BytesIO(drawn)) as image:
         width, height = (round(side / SCALE) for side in image.size)
         few = image.convert("RGB").quantize(_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
     few.save(out, "PNG", optimize=True)
-    address = data_uri(out.getvalue())
-    words = html.escape(text)
-    return Drawing(title, text, f'<img src="{address}" alt="{words}" width="{width}" height="{height}">', width)
+    return Drawing(title, text, out.getvalue(), PNG, width, height)
 
 
 def data(values: Iterable[Mapping[str, Any]]) -> alt.InlineData:

@@ -7,7 +7,7 @@
 
 Modules below `petastorm` are executed with an `import` of their own, which gives them views of pyarrow, numpy and
 distutils with the old names added; pyarrow and numpy themselves, and `sys.modules`, stay as they are. Petastorm's
-reading of pickles that a dataset carries is replaced by `petastorm_schema`, which constructs from a closed list and
+reading of pickles that a dataset carries is replaced by `schema.parse`, which constructs from a closed list and
 calls nothing else: Petastorm's own restricted unpickler admits all of `builtins`, `eval` among it.
 """
 

@@ -1,4 +1,4 @@
-"""The stack machine that a pickle is a program for, without its power: names and calls go to a closed list."""
+"""Runs the program that a pickle of protocol 4 or 5 is, without its power: names and calls go to a closed list."""
 
 from __future__ import annotations
 
@@ -6,6 +6,12 @@ import pickletools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+_STARTS = (b"\x80\x04", b"\x80\x05")
+_OLD = (
+    "the dataset's metadata is no pickle of protocol 4 or 5, as Petastorm writes under Python 3.8 and later: refused, "
+    "nothing was run. Have the metadata generated anew (petastorm-generate-metadata.py)"
+)
 
 
 class UnsafePickleError(ValueError):
@@ -24,17 +30,19 @@ class ClosedList:
 
 
 class Machine:
-    """Runs one pickle of any protocol."""
+    """Runs one pickle of protocol 4 or 5; older ones are refused."""
 
     def __init__(self, allowed: ClosedList) -> None:
         self.allowed = allowed
         self.stack: list[Any] = []
-        self._memo: dict[int, Any] = {}
+        self._memo: list[Any] = []
 
     def run(self, content: bytes) -> Any:
         """The object that the pickle describes. Raises UnsafePickleError, or what a damaged stream leads to."""
+        if content[:2] not in _STARTS:
+            raise UnsafePickleError(_OLD)
         for opcode, argument, _ in pickletools.genops(content):
-            name, place = opcode.name, argument if isinstance(argument, int) else -1
+            name = opcode.name
             if name == "STOP":
                 return self.stack.pop()
             if name in _LITERALS:
@@ -44,11 +52,9 @@ class Machine:
             elif name in _STEPS:
                 _STEPS[name](self, argument)
             elif name == "MEMOIZE":
-                self._memo[len(self._memo)] = self.stack[-1]
-            elif name in ("PUT", "BINPUT", "LONG_BINPUT"):
-                self._memo[place] = self.stack[-1]
-            elif name in ("GET", "BINGET", "LONG_BINGET"):
-                self.stack.append(self._memo[place])
+                self._memo.append(self.stack[-1])
+            elif name in ("BINGET", "LONG_BINGET"):
+                self.stack.append(self._memo[int(argument or 0)])
             elif name not in ("PROTO", "FRAME"):
                 raise UnsafePickleError(f"the schema pickle uses {name}, which no schema needs")
         raise UnsafePickleError("the schema pickle ends too early")
@@ -74,8 +80,8 @@ class Machine:
 _MARK = object()
 
 
-def _name(machine: Machine, argument: Any) -> None:
-    module, name = machine.last(2) if argument is None else str(argument).split(" ", 1)
+def _name(machine: Machine, _: Any) -> None:
+    module, name = machine.last(2)
     machine.stack.append(machine.allowed.known(str(module), str(name)))
 
 
@@ -98,11 +104,7 @@ def _add(machine: Machine, items: list[Any]) -> None:
 
 
 def _set(machine: Machine, items: list[Any] | tuple[Any, ...]) -> None:
-    machine.top(dict).update(_pairs(items))
-
-
-def _pairs(items: list[Any] | tuple[Any, ...]) -> dict[Any, Any]:
-    return dict(zip(items[::2], items[1::2], strict=True))
+    machine.top(dict).update(zip(items[::2], items[1::2], strict=True))
 
 
 _CONSTANTS: dict[str, Callable[[], Any]] = {
@@ -115,13 +117,9 @@ _CONSTANTS: dict[str, Callable[[], Any]] = {
     "EMPTY_SET": set,
     "MARK": lambda: _MARK,
 }
-_LITERALS = (
-    {"INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"}
-    | {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8"}
-    | {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
-)
+_LITERALS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+_LITERALS |= {"BINUNICODE", "SHORT_BINUNICODE", "BINBYTES", "SHORT_BINBYTES"}
 _STEPS: dict[str, Callable[[Machine, Any], None]] = {
-    "GLOBAL": _name,
     "STACK_GLOBAL": _name,
     "REDUCE": _call,
     "NEWOBJ": _call,
@@ -130,8 +128,6 @@ _STEPS: dict[str, Callable[[Machine, Any], None]] = {
     "TUPLE1": lambda machine, _: machine.stack.append(machine.last(1)),
     "TUPLE2": lambda machine, _: machine.stack.append(machine.last(2)),
     "TUPLE3": lambda machine, _: machine.stack.append(machine.last(3)),
-    "LIST": lambda machine, _: machine.stack.append(machine.until_mark()),
-    "DICT": lambda machine, _: machine.stack.append(_pairs(machine.until_mark())),
     "APPEND": lambda machine, _: _append(machine, machine.last(1)),
     "APPENDS": lambda machine, _: _append(machine, machine.until_mark()),
     "ADDITEMS": lambda machine, _: _add(machine, machine.until_mark()),

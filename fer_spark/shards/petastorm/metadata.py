@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +20,6 @@ from fer_spark.rows import FACE
 from fer_spark.shards.manifest import ImageColumn, Manifest
 from fer_spark.shards.petastorm import compat as petastorm_compat
 
-if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
-
 NAME = "_common_metadata"
 _MARK = "petastorm_metadata"
 _PARTITION = "split"
@@ -30,7 +27,7 @@ _DTYPES: dict[str, Any] = {"string": np.str_, "int": np.int32, "bigint": np.int6
 
 
 def publish_petastorm_metadata(
-    spark: SparkSession, storage: Storage, manifest: Manifest, old: Manifest | None, asked: bool
+    storage: Storage, manifest: Manifest, old: Manifest | None, asked: bool
 ) -> dict[str, Any]:
     """Write the metadata if asked to, or if it stands beside shards that are added to; remove it where it would lie.
 
@@ -41,13 +38,7 @@ def publish_petastorm_metadata(
         if was_there:
             storage.delete(NAME)
         return {}
-    content = common_metadata(manifest)
-    path = spark._jvm.org.apache.hadoop.fs.Path(storage.uri(NAME))  # type: ignore[union-attr]
-    stream = path.getFileSystem(spark._jsc.hadoopConfiguration()).create(path, True)
-    try:
-        stream.write(bytearray(content))
-    finally:
-        stream.close()
+    storage.publish_bytes(NAME, common_metadata(manifest))
     return {_MARK: True}
 
 

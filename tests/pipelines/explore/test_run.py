@@ -184,7 +184,8 @@ def test_annotations_without_any_picture_are_explored_as_they_are(
     assert (valence["count"], valence["min"], valence["max"], valence["mean"]) == (2, 0.6, 1.0, 0.8)
     both = {(r["kind"], r["p"], r["q"]): r for r in _rows(found, "splits_divergence")}
     assert both["categories", "val", "train"]["kl_bits"] == pytest.approx(1.321928)  # log2(5/2): 2 of 5 are happy
-    assert both["categories", "train", "val"]["kl_bits"] == float("inf")
+    assert both["categories", "val", "train"]["kl_nats"] == pytest.approx(0.916291)
+    assert both["categories", "train", "val"]["kl_nats"] == float("inf")
     assert both["categories", "train", "val"]["dropped_terms"] == 3
 
 

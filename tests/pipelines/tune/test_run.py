@@ -22,11 +22,12 @@ from fer_spark.cli.commands.tune import main
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.pipelines.train.settings import AllSettings, RunSettings
 from fer_spark.pipelines.tune import run as tune_run
+from fer_spark.pipelines.tune.output import Searched, best_toml
 from fer_spark.pipelines.tune.parallel import _cause, _heard, _passed_on
-from fer_spark.pipelines.tune.space import GROUPS, Choices, Space, Span, apply, default_space, toml
+from fer_spark.pipelines.tune.space import GROUPS, Choices, Space, Span, apply, default_space
 from fer_spark.pipelines.tune.space_file import read_space
 from fer_spark.pipelines.tune.study import Search
-from fer_spark.pipelines.tune.trial import COMPLETE, FAILED, STOPPED, Outcome
+from fer_spark.pipelines.tune.trial import COMPLETE, FAILED, STOPPED, Outcome, Trial
 from tests.pipelines.evaluate.evaluations import Row, write_shards
 
 NAMES = ["angry", "happy", "sad"]
@@ -292,9 +293,18 @@ def test_the_space_shown_is_one_that_is_read_and_leaves_out_what_is_decided(
     assert space["learning_rate"] == Span(1e-4, 5e-3, log=True)
 
 
-@pytest.mark.parametrize("value", ['a "b"\\\n\x7fü', True, 3, 1e-9, 5e22, [[], ["a"]], {"low": 0.5, "log": False}])
-def test_toml_reads_back(value: object) -> None:
-    assert tomllib.loads(f"x = {toml(value)}") == {"x": value}
+@pytest.mark.parametrize("name", ['a "b"\\\n\x7fü', "'", '"""', "# no comment"])
+def test_the_best_settings_read_back_whatever_stands_in_them(name: str) -> None:
+    best = Trial(
+        7, {"learning_rate": 1e-9, "distill_temperature": 5e22, "distill": ("a", name)}, Outcome(COMPLETE, 0.5)
+    )
+    text = best_toml(Searched(settings(shards=name, output="o"), {}, {}, [best], {}, ""))
+    found = tomllib.loads(text)
+    assert (found["run"]["shards"], found["run"]["half_weights"]) == (name, False)
+    assert (found["train"]["learning_rate"], found["train"]["distill_temperature"]) == (1e-9, 5e22)
+    assert found["train"]["distill"] == ["a", name]
+    assert set(found) == {"run", *GROUPS}
+    assert text.startswith("# Trial 7 of fer-spark tune: ")
 
 
 @pytest.mark.parametrize(

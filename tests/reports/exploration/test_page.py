@@ -6,6 +6,7 @@ import base64
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from xml.etree import ElementTree
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.reports.exploration.explorations import exploration
 
 
 class Page(HTMLParser):
-    """What a browser finds: links, ids, pictures, text alternatives, tables by the id of their block, and words."""
+    """What a browser finds: links, ids, pictures, text alternatives, tables by block id, words (of charts too)."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -43,8 +44,11 @@ class Page(HTMLParser):
         if tag == "a":
             self.links.append(given)
         self.sources += [given[name] for name in ("src", "srcset", "data", "href") if name in given]
-        if tag in ("svg", "img"):
-            self.alternatives.append(given.get("aria-label", given.get("alt", "")))
+        if tag == "img":
+            self.alternatives.append(given.get("alt", ""))
+            kind, _, content = given["src"].partition(";base64,")
+            if kind == "data:image/svg+xml":
+                self.words += ElementTree.fromstring(base64.b64decode(content)).itertext()
         if tag == "table":
             self.tables.setdefault(self._block, []).append([])
         if tag == "tr":
@@ -89,7 +93,9 @@ def page(html: str) -> Page:
 def test_the_page_fetches_nothing_and_runs_nothing(html: str, page: Page) -> None:
     assert all(address.startswith(("data:", "#")) for address in page.sources)
     assert not re.search(r"https?://|url\((?!#)|@import", html)
-    assert not {"script", "link", "iframe", "object", "base"} & set(page.tags)
+    assert not {"script", "link", "iframe", "object", "base", "svg"} & set(page.tags)
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    assert f'<meta http-equiv="Content-Security-Policy" content="{policy}">' in html
 
 
 def test_every_table_can_be_downloaded_as_it_is(given: Exploration, page: Page) -> None:
@@ -112,7 +118,7 @@ def test_every_table_stands_on_the_page_row_by_row(given: Exploration, page: Pag
             assert set(known) <= set(rows[-1]), table.name
     assert page.tables["categories"][-1][1] == ["all", "neutral", "75,374", "25.8 %"]
     assert page.tables["categories_reference"][-1][2] == ["happy", "134,915", "146,198", "−11,283", "7.7 %"]
-    assert page.tables["splits_divergence"][-1][3][:6] == ["feelings_bins", "train", "val", "∞", "0.271", "no"]
+    assert page.tables["splits_divergence"][-1][3][:7] == ["feelings_bins", "train", "val", "∞", "∞", "0.271", "no"]
     assert f"The first 1,000 of {len(given.table('feelings_grid').rows):,} rows" in page.text  # type: ignore[union-attr]
 
 
@@ -236,7 +242,7 @@ def test_gaps_break_no_chart_and_never_read_nan(given: Exploration) -> None:
         ("difference", 0.0123, "+1.23 points"),
         ("valence_low", -0.2, "−0.2"),
         ("valence_high", 0.15000000000000002, "0.15"),
-        ("kl_bits", float("inf"), "∞"),
+        ("kl_nats", float("inf"), "∞"),
         ("kl_bits", 0.7794, "0.779"),
         ("mean", 0.0511, "0.0511"),
         ("mean", None, "–"),

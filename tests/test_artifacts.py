@@ -1,0 +1,107 @@
+"""Local files and directories are replaced whole: the old one or the new one, after any error."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fer_spark.artifacts import replace_directory, replace_file, written_aside
+
+
+@pytest.mark.parametrize(("content", "stored"), [(b"\x00\xff", b"\x00\xff"), ("ü\n", b"\xc3\xbc\n")])
+def test_a_file_is_replaced_and_nothing_is_left_beside_it(content: bytes | str, stored: bytes, tmp_path: Path) -> None:
+    target = tmp_path / "card.json"
+    for old in (None, b"a longer file that was there before"):
+        if old is not None:
+            target.write_bytes(old)
+        replace_file(target, content)
+        assert target.read_bytes() == stored
+        assert list(tmp_path.iterdir()) == [target]
+
+
+def test_it_is_on_the_disk_before_it_has_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, seen = tmp_path / "card.json", []
+    target.write_text("old")
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(target.read_text()))
+    replace_file(target, "new")
+    assert seen == ["old"]
+    assert target.read_text() == "new"
+
+
+def test_an_error_on_the_way_leaves_the_old_file_alone(tmp_path: Path) -> None:
+    target = tmp_path / "graph.onnx"
+    target.write_text("old")
+
+    def write() -> None:
+        with written_aside(target, ".pt2") as aside:
+            aside.write_text("new")
+            assert aside.suffix == ".pt2"
+            raise ValueError("not equal")
+
+    with pytest.raises(ValueError, match="not equal"):
+        write()
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("graph.onnx", "old")]
+
+
+@pytest.mark.parametrize("fails", ["", "fill", "rename"])
+def test_a_directory_is_the_old_one_or_the_new_one(fails: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target = tmp_path / "below" / "out"
+    replace_directory(target, lambda aside: (aside / "a").touch())
+    renamed = Path.rename
+
+    def rename(self: Path, to: Path) -> Path:
+        if fails == "rename" and self.suffix == ".new":
+            raise OSError("no rename")
+        return renamed(self, to)
+
+    def fill(aside: Path) -> None:
+        (aside / "b").touch()
+        if fails == "fill":
+            raise OSError("disk full")
+
+    monkeypatch.setattr(Path, "rename", rename)
+    if fails:
+        with pytest.raises(OSError, match=r"disk full|no rename"):
+            replace_directory(target, fill)
+    else:
+        replace_directory(target, fill)
+    assert [path.name for path in target.iterdir()] == ["a" if fails else "b"]
+    assert list(target.parent.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_a_killed_process_of_the_same_number_left_is_no_hindrance(there: bool, tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    for place in (target, tmp_path / f".out.{os.getpid()}.new", tmp_path / f".out.{os.getpid()}.old"):
+        place.mkdir()
+        (place / "a").write_text(place.suffix)
+    if not there:  # killed between the two renames
+        (target / "a").unlink()
+        target.rmdir()
+
+    def fail(_: Path) -> None:
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        replace_directory(target, fail)
+    assert [path.read_text() for path in target.iterdir()] == ["" if there else ".old"]
+    replace_directory(target, lambda aside: (aside / "b").touch())
+    assert [path.name for path in target.iterdir()] == ["b"]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_directorys_files_are_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target, seen = tmp_path / "out", []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.append(target.exists()))
+
+    def fill(aside: Path) -> None:
+        (aside / "below").mkdir()
+        for name in ("a", "below/b"):
+            (aside / name).touch()
+
+    replace_directory(target, fill)
+    assert seen == [False, False]
