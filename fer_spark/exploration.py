@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import csv
+import difflib
 import io
 import json
 import math
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Value = str | int | float | bool | None
 """One cell. A float may be inf; a value that is not defined is None, never NaN."""
 
-SECTIONS = ("sanity", "categories", "feelings", "splits", "pictures")
 LEVELS = ("note", "warning", "problem")
 Level = Literal["note", "warning", "problem"]
 ALL = "all"
@@ -24,6 +24,76 @@ NO_SPLIT = ""
 """The value of `split` on rows of pictures whose source states none."""
 
 FORMAT_VERSION = 1
+
+
+class TableName(NamedTuple):
+    """The name of a declared table, and its section: what Figures begins with."""
+
+    name: str
+    section: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A chapter of the report, with its tables in their order. `missing`: what a reader is told where it has none."""
+
+    name: str
+    title: str
+    missing: str
+    tables: tuple[str, ...]
+
+
+SECTIONS = (
+    Section(
+        "sanity",
+        "Sanity",
+        "Nothing was checked: the exploration has no table of columns or values.",
+        ("sanity_columns", "sanity_values", "sanity_labels"),
+    ),
+    Section(
+        "categories",
+        "Categories",
+        "No labels in this input: give a source whose rows carry one, or name the column with --label-column.",
+        ("categories", "categories_summary", "categories_reference"),
+    ),
+    Section(
+        "feelings",
+        "Valence and arousal",
+        "No valence and arousal in this input: AffectNet has them (--source affectnet), and tables with such columns.",
+        (
+            *("feelings_summary", "feelings_histogram", "feelings_grid", "feelings_bins", "feelings_reference"),
+            *("feelings_polar", "feelings_by_label"),
+        ),
+    ),
+    Section(
+        "splits",
+        "Splits",
+        "All rows are of one split, or of none, so there is nothing to compare.",
+        ("splits_sizes", "splits_divergence", "splits_difference"),
+    ),
+    Section(
+        "pictures",
+        "Pictures",
+        "No pictures were opened, only the table that lists them: --pictures all opens them, --pictures sample some.",
+        (
+            *("pictures_shapes", "pictures_histogram", "pictures_summary", "pictures_pixels", "pictures_duplicates"),
+            *("pictures_leaks", "pictures_conflicts"),
+        ),
+    ),
+)
+"""Every section and every table of an exploration. Figures are made of a TableName that `declared` gave."""
+
+_TABLES = {table: section.name for section in SECTIONS for table in section.tables}
+
+
+def declared(*names: str) -> tuple[TableName, ...]:
+    """The tables of these names. Modules ask at import, so that a wrong name fails before any work: ValueError."""
+    for name in names:
+        if name not in _TABLES:
+            near = difflib.get_close_matches(name, _TABLES, 1)
+            hint = f"; did you mean {near[0]}?" if near else ""
+            raise ValueError(f"table {name!r} stands in no section of exploration.SECTIONS{hint}")
+    return tuple(TableName(name, _TABLES[name]) for name in names)
 
 
 @dataclass(frozen=True)
@@ -42,8 +112,9 @@ class Figures:
     note: str = ""
 
     def __post_init__(self) -> None:
-        if self.section not in SECTIONS:
-            raise ValueError(f"{self.name}: section {self.section!r} is none of {', '.join(SECTIONS)}")
+        known = [section.name for section in SECTIONS]
+        if self.section not in known:
+            raise ValueError(f"{self.name}: section {self.section!r} is none of {', '.join(known)}")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"{self.name}: expected {len(self.columns)} values, got {row!r}")
@@ -136,6 +207,12 @@ class Exploration:
         )
         facts = tuple((str(name), str(value)) for name, value in content["facts"])
         return cls(content["title"], facts, tables, tuple(Advice(**item) for item in content["advice"]), pictures or {})
+
+
+def in_order(tables: Iterable[Figures]) -> tuple[Figures, ...]:
+    """Tables as SECTIONS lists them; those that it does not list come after, by name."""
+    places = {name: place for place, name in enumerate(_TABLES)}
+    return tuple(sorted(tables, key=lambda table: (places.get(table.name, len(places)), table.name)))
 
 
 def picture_name(kind: str, label: str) -> str:

@@ -253,8 +253,8 @@ EXPLANATION = Table(
         ),
         Column("size_px", "int", "side of segment_map, px"),
         Column("segment_count", "int", "length of `weights`"),
-        Column("segment_names", "array<string>", "of each segment with segments=landmarks, else null"),
-        Column("segments", "string", "how the face was cut: grid, slic, landmarks, quickshift"),
+        Column("segment_names", "array<string>", "of each segment, where the way of cutting names them; else null"),
+        Column("segments", "string", "how the face was cut, one of explaining/superpixels.KINDS"),
         Column("hide", "string", "what hidden segments showed: gray, mean, blur, black"),
         Column("r2", "float", "R² of the local model on the masks it was fitted to; 0 where nothing changed"),
         Column(

@@ -1,10 +1,18 @@
-"""CONTRIBUTING.md names paths, make targets and groups of tests that exist."""
+"""CONTRIBUTING.md names paths, make targets and groups of tests that exist, and its map of changes is true."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Collection
 
-from tests.check import ROOT
+import pytest
+
+from fer_spark.explaining.superpixels import KINDS
+from fer_spark.networks.settings import NETWORKS
+from fer_spark.scoring.outputs.catalog import FORMATS
+from fer_spark.training.imbalance.settings import LOSSES
+from tests.check import ROOT, mirrors
 from tests.groups import LONG
 
 TEXT = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
@@ -17,6 +25,55 @@ def test_every_path_is_there() -> None:
     }
     assert len(paths) > 30
     assert [path for path in sorted(paths) if not (ROOT / path).exists()] == []
+
+
+def test_every_check_of_the_map_runs_tests() -> None:
+    there = {str(path.relative_to(ROOT)) for path in (ROOT / "tests").rglob("*")}
+    files = re.findall(r"`make check (fer_spark/[\w/.]+)`", TEXT)
+    assert len(files) >= 10
+    assert [file for file in files if mirrors(file, there) is None] == []
+
+
+@pytest.mark.parametrize(
+    ("home", "names", "folders"),
+    [
+        ("scoring/outputs", FORMATS, ["scoring", "pipelines/score", "pipelines/report", "cli", "serving"]),
+        ("explaining/superpixels.py", KINDS, ["explaining", "pipelines", "serving", "reports/scoring", "cli"]),
+        ("networks", NETWORKS, [""]),
+        ("training/imbalance", LOSSES, [""]),
+    ],
+    ids=["formats", "segments", "networks", "losses"],
+)
+def test_nothing_asks_for_one_of_these_by_its_name_but_its_home(
+    home: str, names: Collection[str], folders: list[str]
+) -> None:
+    files = {path for folder in folders for path in (ROOT / "fer_spark" / folder).rglob("*.py")}
+    others = sorted(path for path in files if not path.is_relative_to(ROOT / "fer_spark" / home))
+    assert len(others) > 10
+    found = {str(path.relative_to(ROOT)): compared(path.read_text(encoding="utf-8")) & set(names) for path in others}
+    assert {path: words for path, words in found.items() if words} == {}
+
+
+def test_a_name_that_is_asked_for_is_found() -> None:
+    text = """
+if form == "iceberg" or form not in ("delta", other):
+    print("parquet")
+match form:
+    case "json":
+        pass
+"""
+    assert compared(text) == {"iceberg", "delta", "json"}
+
+
+def compared(text: str) -> set[str]:
+    """Texts that a module compares something with: `== "…"`, `in ("…", …)`, `case "…"`."""
+    found = set()
+    for node in ast.walk(ast.parse(text)):
+        sides = [node.left, *node.comparators] if isinstance(node, ast.Compare) else []
+        sides += [node.value] if isinstance(node, ast.MatchValue) else []
+        inner = [part for side in sides for part in (side, *getattr(side, "elts", ()))]
+        found |= {part.value for part in inner if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+    return found
 
 
 def test_every_make_target_is_one() -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fer_spark.explaining.superpixels import KINDS, comparable
 from fer_spark.settings import check, option
 
-METHODS = ("grid", "slic", "landmarks", "quickshift")
 HIDES = ("gray", "mean", "blur", "black")
 MASKS = ("random", "antithetic", "balanced")
-COMPARABLE = frozenset({"grid", "landmarks"})
-"""Methods whose segments mean the same on every face, so that their weights can be averaged over faces."""
+_KINDS = "; ".join(f"{name}: {kind.about}" for name, kind in KINDS.items())
+_COMPARABLE = " and ".join(filter(comparable, KINDS))
 
 
 @dataclass(frozen=True)
@@ -19,9 +19,8 @@ class LimeSettings:
 
     segments: str = option(
         "grid",
-        "how a face is cut; grid: equal squares; slic, quickshift: along edges (scikit-image); landmarks: "
-        "brows, eyes, nose, cheeks, mouth, chin, forehead, background. Grid and landmarks compare across faces",
-        choices=METHODS,
+        f"how a face is cut. {_KINDS}. Weights of {_COMPARABLE} compare across faces",
+        choices=tuple(KINDS),
     )
     segment_count: int = option(
         36, "about how many segments: grid takes the nearest square number; slic aims at it", least=1

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from fer_spark.explaining.fidelity import COLUMNS, summarise
-from fer_spark.explaining.settings import COMPARABLE, LimeSettings
+from fer_spark.explaining.settings import LimeSettings
+from fer_spark.explaining.superpixels import comparable
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -22,8 +23,11 @@ _MEDIANS = ("r2", "r2_held_out", "stability_overlap", "stability_rank")
 """A few faces of R² far below 0 would say nothing about the others in a mean."""
 
 
-def summary_of(rows: DataFrame, settings: LimeSettings) -> dict[str, Any]:
-    """Figures of EXPLANATION rows as JSON holds them: means, and medians of fit and stability."""
+def summary_of(rows: DataFrame, settings: LimeSettings, compare: bool | None = None) -> dict[str, Any]:
+    """Figures of EXPLANATION rows as JSON holds them: means, and medians of fit and stability.
+
+    `compare`: whether all were cut alike, so that weights have a mean; None: where the settings' segments compare.
+    """
     fine = rows.where(F.col("status") == "ok")
     statuses = {row["status"]: row["count"] for row in rows.groupBy("status").count().collect()}
     labels = _per_label(fine)
@@ -35,7 +39,7 @@ def summary_of(rows: DataFrame, settings: LimeSettings) -> dict[str, Any]:
     }
     if settings.fidelity:
         content["fidelity"] = _fidelity(fine, list(labels), settings.seed)
-    if settings.segments in COMPARABLE:
+    if comparable(settings.segments) if compare is None else compare:
         content["mean_weights"] = mean_weights(fine)
     return content
 

@@ -1,11 +1,13 @@
 """Cut a face into segments: equal squares, along edges, or by what lies where on a face.
 
 Every map is (S, S) int64 with the segments 0 … n-1, none of them empty. The same face gives the same map, everywhere.
+KINDS has each way to do it, with all that differs by it: a new one is an entry there.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -50,23 +52,55 @@ class Segmentation:
         return int(self.map.max()) + 1
 
 
+@dataclass(frozen=True)
+class Kind:
+    """One way to cut faces.
+
+    about      what --help says of it
+    cut        a face, about how many segments, and its points or None → its segments
+    template   where segments mean the same on every face, so that their weights can be averaged over faces: size_px
+               and the number of segments → the cut on which the means are shown; None where every face is cut anew
+    by_points  whether `cut` looks at the face's points
+    """
+
+    about: str
+    cut: Callable[[Array, int, Points | None], Segmentation]
+    template: Callable[[int, int], Segmentation] | None = None
+    by_points: bool = False
+
+
 def segment(face: Array, method: str, count: int = 36, points: Points | None = None) -> Segmentation:
     """Cut a face, (S, S) or (S, S, 3), uint8 or float in [0, 1], into about `count` segments.
 
-    `points` (5, 2) are eyes, nose tip and mouth corners in px of this picture; `landmarks` alone looks at them. A flat
+    `points` (5, 2) are eyes, nose tip and mouth corners in px of this picture, for kinds that look at them. A flat
     picture may come out as one segment. Raises ValueError for another method or shape.
     """
     if face.ndim not in (2, 3) or face.shape[0] != face.shape[1]:
         raise ValueError(f"face: expected (S, S) or (S, S, 3), got {face.shape}")
-    if method == "grid":
-        return Segmentation(grid(face.shape[0], count))
-    if method == "landmarks":
-        return landmarks(face.shape[0], points)
-    if method == "slic":
-        return Segmentation(slic(face, count))
-    if method == "quickshift":
-        return Segmentation(quickshift(face))
-    raise ValueError(f"segments: {method!r}, expected grid, slic, landmarks or quickshift")
+    if method not in KINDS:
+        raise ValueError(f"segments: {method!r}, expected one of {', '.join(KINDS)}")
+    return KINDS[method].cut(face, count, points)
+
+
+def comparable(method: str) -> bool:
+    """Whether weights can be averaged over faces that were cut so; False for a kind that is not known here."""
+    return method in KINDS and KINDS[method].template is not None
+
+
+def mean_maps(
+    means: Mapping[str, Mapping[str, float]], method: str, size_px: int, count: int
+) -> dict[str, npt.NDArray[np.float64]]:
+    """By label (S, S): the mean weight of each segment, shown where a template face has it.
+
+    `means` {label: {segment's name, or its number where it has none: weight}}; 0 for a segment that no face had. Empty
+    where segments differ by face.
+    """
+    template = KINDS[method].template
+    if template is None:
+        return {}
+    cut = template(size_px, count)
+    names = cut.names or tuple(map(str, range(cut.count)))
+    return {label: np.array([of.get(name, 0.0) for name in names])[cut.map] for label, of in means.items()}
 
 
 def grid(size_px: int, count: int) -> SegmentMap:
@@ -126,6 +160,24 @@ def landmarks(size_px: int, points: Points | None = None) -> Segmentation:
     return Segmentation(
         relabelled.reshape(regions.shape).astype(np.int64), tuple(REGIONS[number] for number in present)
     )
+
+
+KINDS: dict[str, Kind] = {
+    "grid": Kind(
+        "equal squares",
+        lambda face, count, _: Segmentation(grid(face.shape[0], count)),
+        lambda size_px, count: Segmentation(grid(size_px, count)),
+    ),
+    "slic": Kind("along edges, k-means (scikit-image)", lambda face, count, _: Segmentation(slic(face, count))),
+    "landmarks": Kind(
+        "brows, eyes, nose, cheeks, mouth, chin, forehead, background",
+        lambda face, _, points: landmarks(face.shape[0], points),
+        lambda size_px, _: landmarks(size_px),
+        by_points=True,
+    ),
+    "quickshift": Kind("along edges, mode seeking (scikit-image)", lambda face, *_: Segmentation(quickshift(face))),
+}
+"""By the name that --segments gives it."""
 
 
 def encode_segments(segments: SegmentMap) -> bytes:

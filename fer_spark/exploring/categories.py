@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fer_spark.exploration import ALL, Figures, Value
+from fer_spark.exploration import ALL, Figures, Value, declared
 from fer_spark.exploring.divergence import effective_classes, entropy_bits
 from fer_spark.labels import NO_EXPRESSION
 
 if TYPE_CHECKING:
     from fer_spark.exploring.found import Counted
 
+_CATEGORIES, _CATEGORIES_SUMMARY, _CATEGORIES_REFERENCE = declared(
+    "categories", "categories_summary", "categories_reference"
+)
 NO_LABEL = ""
 
 
@@ -51,9 +54,7 @@ def category_tables(counted: Counted, label_names: Sequence[str]) -> list[Figure
         "share is of all rows of the split. The row without a name counts rows without a label that is known; "
         "none, uncertain and no_face are AffectNet's codes for what is no expression."
     )
-    table = Figures(
-        "categories", "categories", "Rows by label", ("split", "label", "count", "share"), tuple(rows), note
-    )
+    table = Figures(*_CATEGORIES, "Rows by label", ("split", "label", "count", "share"), tuple(rows), note)
     return [table, _summary(counts, label_names)]
 
 
@@ -87,7 +88,7 @@ def _summary(counts: Mapping[str, Mapping[str, int]], label_names: Sequence[str]
         "Over labels that are expressions and occur. imbalance_ratio is the largest class over the smallest; "
         "effective_classes is exp(entropy): the number of equally frequent classes that would be as varied."
     )
-    return Figures("categories_summary", "categories", "How even the labels are", columns, tuple(rows), note)
+    return Figures(*_CATEGORIES_SUMMARY, "How even the labels are", columns, tuple(rows), note)
 
 
 def reference_table(counted: Counted, label_names: Sequence[str], reference: Mapping[str, int], what: str) -> Figures:
@@ -112,7 +113,7 @@ def reference_table(counted: Counted, label_names: Sequence[str], reference: Map
         "the reference names no rows."
     )
     columns = ("label", "count", "reference", "difference", "share_lost")
-    return Figures("categories_reference", "categories", "Against published counts", columns, tuple(rows), note)
+    return Figures(*_CATEGORIES_REFERENCE, "Against published counts", columns, tuple(rows), note)
 
 
 def _share(count: int, total: int) -> float | None:

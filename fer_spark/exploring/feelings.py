@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from fer_spark.exploration import ALL, Figures, Value
+from fer_spark.exploration import ALL, Figures, Value, declared
 from fer_spark.exploring.bins import ANGLE_DEG, COARSE, FINE, MEDIUM, MICRO, NOTE, RADIUS, coarser, count_of, edges_of
 from fer_spark.exploring.found import SUMMARY_NOTE
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Cells = dict[tuple[int, int], int]
 """(valence bin, arousal bin) → rows."""
 
+_FEELINGS_SUMMARY, _FEELINGS_HISTOGRAM, _FEELINGS_GRID, _FEELINGS_BINS, _FEELINGS_POLAR, _FEELINGS_BY_LABEL = declared(
+    "feelings_summary", "feelings_histogram", "feelings_grid", "feelings_bins", "feelings_polar", "feelings_by_label"
+)
 _UNUSABLE = "Rows without a usable value (missing, NaN, −2, outside [−1, 1]) are left out; see sanity_values."
 
 
@@ -57,7 +60,7 @@ def _summary(summaries: Sequence[Summary]) -> Figures:
     columns = ("split", "dimension", "count", "min", "q25", "median", "mean", "q75", "max", "std")
     rows = tuple((s.split, s.measure, s.count, s.low, s.q25, s.median, s.mean, s.q75, s.high, s.std) for s in summaries)
     note = f"intensity is the distance from the neutral point, √(valence² + arousal²). {_UNUSABLE} {SUMMARY_NOTE}"
-    return Figures("feelings_summary", "feelings", "Valence, arousal and intensity", columns, rows, note)
+    return Figures(*_FEELINGS_SUMMARY, "Valence, arousal and intensity", columns, rows, note)
 
 
 def _histogram(counted: Counted) -> Figures:
@@ -75,7 +78,7 @@ def _histogram(counted: Counted) -> Figures:
     ]
     note = f"Bins of 0.05. {NOTE} {_UNUSABLE}"
     columns = ("split", "dimension", "low", "high", "count")
-    return Figures("feelings_histogram", "feelings", "How often each value occurs", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_HISTOGRAM, "How often each value occurs", columns, tuple(rows), note)
 
 
 def _grid(by_split: Mapping[str, Cells]) -> Figures:
@@ -86,7 +89,7 @@ def _grid(by_split: Mapping[str, Cells]) -> Figures:
     ]
     columns = ("split", "valence_low", "valence_high", "arousal_low", "arousal_high", "count")
     note = f"Bins of 0.05 by 0.05; empty ones are left out. {NOTE}"
-    return Figures("feelings_grid", "feelings", "Where the rows lie", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_GRID, "Where the rows lie", columns, tuple(rows), note)
 
 
 def paper_cells() -> Iterable[tuple[int, int]]:
@@ -108,7 +111,7 @@ def _bins(by_split: Mapping[str, Cells]) -> Figures:
         "All 100 bins of 0.2 by 0.2, in the order of the table in the AffectNet paper (Mollahosseini et al., 2017): "
         f"arousal falls from row to row, valence rises from column to column. {NOTE}"
     )
-    return Figures("feelings_bins", "feelings", "The 10 × 10 table of the AffectNet paper", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_BINS, "The 10 × 10 table of the AffectNet paper", columns, tuple(rows), note)
 
 
 def _polar(counted: Counted) -> Figures:
@@ -135,7 +138,7 @@ def _polar(counted: Counted) -> Figures:
         "Angle and distance from the neutral point: 0° is pleasant, 90° excited, 180° unpleasant, 270° calm; the "
         "neutral point itself counts as 0°. Half-open bins of 15° by 0.1; empty ones are left out."
     )
-    return Figures("feelings_polar", "feelings", "Direction and intensity", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_POLAR, "Direction and intensity", columns, tuple(rows), note)
 
 
 def _by_label(counted: Counted, label_order: Sequence[str]) -> Figures:
@@ -148,7 +151,7 @@ def _by_label(counted: Counted, label_order: Sequence[str]) -> Figures:
     ]
     columns = ("label", "valence_low", "valence_high", "arousal_low", "arousal_high", "count")
     note = f"Bins of 0.1 by 0.1; empty ones are left out; at most the 40 most frequent labels. {NOTE}"
-    return Figures("feelings_by_label", "feelings", "Where each label lies", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_BY_LABEL, "Where each label lies", columns, tuple(rows), note)
 
 
 def _shown(counted: Counted) -> tuple[str, ...]:

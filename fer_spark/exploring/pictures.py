@@ -6,13 +6,17 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fer_spark.exploration import ALL, Figures
+from fer_spark.exploration import ALL, Figures, declared
 from fer_spark.exploring.found import SUMMARY_NOTE
 from fer_spark.exploring.sanity import SEPARATOR
 
 if TYPE_CHECKING:
     from fer_spark.exploring.found import PictureFigures, PixelSums, Twins
 
+_SHAPES, _SUMMARY, _HISTOGRAM, _PIXELS = declared(
+    "pictures_shapes", "pictures_summary", "pictures_histogram", "pictures_pixels"
+)
+_DUPLICATES, _LEAKS, _CONFLICTS = declared("pictures_duplicates", "pictures_leaks", "pictures_conflicts")
 _ORDER = {name: i for i, name in enumerate((ALL, "train", "val", "test", ""))}
 _MEASURES = (
     "Brightness and contrast are mean and standard deviation of gray in [0, 1], sharpness the variance of the "
@@ -48,11 +52,10 @@ def picture_tables(figures: PictureFigures, what: str) -> list[Figures]:
         f"Empty bins are left out. {measured}"
     )
     return [
-        Figures("pictures_shapes", "pictures", "Sizes, channels and formats", columns, shapes, note),
-        Figures("pictures_summary", "pictures", "Measures", named, summary, f"{measured} {SUMMARY_NOTE}"),
+        Figures(*_SHAPES, "Sizes, channels and formats", columns, shapes, note),
+        Figures(*_SUMMARY, "Measures", named, summary, f"{measured} {SUMMARY_NOTE}"),
         Figures(
-            "pictures_histogram",
-            "pictures",
+            *_HISTOGRAM,
             "How often each measure occurs",
             ("measure", "low", "high", "count"),
             tuple(figures.histograms),
@@ -79,7 +82,7 @@ def pixels_table(sums: Sequence[PixelSums]) -> list[Figures]:
         "are decoded at a half, a quarter or an eighth of their size."
     )
     columns = ("split", "mean", "deviation", "pictures")
-    return [Figures("pictures_pixels", "pictures", "Pixel values", columns, tuple(rows), note)]
+    return [Figures(*_PIXELS, "Pixel values", columns, tuple(rows), note)]
 
 
 def twin_tables(twins: Twins, near_bits: int) -> list[Figures]:
@@ -93,8 +96,7 @@ def twin_tables(twins: Twins, near_bits: int) -> list[Figures]:
     )
     return [
         Figures(
-            "pictures_duplicates",
-            "pictures",
+            *_DUPLICATES,
             "Copies",
             ("kind", "groups", "pictures", "redundant"),
             groups,
@@ -102,8 +104,7 @@ def twin_tables(twins: Twins, near_bits: int) -> list[Figures]:
             "and pictures of equal pixels count once there, so that their redundant is a lower bound.",
         ),
         Figures(
-            "pictures_leaks",
-            "pictures",
+            *_LEAKS,
             "Copies in two splits",
             ("kind", "split_a", "split_b", "pictures", "examples"),
             leaks,
@@ -111,8 +112,7 @@ def twin_tables(twins: Twins, near_bits: int) -> list[Figures]:
             "build-shards --leak-guard drop takes them out of train.",
         ),
         Figures(
-            "pictures_conflicts",
-            "pictures",
+            *_CONFLICTS,
             "Copies under two labels",
             ("kind", "label_a", "label_b", "pairs", "examples"),
             conflicts,

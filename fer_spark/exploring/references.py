@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fer_spark.exploration import ALL, Figures, Value
+from fer_spark.exploration import ALL, Figures, Value, declared
 from fer_spark.exploring.bins import COARSE, count_of, edges_of
 from fer_spark.exploring.feelings import cells_by_split, coarse, paper_cells
 from fer_spark.labels import NO_EXPRESSION, canonical
@@ -16,6 +16,7 @@ from fer_spark.labels import NO_EXPRESSION, canonical
 if TYPE_CHECKING:
     from fer_spark.exploring.found import Counted
 
+(_FEELINGS_REFERENCE,) = declared("feelings_reference")
 _LABEL_COLUMNS = ("label", "category", "expression", "emotion", "name", "class")
 _COUNT_COLUMNS = ("reference", "paper_total", "paper_count", "count", "total", "rows")
 _EDGES = ("arousal_low", "arousal_high", "valence_low", "valence_high")
@@ -75,7 +76,7 @@ def bins_reference(counted: Counted, reference: Mapping[tuple[int, int], int], w
         rows.append((*edges_of(arousal, COARSE), *edges_of(valence, COARSE), count, stated, count - stated))
     note = f"reference: {what}. difference = count − reference. Bins and their order as in feelings_bins, all splits."
     columns = (*_EDGES, "count", "reference", "difference")
-    return Figures("feelings_reference", "feelings", "Against a published table", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_REFERENCE, "Against a published table", columns, tuple(rows), note)
 
 
 def _table(text: str, where: str) -> tuple[list[str], list[dict[str, str]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from fer_spark.exploration import ALL, Figures, Value
+from fer_spark.exploration import ALL, Figures, Value, declared
 
 if TYPE_CHECKING:
     from fer_spark.exploring.found import ColumnFigures, Counted, PictureFigures, Repeats, Spelling
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 Examples = Mapping[tuple[str, str], tuple[str, ...]]
 """Up to three by (split, check)."""
 
+_SANITY_COLUMNS, _SANITY_VALUES, _SANITY_LABELS = declared("sanity_columns", "sanity_values", "sanity_labels")
 SEPARATOR = " · "
 TINY_PX, FLAT_CONTRAST = 32, 0.02
 _MOST = 3
@@ -50,7 +51,7 @@ def columns_table(figures: Sequence[ColumnFigures], expected: Mapping[str, str])
         "Bytes, structs and arrays are not counted."
     )
     columns = ("split", "column", "type", "rows", "nulls", "nan", "distinct", "expected", "ok")
-    return Figures("sanity_columns", "sanity", "Columns and their types", columns, rows, note)
+    return Figures(*_SANITY_COLUMNS, "Columns and their types", columns, rows, note)
 
 
 def _fits(one: ColumnFigures, expected: str) -> bool | None:
@@ -72,7 +73,7 @@ def values_table(counted: Counted, examples: Examples, *more: tuple[Value, ...])
     said = "; ".join(f"{name}: {text}" for name, text in CHECKS.items())
     note = f"Rows that violate each check, 0 where all is well, with up to three examples. {said}."
     columns = ("split", "check", "column", "count", "examples")
-    return Figures("sanity_values", "sanity", "What is wrong with values", columns, (*rows, *more), note)
+    return Figures(*_SANITY_VALUES, "What is wrong with values", columns, (*rows, *more), note)
 
 
 def _shown(examples: Examples, split: str, key: str) -> str:
@@ -103,7 +104,7 @@ def labels_table(spellings: Sequence[Spelling]) -> Figures:
     """How the source writes its labels."""
     rows = tuple((one.raw, one.label, one.count) for one in spellings)
     note = "The most frequent 200 spellings and what they stand for here; an empty label is none known."
-    return Figures("sanity_labels", "sanity", "How labels are written", ("label_raw", "label", "count"), rows, note)
+    return Figures(*_SANITY_LABELS, "How labels are written", ("label_raw", "label", "count"), rows, note)
 
 
 def picture_rows(figures: PictureFigures) -> list[tuple[Value, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-from fer_spark.exploration import Figures, Value
+from fer_spark.exploration import Figures, Value, declared
 from fer_spark.exploring.bins import COARSE, edges_of
 from fer_spark.exploring.categories import by_split, expressions
 from fer_spark.exploring.divergence import NOTE, divergence
@@ -15,6 +15,9 @@ from fer_spark.exploring.feelings import Cells, cells_by_split, coarse, paper_ce
 if TYPE_CHECKING:
     from fer_spark.exploring.found import Counted
 
+_SPLITS_SIZES, _SPLITS_DIVERGENCE, _SPLITS_DIFFERENCE = declared(
+    "splits_sizes", "splits_divergence", "splits_difference"
+)
 _DECIMALS = 6
 
 
@@ -38,7 +41,7 @@ def _sizes(counted: Counted) -> Figures:
         sums[split] = sums.get(split, 0) + count
     rows = tuple((split, sums[split], round(sums[split] / counted.rows, _DECIMALS)) for split in counted.splits)
     note = "As the source states them. The row without a name counts rows of no split, or of one that is unknown."
-    return Figures("splits_sizes", "splits", "Rows by split", ("split", "rows", "share"), rows, note)
+    return Figures(*_SPLITS_SIZES, "Rows by split", ("split", "rows", "share"), rows, note)
 
 
 def _divergences(labels: Mapping[str, Mapping[str, int]], feelings: Mapping[str, Cells]) -> Figures:
@@ -55,7 +58,7 @@ def _divergences(labels: Mapping[str, Mapping[str, int]], feelings: Mapping[str,
         "kind", "p", "q", "kl_nats", "kl_bits", "js_bits", "absolutely_continuous", "smoothing", "dropped_terms",
     )  # fmt: skip
     note = f"{NOTE} categories: labels that are expressions; feelings_bins: the 100 bins of 0.2 by 0.2."
-    return Figures("splits_divergence", "splits", "How far the splits are apart", columns, tuple(rows), note)
+    return Figures(*_SPLITS_DIVERGENCE, "How far the splits are apart", columns, tuple(rows), note)
 
 
 def _divergence_row(kind: str, p: str, q: str, here: list[int], there: list[int]) -> list[tuple[Value, ...]]:
@@ -81,4 +84,4 @@ def _differences(feelings: Mapping[str, Cells]) -> Figures:
         "p", "q", "valence_low", "valence_high", "arousal_low", "arousal_high", "share_p", "share_q", "difference",
     )  # fmt: skip
     note = "Shares of each split's rows in bins of 0.2 by 0.2; difference = share_p − share_q: above 0, p has more."
-    return Figures("splits_difference", "splits", "Where the splits differ", columns, tuple(rows), note)
+    return Figures(*_SPLITS_DIFFERENCE, "Where the splits differ", columns, tuple(rows), note)

@@ -127,7 +127,7 @@ class Ledger:
 
     def strays(self, data_files: Iterable[str]) -> list[str]:
         """Those of an output's files that this ledger's runs wrote and that no entry names."""
-        ours = re.compile(rf"(.*/)?batch-\d{{6}}-{self._id}-[0-9a-f]{{8}}\.(parquet|json)")
+        ours = re.compile(rf"(.*/)?batch-\d{{6}}-{self._id}-[0-9a-f]{{8}}\.[a-z]+")
         named = {file for entry in self.entries for file in (*entry.files, *entry.explanations)}
         return sorted(file for file in data_files if ours.fullmatch(file) and file not in named)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_spark.scoring.choice import FORMS, Wish, wishes
+from fer_spark.scoring.outputs.catalog import FORMATS, NAMED
 from fer_spark.settings import check, option, require
 
-FORMATS = ("parquet", "json", "delta", "iceberg")
+_NAMED = " and ".join(NAMED)
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,7 @@ class ScoreSettings:
     bundle: str = option("", "a bundle's directory, or the name of a shipped one: fer2013", path=True)
     output: str = option(
         "",
-        "directory, any path that Spark can write; for iceberg a table",
+        f"directory, any path that Spark can write; for {_NAMED} a table",
         metavar="URI",
         path=True,
         changes_result=False,
@@ -32,7 +33,7 @@ class ScoreSettings:
     detector_model: str = option(
         "", "YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache", path=True
     )
-    format: str = option("parquet", "of the output", choices=FORMATS)
+    format: str = option("parquet", "of the output", choices=tuple(FORMATS))
     overwrite: bool = option(False, "replace the scores that are there, once new ones are whole", changes_result=False)
     abstain_below: float = option(0.0, "faces of less confidence are marked as abstained", least=0, most=1)
     salt: str = option(
@@ -60,7 +61,7 @@ class ScoreSettings:
         choices=("ledger", "stream"),
     )
     checkpoint: str = option(
-        "", "directory of the ledger and the lease; for iceberg also of the summary", path=True, changes_result=False
+        "", f"directory of the ledger and the lease; for {_NAMED} also of the summary", path=True, changes_result=False
     )
     chunk_images: int = option(
         20_000,
@@ -93,10 +94,13 @@ class ScoreSettings:
         if self.trigger != "ledger" and not self.incremental:
             raise ValueError(f"--trigger {self.trigger} goes with --incremental --checkpoint URI")
         _ = self.wishes
-        if self.checkpoint and not (self.incremental or self.format == "iceberg"):
+        named = FORMATS[self.format].named
+        if self.checkpoint and not (self.incremental or named):
             raise ValueError("--checkpoint goes with --incremental")
-        if self.format == "iceberg" and not self.checkpoint:
-            raise ValueError("--format iceberg needs --checkpoint URI: a table has no place for summary and staging")
+        if named and not self.checkpoint:
+            raise ValueError(
+                f"--format {self.format} needs --checkpoint URI: a table has no place for summary and staging"
+            )
         if self.incremental and self.overwrite:
             raise ValueError("--overwrite does not go with --incremental; for a new start take a new --checkpoint")
 

@@ -11,7 +11,7 @@ from fer_spark.explaining.masks import join_repetitions
 from fer_spark.explaining.perturb import hide, score
 from fer_spark.explaining.ridge import kernel_weights
 from fer_spark.explaining.settings import LimeSettings
-from fer_spark.explaining.superpixels import grid, landmarks
+from fer_spark.explaining.superpixels import KINDS, grid, landmarks
 from tests.explaining.scorers import ContrastScorer, PairScorer, RegionScorer, noise
 
 SQUARE = (8, 16, 16, 24)  # segment 8 of a six by six grid on 48 px
@@ -166,7 +166,7 @@ def test_opposite_masks_take_out_what_pairs_of_segments_do_together() -> None:
     assert errors["balanced"] < 0.5 * errors["random"]
 
 
-@pytest.mark.parametrize("segments", ["grid", "slic", "quickshift", "landmarks"])
+@pytest.mark.parametrize("segments", KINDS)
 def test_a_picture_of_one_colour_hidden_by_it_is_not_explained_and_nothing_fails(segments: str) -> None:
     pytest.importorskip("skimage")
     flat = np.full((48, 48), 100, np.uint8)

@@ -4,12 +4,15 @@ import numpy as np
 import pytest
 
 from fer_spark.explaining.superpixels import (
+    KINDS,
     REGIONS,
     TEMPLATE,
+    comparable,
     decode_segments,
     encode_segments,
     grid,
     landmarks,
+    mean_maps,
     quickshift,
     segment,
     slic,
@@ -110,6 +113,32 @@ def test_a_segment_map_survives_its_bytes(count: int, bytes_per_pixel: int) -> N
     content = encode_segments(cut)
     assert len(content) == bytes_per_pixel * 1600
     assert (decode_segments(content, 40) == cut).all()
+
+
+@pytest.mark.parametrize("name", KINDS)
+def test_every_kind_cuts_a_face_into_segments_without_gaps(name: str) -> None:
+    pytest.importorskip("skimage")
+    cut = segment(_face(), name, 9)
+    assert (np.unique(cut.map) == np.arange(cut.count)).all()
+    assert cut.names is None or len(set(cut.names)) == cut.count
+    moved = segment(_face(), name, 9, TEMPLATE * 48 + [0, 30])
+    assert (moved.count != cut.count or (moved.map != cut.map).any()) == KINDS[name].by_points
+
+
+@pytest.mark.parametrize("name", filter(comparable, KINDS))
+def test_the_mean_of_equal_weights_is_the_map_of_any_of_its_faces(name: str) -> None:
+    face = segment(_face(), name, 9)
+    weights = np.linspace(-1, 1, face.count)
+    names = face.names or tuple(map(str, range(face.count)))
+    maps = mean_maps({"happy": dict(zip(names, weights, strict=True)), "sad": {names[1]: 0.5}}, name, 48, face.count)
+    assert (maps["happy"] == weights[face.map]).all()
+    assert (maps["sad"] == np.where(face.map == 1, 0.5, 0)).all()  # no face had the others
+
+
+def test_segments_that_differ_by_face_have_no_mean() -> None:
+    assert [name for name in KINDS if not comparable(name)] == ["slic", "quickshift"]
+    assert mean_maps({"happy": {"0": 1.0}}, "slic", 48, 9) == {}
+    assert not comparable("of a later release")
 
 
 def test_wrong_input_is_named() -> None:

@@ -6,11 +6,13 @@ import csv
 import io
 import math
 import re
+from pathlib import Path
 
 import pytest
 
-from fer_spark.exploration import Advice, Exploration, Figures, picture_name
+from fer_spark.exploration import SECTIONS, Advice, Exploration, Figures, declared, in_order, picture_name
 
+ROOT = Path(__file__).parent.parent.parent
 ROWS = (("all", 'with "quotes", and a comma', 3, 0.1, True), ("", "two\nlines", 0, math.inf, None))
 TABLE = Figures("t", "sanity", "A table", ("split", "text", "count", "share", "ok"), ROWS, "a note")
 
@@ -51,6 +53,39 @@ def test_a_row_of_another_length_and_an_unknown_section_are_refused() -> None:
         Figures("t", "sanity", "", ("a", "b"), ((1,),))
     with pytest.raises(ValueError, match="section 'x' is none of"):
         Figures("t", "x", "", (), ())
+
+
+def test_a_table_that_no_section_lists_fails_where_it_is_named_and_not_after_the_work() -> None:
+    assert declared("feelings_grid") == (("feelings_grid", "feelings"),)
+    with pytest.raises(ValueError, match=r"'feelings_gird' stands in no section of exploration.SECTIONS; did you mean"):
+        declared("feelings_grid", "feelings_gird")
+
+
+def test_tables_stand_in_the_order_of_their_sections_and_unknown_ones_at_the_end() -> None:
+    names = [table for section in SECTIONS for table in section.tables]
+    assert len(set(names)) == len(names)
+    made = [Figures(*declared(name)[0], "", (), ()) for name in reversed(names)]
+    mine = Figures("mine", "sanity", "", (), ())
+    assert [table.name for table in in_order([mine, *made])] == [*names, "mine"]
+
+
+def test_every_table_that_is_declared_is_made_and_no_other_is_named() -> None:
+    """Wherever explorations are made, drawn or summed up: a word that begins like a section is a table or a section."""
+    folders = [ROOT / "fer_spark" / name for name in ("exploring", "reports/exploration", "pipelines/explore")]
+    texts = {path: path.read_text(encoding="utf-8") for folder in folders for path in folder.glob("*.py")}
+    words = {
+        path: set(re.findall(r'"((?:sanity|categories|feelings|splits|pictures)(?:_[a-z]\w*)?)"', text))
+        for path, text in texts.items()
+    }
+    known = {section.name for section in SECTIONS} | {table for section in SECTIONS for table in section.tables}
+    assert {str(path): found - known for path, found in words.items() if found - known} == {}
+    asked = [
+        word
+        for text in texts.values()
+        for call in re.findall(r"= declared\((.*?)\)", text, re.S)
+        for word in re.findall(r'"(\w+)"', call)
+    ]
+    assert sorted(asked) == sorted(table for section in SECTIONS for table in section.tables)
 
 
 def test_names_of_pictures_are_safe_as_file_names_and_differ_as_labels_do() -> None:

@@ -6,22 +6,20 @@ import dataclasses
 from dataclasses import dataclass
 
 from fer_spark.settings import check, option
-from fer_spark.training.imbalance.settings import ImbalanceSettings
+from fer_spark.training.imbalance.settings import CLASS_WEIGHTS, LOSSES, SAMPLERS, ImbalanceSettings
 
-METHODS: dict[str, dict[str, object]] = {
+_PLAIN = {"loss": "cross_entropy", "class_weights": "none", "sampler": "natural"}
+METHODS: dict[str, dict[str, str]] = {
     "none": {},
-    "undersample": {"sampler": "undersample"},
-    "oversample": {"sampler": "oversample"},
-    "augment": {"sampler": "augment"},
-    "balanced": {"sampler": "balanced"},
-    "sqrt": {"sampler": "sqrt"},
-    "inverse_weights": {"class_weights": "inverse"},
-    "sqrt_weights": {"class_weights": "sqrt_inverse"},
-    "effective_weights": {"class_weights": "effective"},
-    "focal": {"loss": "focal"},
-    "logit_adjusted": {"loss": "logit_adjusted"},
-    "soft_f1": {"loss": "soft_f1"},
+    **{name: {"sampler": name} for name in SAMPLERS if name != _PLAIN["sampler"]},
+    **{
+        f"{name.removesuffix('_inverse')}_weights": {"class_weights": name}
+        for name in CLASS_WEIGHTS
+        if name != _PLAIN["class_weights"]
+    },
+    **{name: {"loss": name} for name in LOSSES if name != _PLAIN["loss"]},
 }
+"""Every sampler, every kind of class weights and every loss of training/imbalance/settings.py, one at a time."""
 KNN = "knn"
 BUDGETS = ("steps", "epochs")
 _ALL = (*METHODS, KNN)
@@ -75,8 +73,7 @@ class CompareSettings:
 
 def remedy(name: str, base: ImbalanceSettings) -> ImbalanceSettings:
     """The settings of one method: its own choice, with the numbers (γ, β, τ, rows per class) of `base`."""
-    plain = dataclasses.replace(base, loss="cross_entropy", class_weights="none", sampler="natural")
-    return dataclasses.replace(plain, **METHODS[name])  # type: ignore[arg-type]
+    return dataclasses.replace(base, **(_PLAIN | METHODS[name]))  # type: ignore[arg-type]
 
 
 def epochs_for(epochs: int, natural_rows: int, drawn_rows: int, budget: str) -> int:

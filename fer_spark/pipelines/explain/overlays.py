@@ -10,7 +10,7 @@ import numpy as np
 from pyspark.sql import functions as F
 
 from fer_spark.explaining.overlay import map_png, overlay_png
-from fer_spark.explaining.superpixels import decode_segments, grid, landmarks
+from fer_spark.explaining.superpixels import decode_segments, mean_maps
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -34,9 +34,9 @@ def write_overlays(
         pixels = planned.pixels.decode(bytes(row[column]))
         png = overlay_png(pixels, segments, np.array(row["weights"]), caption_of(row), planned.lime.top)
         written.append(_write(root, f"{OVERLAYS}/{row['face_id']}.png", png))
-    for label, means in mean_weights.items():
-        png = map_png(mean_map(means, planned), f"{label}: mean of its faces")
-        written.append(_write(root, map_name(label), png))
+    lime, size_px = planned.lime, planned.pixels.shape[0]
+    for label, weights in mean_maps(mean_weights, lime.segments, size_px, lime.segment_count).items():
+        written.append(_write(root, map_name(label), map_png(weights, f"{label}: mean of its faces")))
     return sorted(written)
 
 
@@ -52,16 +52,6 @@ def caption_of(row: Any) -> str:
     said = "" if row["explained"] else ", not explained"
     truth = "" if row["label"] in (None, row["explained_label"]) else f", labelled {row['label']}"
     return f"{row['explained_label']} {row['probability']:.0%}{truth}   {known}{said}   red: for, blue: against"
-
-
-def mean_map(means: Mapping[str, float], planned: Planned) -> Any:
-    """(S, S): each segment's mean weight, on the grid or on the template of an aligned face."""
-    size_px = planned.pixels.shape[0]
-    if planned.lime.segments == "grid":
-        cut = grid(size_px, planned.lime.segment_count)
-        return np.array([means.get(str(one), 0.0) for one in range(int(cut.max()) + 1)])[cut]
-    template = landmarks(size_px)
-    return np.array([means.get(name, 0.0) for name in template.names or ()])[template.map]
 
 
 def _write(root: Path, path: str, content: bytes) -> str:

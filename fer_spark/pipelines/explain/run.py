@@ -18,6 +18,7 @@ from fer_spark.artifacts import literal
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.summary import summary_of
+from fer_spark.explaining.superpixels import KINDS
 from fer_spark.faces.crop_points import COLUMNS, CropPoints
 from fer_spark.metrics import without_nan
 from fer_spark.networks.card import BundleError
@@ -102,7 +103,7 @@ def explain(spark: SparkSession, planned: Planned, progress: JobProgress) -> dic
 
 def _job(planned: Planned) -> ExplainJob:
     job = ExplainJob(planned.shipped.spec, planned.lime, planned.pixels, planned.gray)
-    if planned.lime.segments != "landmarks":
+    if not KINDS[planned.lime.segments].by_points:
         return job
     points = CropPoints(planned.manifest.preparation.margin, planned.pixels.shape[0])
     return replace(job, points_of=points, point_columns=COLUMNS)

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from fer_spark import __version__
 from fer_spark.artifacts import Storage
-from fer_spark.exploration import ALL, Exploration, Figures, Value
+from fer_spark.exploration import ALL, Exploration, Figures, Value, in_order
 from fer_spark.exploring.advice import advise
 from fer_spark.exploring.categories import by_split, category_tables, order_of, reference_table
 from fer_spark.exploring.cells_on_spark import checks_of, count_cells, usable
@@ -95,7 +95,7 @@ def explore(
         raise SourceError(f"{given.annotations.description} holds no row")
     with sized_for(spark, counted.rows):
         tables, drawn = _tables(given, counted, references, pictures, progress)
-    ordered = tuple(sorted(tables, key=lambda table: _NAMES.index(table.name)))
+    ordered = in_order(tables)
     return Exploration(_title(settings, source), _facts(given, counted), ordered, advise(ordered), drawn)
 
 
@@ -117,16 +117,6 @@ def _tables(
     with progress.step("checking values"):
         tables.append(_values(given, counted, more))
     return tables, drawn
-
-
-_NAMES = (
-    "sanity_columns", "sanity_values", "sanity_labels", "categories", "categories_summary", "categories_reference",
-    "feelings_summary", "feelings_histogram", "feelings_grid", "feelings_bins", "feelings_reference", "feelings_polar",
-    "feelings_by_label", "splits_sizes", "splits_divergence", "splits_difference", "pictures_shapes",
-    "pictures_summary", "pictures_histogram", "pictures_pixels", "pictures_duplicates", "pictures_leaks",
-    "pictures_conflicts",
-)  # fmt: skip
-"""Tables in the order of the report."""
 
 
 def _annotation_tables(

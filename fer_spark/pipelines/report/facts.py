@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from importlib.resources.abc import Traversable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fer_spark import __version__
-from fer_spark.explaining.settings import COMPARABLE, LimeSettings
+from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.summary import ALL, summary_of
-from fer_spark.explaining.superpixels import grid, landmarks
+from fer_spark.explaining.superpixels import comparable, mean_maps
 from fer_spark.networks.bundle_files import CARD, find_bundle
 from fer_spark.networks.card import BundleError, Card
 from fer_spark.pipelines.report.read import ReportError, ScoreTable, WhyTable
-from fer_spark.reports.scoring.faces import Array
 from fer_spark.reports.scoring.figures import Cell, label_counts
 from fer_spark.reports.scoring.page import Explanations, Mix
 
@@ -62,20 +59,19 @@ def trained_on(table: ScoreTable, bundle: str) -> dict[str, int]:
 
 def explanations_of(rows: DataFrame) -> Explanations:
     """Sum up rows of EXPLANATION; mean maps where all faces were cut alike, in a way that compares."""
-    squares = "case when segments = 'grid' then segment_count end as squares"  # landmarks are known by their names
-    kinds = rows.where("status = 'ok'").selectExpr("segments", "hide", "size_px", squares).distinct().collect()
+    numbers = "case when segment_names is null then segment_count end as numbers"  # others are known by their names
+    kinds = rows.where("status = 'ok'").selectExpr("segments", "hide", "size_px", numbers).distinct().collect()
     measured = not rows.where("deletion_auc is not null").isEmpty()
-    method = kinds[0]["segments"] if len(kinds) == 1 else "slic"
-    content = summary_of(rows, LimeSettings(segments=method, fidelity=measured))
+    alike = kinds[0] if len(kinds) == 1 and comparable(kinds[0]["segments"]) else None
+    content = summary_of(rows, LimeSettings(fidelity=measured), compare=alike is not None)
     gains = [
         (" against ".join(name.split("_gain_")) + " order", gain["mean"], gain["low"], gain["high"])
         for name, gain in content.get("fidelity", {}).get(ALL, {}).items()
         if "_gain_" in name
     ]
-    maps: dict[str, Array] = {}
-    if len(kinds) == 1 and method in COMPARABLE:
-        template = _template(method, kinds[0]["size_px"], content["mean_weights"])
-        maps = {label: template(means) for label, means in content["mean_weights"].items()}
+    maps = {}
+    if alike is not None:
+        maps = mean_maps(content["mean_weights"], alike["segments"], alike["size_px"], alike["numbers"] or 0)
     read = content["per_status"].get("ok", 0)
     hidden = ", ".join(sorted({row["hide"] for row in kinds}))
     cut = ", ".join(sorted({row["segments"] for row in kinds}))
@@ -86,16 +82,6 @@ def explanations_of(rows: DataFrame) -> Explanations:
     if content["faces"] > read:
         words += f" {content['faces'] - read:,} could not be read."
     return Explanations(content["per_label"], gains, maps, words)
-
-
-def _template(method: str, size_px: int, means: Mapping[str, Mapping[str, float]]) -> Any:
-    """A function from a label's mean weights to (S, S)."""
-    if method == "landmarks":
-        regions = landmarks(size_px)
-        return lambda one: np.array([one.get(name, 0.0) for name in regions.names or ()])[regions.map]
-    count = 1 + max(int(segment) for one in means.values() for segment in one)
-    squares = grid(size_px, count)
-    return lambda one: np.array([one.get(str(i), 0.0) for i in range(int(squares.max()) + 1)])[squares]
 
 
 def facts(table: ScoreTable | None, why: WhyTable | None, settings: ReportSettings) -> list[tuple[str, str]]:

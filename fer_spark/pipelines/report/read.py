@@ -13,7 +13,8 @@ from fer_spark.artifacts import Storage, literal
 from fer_spark.pipelines.explain.run import ROWS
 from fer_spark.pipelines.explain.run import SUMMARY as EXPLANATIONS
 from fer_spark.rows import EXPLANATION, SCORE
-from fer_spark.scoring.outputs.read import FILES, SUMMARY, read_scores
+from fer_spark.scoring.outputs.catalog import NAMED
+from fer_spark.scoring.outputs.read import SUMMARY, read_scores
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -48,10 +49,10 @@ def open_scores(spark: SparkSession, uri: str, where: str) -> ScoreTable:
     text = Storage(spark, uri).read_text(SUMMARY)
     if text is None:
         raise ReportError(
-            f"--scores {uri}: no {SUMMARY}; name what fer-spark score wrote, for iceberg its --checkpoint"
+            f"--scores {uri}: no {SUMMARY}; name what fer-spark score wrote, for {' and '.join(NAMED)} its --checkpoint"
         )
     summary = dict(json.loads(text))
-    rows = _rows(spark, uri, summary)
+    rows = read_scores(spark, uri)
     if where:
         try:
             rows = rows.where(where)
@@ -80,14 +81,6 @@ def open_explanations(spark: SparkSession, uri: str, scores: ScoreTable | None, 
             raise ReportError(f"--explanations {uri}: no {EXPLANATIONS}; name what fer-spark explain wrote")
         return found
     return _beside(spark, scores_uri, scores.summary) if scores else None
-
-
-def _rows(spark: SparkSession, uri: str, summary: dict[str, Any]) -> DataFrame:
-    if summary["format"] in FILES:
-        return read_scores(spark, uri)
-    if summary["format"] == "iceberg":
-        return spark.table(summary["output"])
-    return spark.read.format(summary["format"]).load(uri)
 
 
 def _beside(spark: SparkSession, uri: str, summary: dict[str, Any]) -> WhyTable | None:

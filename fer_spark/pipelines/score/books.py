@@ -50,8 +50,8 @@ def open_books(run: Run, lease: Lease) -> Books:
     """Open the ledger and remove what a killed run left. Raises LedgerError where it is not this output's, or scores
     that it speaks of are gone."""
     storage = Storage(run.spark, run.settings.checkpoint)
-    ledger = Ledger(storage)
-    ledger.bind(run.output.place, run.output.form, run.output.occupied(), run.output.name)
+    ledger, scores = Ledger(storage), run.output.scores
+    ledger.bind(scores.address, scores.form, scores.occupied(), scores.name)
     _check_there(run.output, ledger)
     books = Books(ledger, storage, lease, int(time.time() * 1e6), ledger.figures(), Explained())
     _tidy(run, books)
@@ -86,11 +86,7 @@ def commit(run: Run, books: Books, raw: DataFrame, listed: DataFrame | None) -> 
     name = books.ledger.new_name(batch)
     explanations = explain_scored(run, rows, f"batch-{name}", books.explained) if figures.faces else []
     books.lease.verify()
-    files: list[str] = []
-    if figures.pictures and run.output.holds_files:
-        files = run.output.add_files(run.to_write(rows), 1, f"batch-{name}")
-    elif figures.pictures:
-        run.output.add_table(run.to_write(rows), batch)
+    files = run.output.scores.append(run.to_write(rows), batch, f"batch-{name}") if figures.pictures else []
     noted = f"{SEEN_DIRECTORY}/{name}"
     seen_rows(listed, staged, books.listed_at_us).coalesce(1).write.parquet(books.storage.uri(noted))
     books.lease.verify()
@@ -112,12 +108,7 @@ def seen(run: Run, books: Books) -> DataFrame:
 
 
 def _check_there(output: Output, ledger: Ledger) -> None:
-    if output.holds_files:
-        lost = ledger.lost(output.data_files())
-        what = f"{len(lost):,} of its files, {lost[0]} among them" if lost else ""
-    else:
-        what = "it" if any(entry.figures.pictures for entry in ledger.entries) and not output.occupied() else ""
-    if what:
+    if what := output.scores.lost(ledger):
         raise LedgerError(
             f"{output.name}: {what}, which the ledger {ledger.root} speaks of, is gone, and would not be scored again: "
             "put it back, or begin anew with another --checkpoint and an empty --output"
@@ -128,11 +119,7 @@ def _tidy(run: Run, books: Books) -> None:
     """Remove what a killed run left: nothing that an entry names."""
     output = run.output
     output.drop_staging()
-    if output.holds_files:
-        for name in books.ledger.strays(output.data_files()):
-            output.storage.delete(name)
-    else:
-        output.drop_batches_from(books.ledger.next_batch)
+    output.scores.drop_uncommitted(books.ledger)
     for name in books.ledger.strays(output.explanation_files()):
         output.books.delete(name)
     for name in books.ledger.stray_seen():

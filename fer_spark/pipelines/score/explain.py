@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from fer_spark.artifacts import literal
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces
 from fer_spark.explaining.summary import summary_of
+from fer_spark.explaining.superpixels import KINDS
 from fer_spark.faces.crop_points import COLUMNS, CropPoints
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import EXPLANATION
@@ -69,5 +70,5 @@ def _job(run: Run) -> ExplainJob:
     """Of the 8-bit crops, whatever the model was given."""
     format_, card = run.job.pixels, run.shipped.card
     pixels = StoredPixels("crop", format_.face, "png")
-    points = CropPoints(run.margin_frac, format_.shape[0]) if run.lime.segments == "landmarks" else None
+    points = CropPoints(run.margin_frac, format_.shape[0]) if KINDS[run.lime.segments].by_points else None
     return ExplainJob(run.shipped.spec, run.lime, pixels, tuple(card.mean), points, COLUMNS if points else ())

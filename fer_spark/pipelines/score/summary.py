@@ -45,7 +45,7 @@ def summarise(
         "format_version": SUMMARY_VERSION,
         "package_version": __version__,
         "output": run.output.name,
-        "format": run.output.form,
+        "format": run.output.scores.form,
         "input": run.input.description,
         "pictures": figures.pictures + unchanged,
         "unchanged": unchanged,

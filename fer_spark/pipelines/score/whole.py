@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import uuid
 from typing import TYPE_CHECKING
 
@@ -11,8 +10,7 @@ from fer_spark.pipelines.score.explain import Explained, explain_scored
 from fer_spark.pipelines.score.summary import publish_summary, summarise
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.on_spark import figures_of, missing_rows, salted, score_frame
-from fer_spark.scoring.outputs.output import ROWS_PER_FILE
-from fer_spark.scoring.outputs.read import OutputError
+from fer_spark.scoring.outputs.format import SINGLE_RUN, OutputError
 from fer_spark.sources.base import Slice
 
 if TYPE_CHECKING:
@@ -30,15 +28,7 @@ def check_place(output: Output, settings: ScoreSettings) -> None:
             f"{output.name} is kept by the ledger at {there['settings']['checkpoint']}: add --incremental "
             f"--checkpoint {there['settings']['checkpoint']}, or choose another --output"
         )
-    if there is None and output.holds_files:  # what a killed run left is replaced without being asked
-        if any(not _ours(name) for name in output.data_files()):
-            raise OutputError(f"{output.name} holds files that are not ours: choose another --output")
-    elif output.occupied() and not settings.overwrite:
-        raise OutputError(f"{output.name}: scores are there already: --overwrite replaces them, or choose another")
-
-
-def _ours(name: str) -> bool:
-    return name.startswith("scores-")
+    output.scores.check_free(there is not None, settings.overwrite)
 
 
 def score_whole(run: Run) -> Scored:
@@ -58,28 +48,18 @@ def score_whole(run: Run) -> Scored:
     if figures.bad_fraction > settings.max_bad_fraction:
         output.drop_staging()
         return Scored(summarise(run, figures, earlier, []), figures, too_many_bad=True)
-    name, explained = f"scores-{uuid.uuid4().hex[:8]}", Explained()
+    name, explained = f"{SINGLE_RUN}{uuid.uuid4().hex[:8]}", Explained()
     why = explain_scored(run, rows, name, explained) if figures.faces else []
     with run.progress.step("writing"):
-        files = _write(run, run.to_write(rows), figures, name)
+        count = figures.faces + sum(figures.not_scored.values())
+        files = output.scores.replace(run.to_write(rows), count, name)
     done = Scored(summarise(run, figures, earlier, files, explanations=explained.summary(run, why)), figures)
     publish_summary(output, done.summary)
-    if output.holds_files:
-        for name in set(output.data_files()) - set(files):
-            if _ours(name):
-                output.storage.delete(name)
+    output.scores.drop_replaced(files)
     for name in set(output.explanation_files()) - set(why):
         output.books.delete(name)
     output.drop_staging()
     return done
-
-
-def _write(run: Run, rows: DataFrame, figures: Figures, name: str) -> list[str]:
-    if not run.output.holds_files:
-        run.output.add_table(rows, None)
-        return []
-    files = math.ceil((figures.faces + sum(figures.not_scored.values())) / ROWS_PER_FILE)
-    return run.output.add_files(rows, max(files, 1), name)
 
 
 def _keys(run: Run) -> DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,9 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
         preparation=manifest.preparation.to_dict(),
         training={
             **{
-                group: without_folders(getattr(settings, group))
-                for group in ("read", "network", "train", "augment", "imbalance")
+                group.name: without_folders(getattr(settings, group.name))
+                for group in dataclasses.fields(settings)
+                if group.name != "run"
             },
             "started_from": opened.start.origin,
             "teachers": opened.teachers,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from fer_spark.exploration import ALL, NO_SPLIT, Advice, Exploration, Figures, picture_name
+from fer_spark.exploration import ALL, NO_SPLIT, SECTIONS, Advice, Exploration, Figures, Section, picture_name
 from fer_spark.reports.exploration.cells import Table, label_name, shown, table
 from fer_spark.reports.exploration.draw import Drawing
-from fer_spark.reports.exploration.parts import SECTIONS, Part, Section
+from fer_spark.reports.exploration.parts import Part, parts_of
 from fer_spark.reports.pages import data_uri, environment
 
 _URGENCY = {"problem": 0, "warning": 1, "note": 2}
@@ -76,14 +76,13 @@ def _chapter(exploration: Exploration, section: Section) -> Chapter:
         return Chapter(section.name, section.title, (), () if faces else (section.missing,))
     blocks: list[Block] = []
     missing: list[str] = []
-    for part in section.parts:
+    for part in parts_of(section):
         figures = exploration.table(part.table)
         if figures is not None and (not part.heading or _drawable(part, figures)):
             blocks.append(_block(part, figures))
         elif figures is None and part.missing:
             missing.append(part.missing)
-    known = {part.table for part in section.parts if not part.heading}
-    blocks += [_block(Part(figures.name), figures) for figures in own if figures.name not in known]
+    blocks += [_block(Part(figures.name), figures) for figures in own if figures.name not in section.tables]
     return Chapter(section.name, section.title, tuple(blocks), tuple(missing))
 
 

@@ -1,4 +1,4 @@
-"""What an exploration's page holds, in order: each table with its charts, and what to say where one is missing."""
+"""The charts of an exploration's page, by table; sections and the order of tables are exploration.SECTIONS's."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from fer_spark.exploration import Figures
+from fer_spark.exploration import Figures, Section, declared
 from fer_spark.reports.exploration import bars, bins, maps, spread
 from fer_spark.reports.exploration.draw import Drawing
 from fer_spark.reports.exploration.polar import polar
@@ -35,100 +35,79 @@ class Part:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class Section:
-    """A chapter of the page; `missing` is said where it has no table at all."""
-
-    name: str
-    title: str
-    missing: str
-    parts: tuple[Part, ...]
-
-
-_SANITY = Section(
-    "sanity",
-    "Sanity",
-    "Nothing was checked: the exploration has no table of columns or values.",
-    (Part("sanity_columns"), Part("sanity_values"), Part("sanity_labels")),
-)
-_CATEGORIES = Section(
-    "categories",
-    "Categories",
-    "No labels in this input: give a source whose rows carry one, or name the column with --label-column.",
-    (
-        Part("categories", bars.categories, ("split", "label", "count", "share")),
-        Part("categories_summary"),
-        Part(
-            "categories_reference",
-            bars.reference,
-            ("label", "count", "reference", "difference", "share_lost"),
-            missing="Not compared with a reference: --reference-counts FILE does, e.g. with the counts a paper prints.",
-        ),
+_CHARTS = (
+    Part("categories", bars.categories, ("split", "label", "count", "share")),
+    Part(
+        "categories_reference",
+        bars.reference,
+        ("label", "count", "reference", "difference", "share_lost"),
+        missing="Not compared with a reference: --reference-counts FILE does, e.g. with the counts a paper prints.",
     ),
-)
-_FEELINGS = Section(
-    "feelings",
-    "Valence and arousal",
-    "No valence and arousal in this input: AffectNet has them (--source affectnet), and tables with such columns.",
-    (
-        Part(
-            "feelings_summary",
-            spread.spreads,
-            ("split", "dimension", "min", "q25", "median", "mean", "q75", "max"),
-            note="Line: least to greatest; bar: the middle half; dark mark: median; diamond: mean.",
-        ),
-        Part(
-            "feelings_histogram",
-            partial(spread.histograms, by="dimension"),
-            ("split", "dimension", "low", "high", "count"),
-        ),
-        Part(
-            "feelings_grid",
-            maps.fine_maps,
-            ("split", *_BOX),
-            note="Circle: intensity 1, where valence² + arousal² = 1. Dashed: the quadrants. White: no rows.",
-        ),
-        Part(
-            "feelings_bins",
-            bins.counted_map,
-            ("split", *_BOX),
-            layout="one",
-            note="Colour grows with the square root of the number.",
-        ),
-        Part(
-            "feelings_reference",
-            bins.reference_map,
-            (*_BOX, "reference", "difference"),
-            layout="one",
-            missing="Bins not compared with a reference: --reference-bins FILE does.",
-            note="Blue: more rows than the reference; orange: fewer.",
-        ),
-        Part(
-            "feelings_polar",
-            polar,
-            ("split", "angle_low_deg", "angle_high_deg", "radius_low", "radius_high", "count"),
-            note="Sectors further out are larger: colour is the number of rows, not their density.",
-        ),
-        Part("feelings_by_label", maps.maps_by_label, ("label", *_BOX), layout="many"),
+    Part(
+        "feelings_summary",
+        spread.spreads,
+        ("split", "dimension", "min", "q25", "median", "mean", "q75", "max"),
+        note="Line: least to greatest; bar: the middle half; dark mark: median; diamond: mean.",
     ),
+    Part(
+        "feelings_histogram",
+        partial(spread.histograms, by="dimension"),
+        ("split", "dimension", "low", "high", "count"),
+    ),
+    Part(
+        "feelings_grid",
+        maps.fine_maps,
+        ("split", *_BOX),
+        note="Circle: intensity 1, where valence² + arousal² = 1. Dashed: the quadrants. White: no rows.",
+    ),
+    Part(
+        "feelings_bins",
+        bins.counted_map,
+        ("split", *_BOX),
+        layout="one",
+        note="Colour grows with the square root of the number.",
+    ),
+    Part(
+        "feelings_reference",
+        bins.reference_map,
+        (*_BOX, "reference", "difference"),
+        layout="one",
+        missing="Bins not compared with a reference: --reference-bins FILE does.",
+        note="Blue: more rows than the reference; orange: fewer.",
+    ),
+    Part(
+        "feelings_polar",
+        polar,
+        ("split", "angle_low_deg", "angle_high_deg", "radius_low", "radius_high", "count"),
+        note="Sectors further out are larger: colour is the number of rows, not their density.",
+    ),
+    Part("feelings_by_label", maps.maps_by_label, ("label", *_BOX), layout="many"),
+    Part("splits_sizes", bars.rows_by_split, ("split", "rows", "share")),
+    Part("splits_divergence", missing="Fewer than two splits with labels, so there is nothing to compare."),
+    Part(
+        "splits_difference",
+        bins.difference_maps,
+        ("p", "q", *_BOX[:4], "difference"),
+        layout="one",
+        note="Blue: a larger share in the first; orange: in the second.",
+    ),
+    Part("pictures_shapes", bars.shapes, ("width", "height", "channels", "format", "count", "share")),
+    Part(
+        "pictures_histogram",
+        partial(spread.histograms, by="measure", split=None),
+        ("measure", "low", "high", "count"),
+    ),
+    Part("pictures_duplicates", missing="Duplicates were not looked for."),
 )
-_SPLITS = Section(
-    "splits",
-    "Splits",
-    "All rows are of one split, or of none, so there is nothing to compare.",
-    (
-        Part("splits_sizes", bars.rows_by_split, ("split", "rows", "share")),
+"""Tables without an entry are shown as tables alone."""
+
+_AGAIN = {
+    "splits_sizes": (
         Part(
             "categories", bars.split_shares, ("split", "label", "share"), heading="Categories, splits beside each other"
         ),
-        Part("splits_divergence", missing="Fewer than two splits with labels, so there is nothing to compare."),
-        Part(
-            "splits_difference",
-            bins.difference_maps,
-            ("p", "q", *_BOX[:4], "difference"),
-            layout="one",
-            note="Blue: a larger share in the first; orange: in the second.",
-        ),
+    ),
+    "splits_difference": (
         Part(
             "feelings_histogram",
             spread.split_histograms,
@@ -144,23 +123,13 @@ _SPLITS = Section(
             heading="Tables of bins, split by split",
         ),
     ),
-)
-_PICTURES = Section(
-    "pictures",
-    "Pictures",
-    "No pictures were opened, only the table that lists them: --pictures all opens them, --pictures sample some.",
-    (
-        Part("pictures_shapes", bars.shapes, ("width", "height", "channels", "format", "count", "share")),
-        Part(
-            "pictures_histogram",
-            partial(spread.histograms, by="measure", split=None),
-            ("measure", "low", "high", "count"),
-        ),
-        Part("pictures_summary"),
-        Part("pictures_pixels"),
-        Part("pictures_duplicates", missing="Duplicates were not looked for."),
-        Part("pictures_leaks"),
-        Part("pictures_conflicts"),
-    ),
-)
-SECTIONS = (_SANITY, _CATEGORIES, _FEELINGS, _SPLITS, _PICTURES)
+}
+"""After which tables others are shown again."""
+
+_BY_TABLE = {part.table: part for part in _CHARTS}
+declared(*_BY_TABLE, *_AGAIN, *(part.table for parts in _AGAIN.values() for part in parts))
+
+
+def parts_of(section: Section) -> list[Part]:
+    """What a chapter of the page holds, in order: each table of the section, and after some of them others again."""
+    return [part for table in section.tables for part in (_BY_TABLE.get(table, Part(table)), *_AGAIN.get(table, ()))]

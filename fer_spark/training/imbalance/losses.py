@@ -14,6 +14,8 @@ sees all rows if each multiplies its loss by its own total_weight · ranks / (su
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -42,15 +44,7 @@ def make_loss(settings: ImbalanceSettings, class_counts: Integers, label_smoothi
         return SoftF1(drawn.size)
     found = class_weights(settings, drawn)
     weights = torch.ones(drawn.size) if found is None else torch.from_numpy(found)
-    return MeanLoss(_surprise(settings, drawn), weights, label_smoothing)
-
-
-def _surprise(settings: ImbalanceSettings, drawn: Counts) -> nn.Module:
-    if settings.loss == "focal":
-        return FocalSurprise(settings.focal_gamma, settings.focal_alpha)
-    if settings.loss == "logit_adjusted":
-        return AdjustedSurprise(drawn, settings.logit_tau)
-    return Surprise()
+    return MeanLoss(_SURPRISES[settings.loss](settings, drawn), weights, label_smoothing)
 
 
 class MeanLoss(nn.Module):
@@ -128,6 +122,14 @@ class AdjustedSurprise(nn.Module):
 
     def forward(self, logits: torch.Tensor) -> torch.Tensor:
         return -F.log_softmax(logits + self.shift, dim=1)
+
+
+_SURPRISES: dict[str, Callable[[ImbalanceSettings, Counts], nn.Module]] = {
+    "cross_entropy": lambda settings, drawn: Surprise(),
+    "focal": lambda settings, drawn: FocalSurprise(settings.focal_gamma, settings.focal_alpha),
+    "logit_adjusted": lambda settings, drawn: AdjustedSurprise(drawn, settings.logit_tau),
+}
+"""Losses that are a mean over the rows, by the name that --loss gives them."""
 
 
 class SoftF1(nn.Module):

@@ -71,6 +71,8 @@ def drawn_counts(settings: ImbalanceSettings, class_counts: Integers) -> Floats:
     elif settings.sampler in ("balanced", "sqrt"):
         share = present.astype(np.float64) if settings.sampler == "balanced" else np.sqrt(draws)
         draws = counts.sum() * share / share.sum()
+    elif settings.sampler != "natural":
+        raise ValueError(f"sampler: no draws for {settings.sampler!r}")
     return draws
 
 

@@ -20,13 +20,16 @@ def class_weights(settings: ImbalanceSettings, class_counts: Counts) -> Floats |
     the learning rate that suits, stay on the scale of the unweighted one. A class without rows gets weight 0: nothing
     can be learnt about it, and its weight would be infinite. Raises ValueError for counts that are negative or all 0.
     """
-    if settings.class_weights == "inverse":
-        return inverse(class_counts)
-    if settings.class_weights == "sqrt_inverse":
-        return sqrt_inverse(class_counts)
-    if settings.class_weights == "effective":
-        return effective(class_counts, settings.effective_beta)
-    return None
+    match settings.class_weights:
+        case "none":
+            return None
+        case "inverse":
+            return inverse(class_counts)
+        case "sqrt_inverse":
+            return sqrt_inverse(class_counts)
+        case "effective":
+            return effective(class_counts, settings.effective_beta)
+    raise ValueError(f"class weights: no formula for {settings.class_weights!r}")
 
 
 def inverse(class_counts: Counts) -> Floats:

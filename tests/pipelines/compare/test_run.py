@@ -17,7 +17,7 @@ from fer_spark.cli.run import Given
 from fer_spark.cli.training import settings_of
 from fer_spark.pipelines.compare.methods import METHODS, CompareSettings, epochs_for, remedy
 from fer_spark.pipelines.compare.run import _run_settings
-from fer_spark.training.imbalance.settings import ImbalanceSettings
+from fer_spark.training.imbalance.settings import CLASS_WEIGHTS, LOSSES, SAMPLERS, ImbalanceSettings
 from tests.pipelines.evaluate.evaluations import BRIGHT, DARK, MIDDLE, Row, write_shards
 
 NAMES = ["angry", "happy", "sad"]
@@ -148,4 +148,7 @@ def test_every_method_is_a_setting_that_holds_together() -> None:
         assert made.focal_gamma == 1.5
     assert remedy("none", base).sampler == "natural"
     assert len({remedy(name, base) for name in METHODS}) == len(METHODS)
+    assert {remedy(name, base).loss for name in METHODS} == set(LOSSES)
+    assert {remedy(name, base).sampler for name in METHODS} == set(SAMPLERS)
+    assert {remedy(name, base).class_weights for name in METHODS} == set(CLASS_WEIGHTS)
     assert "knn" in CompareSettings(method=("all",)).names

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.artifacts import Storage
-from fer_spark.scoring.outputs.output import Output
+from fer_spark.scoring.outputs.delta import Delta
 from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import DARK, MIDDLE, NAMES, lake, picture, score, summary
@@ -115,8 +114,7 @@ def test_a_table_that_was_killed_before_its_first_commit_is_left_to_the_next(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     (tmp_path / "part-00000.parquet").write_bytes(b"no log speaks of it")
-    storage: Any = Storage(spark, str(tmp_path))
-    Output(spark, "delta", str(tmp_path), storage, storage).drop_batches_from(1)
+    Delta(spark, str(tmp_path), Storage(spark, str(tmp_path))).drop_batches_from(1)
 
 
 @pytest.mark.job

@@ -144,6 +144,13 @@ def test_every_loss_takes_soft_labels_padding_and_rows_without_a_label(name: str
     assert nothing.grad.abs().sum() == 0
 
 
+def test_no_loss_is_another_under_its_name() -> None:
+    logits, targets = drawn()
+    counts = np.array([40, 9, 3, 1, 20])
+    values = [make_loss(ImbalanceSettings(loss=name), counts)(logits, targets).item() for name in LOSSES]
+    assert len({round(value, 6) for value in values}) == len(LOSSES)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_going_down_the_gradient_lowers_the_loss(name: str) -> None:
     loss = make_loss(ImbalanceSettings(loss=name), np.array([40, 9, 3, 1, 20]))

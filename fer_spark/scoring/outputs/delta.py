@@ -1,0 +1,47 @@
+"""Scores as a Delta table in a directory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fer_spark.rows import SCORE, Table
+from fer_spark.scoring.outputs.tables import Tables, completed, fitted
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql.types import StructType
+
+_LOG = "_delta_log"
+
+
+class Delta(Tables):
+    form = "delta"
+    package = "io.delta:delta-spark_2.13:VERSION"
+
+    def occupied(self) -> bool:
+        return any(not file.path.startswith(("_", ".")) for file in self.books.list_files())
+
+    def standing(self) -> StructType | None:
+        if not self.books.list_files(_LOG):
+            return None  # a first commit that was killed leaves data files, but no table yet
+        return self._rows().schema
+
+    def commit(self, rows: DataFrame, batch: int | None) -> None:
+        standing = self.standing()
+        chosen = rows.select(self.columns.names) if standing is None else fitted(rows, self.columns, standing)
+        writer = chosen.write.format(self.form).mode("overwrite").option("mergeSchema", "true")
+        if batch is not None:
+            writer = writer.option("replaceWhere", f"batch = {batch}")
+        writer.save(self.books.root)
+
+    def drop_batches_from(self, batch: int) -> None:
+        if self.standing() is None or self._rows().where(f"batch >= {batch}").isEmpty():
+            return
+        self.spark.sql(f"DELETE FROM delta.`{self.books.root}` WHERE batch >= {batch}")
+
+    def _rows(self) -> DataFrame:
+        return self.spark.read.format(self.form).load(self.books.root)
+
+    @classmethod
+    def read(cls, spark: SparkSession, uri: str, summary: dict[str, Any], columns: Table = SCORE) -> DataFrame:
+        return completed(spark.read.format(cls.form).load(uri), columns)
