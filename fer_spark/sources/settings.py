@@ -7,9 +7,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fer_spark import members
 from fer_spark.settings import check, option
+from fer_spark.sources import layouts
 
-SOURCES = ("fer2013", "ferplus", "legend", "affectnet", "folder", "table", "images", "tar")
+SOURCES = members.names(layouts)
+"""The layouts of the input, by name: the values of --source."""
 
 
 class SourceError(ValueError):
@@ -26,7 +29,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 class SourceSettings:
     """Flags that say what to read. An empty text means: not given."""
 
-    source: str = option("", "layout of the input", choices=SOURCES)
+    source: str = option("", "layout of the input, see above", choices=SOURCES)
     input: str = option(
         "", "file, folder or glob, local or any URI that Spark reads; for annotated sources the table", path=True
     )
@@ -68,6 +71,11 @@ class SourceSettings:
     keep_no_expression: bool = option(
         False, "keep AffectNet's None and Uncertain faces, without a label, for valence and arousal"
     )
+
+    @staticmethod
+    def introduction() -> str:
+        """What --help shows above these flags."""
+        return members.introduction(layouts, "layouts of the input, by --source:")
 
 
 @dataclass(frozen=True)

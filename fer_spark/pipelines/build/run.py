@@ -67,8 +67,8 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
         source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20), by_path)
     if source.images == 0:
         raise SourceError(f"no pictures found: {source.description}")
-    detector = resolve_detector(settings.faces, _source_detector(source))
-    preparation = resolve(settings.faces, detector, _source_detector(source))
+    detector = resolve_detector(settings.faces, source.detector)
+    preparation = resolve(settings.faces, detector, source.detector)
     job = _job(settings, source, preparation, old, staging)
     plan = plan_run(settings.shards.on_existing, old, staging, job, _by_older_releases(job, settings, detector))
     build = Build(spark, settings, storage, staging, source, detector, preparation, plan, progress)
@@ -114,13 +114,6 @@ def _workers_read(settings: BuildSettings, staging: Staging) -> bool:
     if appending and settings.source.read_files == "workers":
         raise SourceError("--read-files workers does not go with --on-existing append; leave it at auto")
     return settings.source.read_files != "spark" and not appending
-
-
-def _source_detector(source: Source) -> str | None:
-    """What the source's own pictures call for when the user leaves it to us; None for plain photographs."""
-    if source.has_boxes:
-        return "source"
-    return "none" if source.faces_are_cropped else None
 
 
 def prepare_chunks(build: Build) -> DataFrame:

@@ -6,5 +6,3 @@ from fer_spark.sources.settings import SOURCES
 
 SHARDS = "shards"
 ALL_SOURCES = (*SOURCES, SHARDS)
-FILES = ("images", "folder")
-"""Sources in which each picture is a file of its own."""

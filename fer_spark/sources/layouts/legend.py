@@ -1,4 +1,4 @@
-"""An annotation table beside a folder of pictures: one row names one picture and its expression."""
+"""A CSV that names pictures and their expressions, and the folder or .tar with the pictures."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.annotated import annotated
-from fer_spark.sources.base import Source, digest_rows
+from fer_spark.sources.annotations import Annotations, TableColumns, tabled
+from fer_spark.sources.base import Source
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.lake import child_names, exists, open_root
+from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.pictures import file_name, whole_path
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
@@ -37,16 +39,12 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     rule = rule_of(rows, settings)
     ready = settle(rule.apply(rows), ("key",), settings.conflicts)
     joined = annotated(pictures, ready, only_names, where)
-    return Source(
-        f"legend {where} with {images}",
-        rule.taxonomy.names,
-        False,
-        False,
-        joined.read,
-        joined.keys,
-        lambda: joined.keys().count(),
-        lambda: digest_rows(rows.select("named", "label_raw", "source_row"), pictures.digest()),
-    )
+    stated = rows.select("named", "label_raw", "source_row")
+    return joined.source(f"legend {where} with {images}", rule.taxonomy.names, stated)
+
+
+def legend_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
+    return tabled(spark, settings, find_table(spark, settings.input), TableColumns(needed=True))
 
 
 def find_table(spark: SparkSession, text: str) -> str:
@@ -62,3 +60,6 @@ def find_table(spark: SparkSession, text: str) -> str:
         if tables:
             return posixpath.join(folder, tables[0])
     raise SourceError(f"--input {text!r} holds no .csv, itself or in data/; name the annotation table")
+
+
+LAYOUT = Layout(open_legend, legend_annotations, ("images", *COLUMNS))

@@ -1,0 +1,65 @@
+"""Pictures without an annotation table: unlabelled, or labelled by the names of their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fer_spark.labels import TAXONOMIES
+from fer_spark.sources.base import Source, raw_images
+from fer_spark.sources.labelling import LabelRule, rule_of
+from fer_spark.sources.pictures import Pictures
+from fer_spark.sources.settings import SourceSettings
+from fer_spark.sources.split_names import SPLIT_NAMES, split_of
+from fer_spark.sources.tar import ARCHIVE_PART
+
+Naming = Callable[[DataFrame], DataFrame]
+"""Pictures with `path` → the same with `label_raw` and `split`."""
+
+
+def picture_source(settings: SourceSettings, pictures: Pictures, naming: Naming | None = None) -> Source:
+    """All the pictures, with the labels that their paths state by `naming`; None: unlabelled."""
+    name = naming or _plain
+    rule = rule_of(name(pictures.listed()), settings) if naming else LabelRule(TAXONOMIES["fer2013"], {})
+
+    def rows(frame: DataFrame) -> DataFrame:
+        named = name(frame).withColumns({"source_path": F.col("path"), "encoding": F.lit(pictures.encoding)})
+        return raw_images(rule.apply(named) if naming else named)
+
+    return Source(
+        f"{settings.source} {settings.input}",
+        rule.taxonomy.names if naming else (),
+        False,
+        False,
+        lambda part: rows(pictures.read(part)),
+        lambda: rows(pictures.listed()),
+        lambda: pictures.listed().count(),
+        pictures.digest,
+    )
+
+
+def _plain(frame: DataFrame) -> DataFrame:
+    return frame.withColumns({"label_raw": F.lit(None).cast("string"), "split": F.lit(None).cast("string")})
+
+
+def by_class(frame: DataFrame) -> DataFrame:
+    """The first folder that is no split is the label."""
+    parts = F.split("path", "/")
+    stated = (F.size(parts) > 1) & F.lower(parts[0]).isin(*SPLIT_NAMES)
+    position = F.when(stated, 2).otherwise(1)
+    return frame.withColumns(
+        {
+            "label_raw": F.when(F.size(parts) > position, F.element_at(parts, position)),
+            "split": F.when(stated, split_of(parts[0])),
+        }
+    )
+
+
+def by_parent(frame: DataFrame) -> DataFrame:
+    """The innermost folder is the label."""
+    parts = F.split(F.regexp_replace("path", ARCHIVE_PART, ""), "/")
+    return frame.withColumns(
+        {"label_raw": F.when(F.size(parts) > 1, F.element_at(parts, -2)), "split": F.lit(None).cast("string")}
+    )

@@ -1,0 +1,35 @@
+"""Where a module decides by names where a trait should answer: comparisons, `case`s, tables and lists of names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterator
+
+
+def decisions_by_name(text: str, known: Collection[str]) -> list[str]:
+    """Expressions of a module that compare something with one of the known names, or list two or more of them."""
+    return sorted({ast.unparse(node) for node in _decisions(ast.parse(text), frozenset(known))})
+
+
+def _decisions(tree: ast.Module, known: frozenset[str]) -> Iterator[ast.AST]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare):
+            words = [word for operand in (node.left, *node.comparators) for word in _words(operand)]
+            if known & set(words):
+                yield node
+        elif isinstance(node, ast.MatchValue | ast.MatchOr):
+            if known & {word.value for word in ast.walk(node) if isinstance(word, ast.Constant)}:
+                yield node
+        elif isinstance(node, ast.Dict | ast.Tuple | ast.List | ast.Set) and len(known & set(_words(node))) > 1:
+            yield node
+
+
+def _words(node: ast.AST) -> list[object]:
+    """A constant's value, those in a list of constants, or the keys of a dictionary."""
+    if isinstance(node, ast.Constant):
+        return [node.value]
+    if isinstance(node, ast.Dict):
+        return [key.value for key in node.keys if isinstance(key, ast.Constant)]
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        return [item.value for item in node.elts if isinstance(item, ast.Constant)]
+    return []

@@ -1,0 +1,88 @@
+"""A small input of every layout: three pictures, one happy, two sad. A new layout needs its own here."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+from fer_spark.sources.settings import SourceSettings
+from tests.poison import jpeg
+from tests.sources.lakes import write
+
+LABELS = {"happy": 1, "sad": 2}
+_PIXELS = [" ".join([str(grey)] * 48 * 48) for grey in (10, 20, 30)]
+
+
+def _pixel_rows(root: Path) -> Path:
+    lines = [f"{code},{pixels},Training" for code, pixels in zip((3, 4, 4), _PIXELS, strict=True)]
+    return write(root, {"fer2013.csv": "\n".join(["emotion,pixels,Usage", *lines, ""])}) / "fer2013.csv"
+
+
+def _fer2013(root: Path) -> SourceSettings:
+    return SourceSettings(input=str(_pixel_rows(root)))
+
+
+def _ferplus(root: Path) -> SourceSettings:
+    head = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF\n"
+    happy, sad = "Training,a.png,0,10,0,0,0,0,0,0,0,0\n", "Training,b.png,0,0,0,10,0,0,0,0,0,0\n"
+    write(root, {"votes.csv": head + happy + 2 * sad})
+    return SourceSettings(input=str(_pixel_rows(root)), votes=str(root / "votes.csv"))
+
+
+def _named(root: Path, header: str, words: tuple[str, str], ending: str = "") -> SourceSettings:
+    happy, sad = words
+    lines = [header, f"a.jpg,{happy}{ending}", f"b.jpg,{sad}{ending}", f"c.jpg,{sad}{ending}", ""]
+    write(root, {"list.csv": "\n".join(lines), **{f"images/{name}.jpg": _picture(name) for name in "abc"}})
+    return SourceSettings(input=str(root / "list.csv"), images=str(root / "images"))
+
+
+def _legend(root: Path) -> SourceSettings:
+    return _named(root, "image,emotion", ("Happiness", "sadness"))
+
+
+def _affectnet(root: Path) -> SourceSettings:
+    return _named(root, "path,cat_emot,valence,arousal", ("1", "2"), ",0.5,0.5")
+
+
+def _table(root: Path) -> SourceSettings:
+    return _named(root, "path,label", ("happy", "sad"))
+
+
+def _folders(root: Path) -> SourceSettings:
+    write(
+        root,
+        {f"{label}/{name}.jpg": _picture(name) for name, label in zip("abc", ("happy", "sad", "sad"), strict=True)},
+    )
+    return SourceSettings(input=str(root))
+
+
+def _images(root: Path) -> SourceSettings:
+    return SourceSettings(input=_folders(root).input, label_from="parent")
+
+
+def _tar(root: Path) -> SourceSettings:
+    with tarfile.open(write(root, {}) / "all.tar", "w") as archive:
+        for name, label in zip("abc", ("happy", "sad", "sad"), strict=True):
+            member = tarfile.TarInfo(f"{label}/{name}.jpg")
+            member.size = len(_picture(name))
+            archive.addfile(member, io.BytesIO(_picture(name)))
+    return SourceSettings(input=str(root / "all.tar"), label_from="parent")
+
+
+def _picture(name: str) -> bytes:
+    return jpeg(width=ord(name))
+
+
+EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
+    "affectnet": _affectnet,
+    "fer2013": _fer2013,
+    "ferplus": _ferplus,
+    "folder": _folders,
+    "images": _images,
+    "legend": _legend,
+    "table": _table,
+    "tar": _tar,
+}
+"""By the layout's name; `source` is left to who opens it."""
