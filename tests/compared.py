@@ -4,6 +4,15 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from pathlib import Path
+
+
+def decisions_in(root: Path, known: Collection[str], but: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """decisions_by_name of every module of the package that has any, by its path; `but`: paths that are left out."""
+    paths = sorted((root / "fer_spark").rglob("*.py"))
+    texts = {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in paths}
+    found = {place: decisions_by_name(text, known) for place, text in texts.items() if not place.startswith(but)}
+    return {place: decisions for place, decisions in found.items() if decisions}
 
 
 def decisions_by_name(text: str, known: Collection[str]) -> list[str]:

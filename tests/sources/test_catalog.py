@@ -24,7 +24,7 @@ from fer_spark.sources.catalog import layout_for, layout_of, open_annotations, o
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.settings import SOURCES, SourceError, SourceSettings, SplitSettings
 from fer_spark.spark.progress import JobProgress
-from tests.compared import decisions_by_name
+from tests.compared import decisions_by_name, decisions_in
 from tests.poison import jpeg
 from tests.sources.examples import EXAMPLES, LABELS
 from tests.sources.lakes import check, write
@@ -148,13 +148,7 @@ for command in (build_shards, explore, score):
 
 
 def test_no_module_asks_for_the_name_of_a_layout() -> None:
-    found = {}
-    for path in sorted((ROOT / "fer_spark").rglob("*.py")):
-        place = path.relative_to(ROOT).as_posix()
-        if not place.startswith(NAMES_OF_THEIR_OWN):
-            found[place] = decisions_by_name(path.read_text(encoding="utf-8"), SOURCES)
-    wrong = {place: lines for place, lines in found.items() if lines}
-    assert wrong == {}, "give Layout, or Source, a trait instead"
+    assert decisions_in(ROOT, SOURCES, NAMES_OF_THEIR_OWN) == {}, "give Layout, or Source, a trait instead"
 
 
 @pytest.mark.parametrize(

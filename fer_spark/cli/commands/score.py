@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given, run_command
 from fer_spark.explaining.settings import LimeSettings
+from fer_spark.faces.settings import DETECTORS
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
@@ -53,7 +54,7 @@ COMMAND = Command(
     usage="--bundle BUNDLE --source S --input URI --output URI [flags]",
     needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
     spark="spark",
-    choices=(("source", ALL_SOURCES),),
+    choices=(("source", ALL_SOURCES), ("detector", ("", *DETECTORS))),
 )
 
 
