@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from pyspark.sql import Column as SparkColumn
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType
 
@@ -16,7 +16,7 @@ from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import split_of, split_of_file
-from fer_spark.sources.tables import AnnotationTable, open_table, optional
+from fer_spark.sources.tables import AnnotationTable, optional
 
 EXPECTED = {"path": "a path", "label": "a known label", "split": "train, val, test", "feeling": "number in [-1, 1]"}
 
@@ -56,9 +56,8 @@ class TableColumns:
     rule: Callable[[DataFrame, SourceSettings], LabelRule] = rule_of
 
 
-def tabled(spark: SparkSession, settings: SourceSettings, where: str, columns: TableColumns) -> Annotations:
-    """The annotations of the table at `where`. Raises SourceError for one that cannot be read, or lacks a column."""
-    table = open_table(spark, where)
+def tabled(table: AnnotationTable, settings: SourceSettings, columns: TableColumns) -> Annotations:
+    """The annotations of a table. Raises SourceError for one that lacks a column."""
     found = _found(table, settings, columns)
     row_name = F.concat_ws("#", "_file", F.col("_row").cast("string"))
     path = F.trim(optional(found["path"]))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
@@ -14,7 +15,8 @@ from fer_spark.sources.annotations import Annotations, listed
 from fer_spark.sources.base import Source
 from fer_spark.sources.lake import first_line
 from fer_spark.sources.layout import Layout
-from fer_spark.sources.settings import FileReading, SourceError, SourceSettings, did_you_mean
+from fer_spark.sources.look import Look
+from fer_spark.sources.settings import AUTO, FileReading, SourceError, SourceSettings, did_you_mean
 
 
 def layout_of(name: str) -> Layout:
@@ -39,6 +41,28 @@ def layout_for(settings: SourceSettings) -> Layout:
                 known = " or ".join(readers)
                 raise SourceError(f"{flag(field.name)} goes with --source {known}, not {settings.source}")
     return layout
+
+
+def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str], None]) -> SourceSettings:
+    """The settings with the layout that the input is taken for in place of `auto`; others as they are.
+
+    `say` is given what it is taken for, and why. Raises SourceError where no layout recognises the input, or several do
+    equally.
+    """
+    if settings.source != AUTO:
+        return settings
+    look = Look(spark, settings)
+    asked = {name: layout_of(name).recognise for name in members.names(layouts)}
+    found = {name: match for name, ask in asked.items() if ask is not None and (match := ask(look)) is not None}
+    surest = max((match.sureness for match in found.values()), default=None)
+    best = {name: match for name, match in found.items() if match.sureness == surest}
+    if len(best) != 1:
+        could = " or ".join(f"{name} ({match.why})" for name, match in best.items())
+        said = f"could be {could}" if best else "is like no input that is known"
+        raise SourceError(f"--source auto: {settings.input!r} {said}; name one of {', '.join(asked)}")
+    ((name, match),) = best.items()
+    say(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
+    return dataclasses.replace(settings, source=name, input=match.input or settings.input)
 
 
 def open_source(

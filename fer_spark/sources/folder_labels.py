@@ -19,10 +19,19 @@ Naming = Callable[[DataFrame], DataFrame]
 """Pictures with `path` → the same with `label_raw` and `split`."""
 
 
-def picture_source(settings: SourceSettings, pictures: Pictures, naming: Naming | None = None) -> Source:
-    """All the pictures, with the labels that their paths state by `naming`; None: unlabelled."""
+def picture_source(
+    settings: SourceSettings,
+    pictures: Pictures,
+    naming: Naming | None = None,
+    own_rule: LabelRule | None = None,
+    faces_are_cropped: bool = False,
+) -> Source:
+    """All the pictures, with the labels that their paths state by `naming`; None: unlabelled.
+
+    own_rule: how the data set's own labels are read; None: as those of any data.
+    """
     name = naming or _plain
-    rule = rule_of(name(pictures.listed()), settings) if naming else LabelRule(TAXONOMIES["fer2013"], {})
+    rule = own_rule or (rule_of(name(pictures.listed()), settings) if naming else LabelRule(TAXONOMIES["fer2013"], {}))
 
     def rows(frame: DataFrame) -> DataFrame:
         named = name(frame).withColumns({"source_path": F.col("path"), "encoding": F.lit(pictures.encoding)})
@@ -31,7 +40,7 @@ def picture_source(settings: SourceSettings, pictures: Pictures, naming: Naming 
     return Source(
         f"{settings.source} {settings.input}",
         rule.taxonomy.names if naming else (),
-        False,
+        faces_are_cropped,
         False,
         lambda part: rows(pictures.read(part)),
         lambda: rows(pictures.listed()),

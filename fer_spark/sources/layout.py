@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from fer_spark.sources.annotations import Annotations
 from fer_spark.sources.base import Source
+from fer_spark.sources.look import Look, Match
 from fer_spark.sources.settings import FileReading, SourceSettings
 
 _IMAGES = "images"
@@ -26,12 +27,14 @@ class Layout:
                      source's keys state all of it
     flags            fields of SourceSettings that this layout reads and some others do not
     files_are_input  each picture is a file of its own below --input: a listing shows which are new
+    recognise        whether an input looks like this layout, and why, for `--source auto`; None: it has to be named
     """
 
     open: Callable[[SparkSession, SourceSettings, FileReading], Source]
     annotations: Callable[[SparkSession, SourceSettings], Annotations] | None = None
     flags: tuple[str, ...] = ()
     files_are_input: bool = False
+    recognise: Callable[[Look], Match | None] | None = None
 
     @property
     def is_beside_pictures(self) -> bool:

@@ -11,6 +11,8 @@ from fer_spark import members
 from fer_spark.settings import check, option
 from fer_spark.sources import layouts
 
+AUTO = "auto"
+"""Not a layout: each is asked whether it recognises the input."""
 SOURCES = members.names(layouts)
 """The layouts of the input, by name: the values of --source."""
 
@@ -29,7 +31,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 class SourceSettings:
     """Flags that say what to read. An empty text means: not given."""
 
-    source: str = option("", "layout of the input, see above", choices=SOURCES)
+    source: str = option(
+        "",
+        "layout of the input, see above; auto: the one that it looks like, said with the reason",
+        choices=(AUTO, *SOURCES),
+    )
     input: str = option(
         "", "file, folder or glob, local or any URI that Spark reads; for annotated sources the table", path=True
     )
@@ -46,7 +52,7 @@ class SourceSettings:
         False, "with --votes: quarantine pictures that the FER+ votes call no face as not_a_face"
     )
     labels: str = option(
-        "", "taxonomy: fer2013, affectnet8, affectnet7, ferplus8 or a,b,c; says also what number labels mean"
+        "", "taxonomy: fer2013, affectnet8, affectnet7, ferplus8, rafdb or a,b,c; says also what number labels mean"
     )
     glob: str = option("", "only files whose name matches, e.g. '*.jpg'")
     label_from: str = option(

@@ -12,6 +12,7 @@ from tests.poison import jpeg
 from tests.sources.lakes import write
 
 LABELS = {"happy": 1, "sad": 2}
+NAMED = (("a", "happy"), ("b", "sad"), ("c", "sad"))
 _PIXELS = [" ".join([str(grey)] * 48 * 48) for grey in (10, 20, 30)]
 
 
@@ -47,14 +48,13 @@ def _affectnet(root: Path) -> SourceSettings:
 
 
 def _table(root: Path) -> SourceSettings:
-    return _named(root, "path,label", ("happy", "sad"))
+    rows = [f'{{"path": "{name}.jpg", "label": "{label}"}}\n' for name, label in NAMED]
+    write(root, {"list.jsonl": "".join(rows), **{f"images/{name}.jpg": _picture(name) for name, _ in NAMED}})
+    return SourceSettings(input=str(root / "list.jsonl"), images=str(root / "images"))
 
 
 def _folders(root: Path) -> SourceSettings:
-    write(
-        root,
-        {f"{label}/{name}.jpg": _picture(name) for name, label in zip("abc", ("happy", "sad", "sad"), strict=True)},
-    )
+    write(root, {f"{label}/{name}.jpg": _picture(name) for name, label in NAMED})
     return SourceSettings(input=str(root))
 
 
@@ -62,13 +62,34 @@ def _images(root: Path) -> SourceSettings:
     return SourceSettings(input=_folders(root).input, label_from="parent")
 
 
+def _rafdb(root: Path) -> SourceSettings:
+    codes = {"happy": 4, "sad": 5}
+    lines = [f"train_0000{i}.jpg {codes[label]}\n" for i, (_, label) in enumerate(NAMED)]
+    pictures = {f"Image/aligned/train_0000{i}_aligned.jpg": _picture(name) for i, (name, _) in enumerate(NAMED)}
+    write(root, {"EmoLabel/list_patition_label.txt": "".join(lines), **pictures})
+    return SourceSettings(input=str(root))
+
+
 def _tar(root: Path) -> SourceSettings:
-    with tarfile.open(write(root, {}) / "all.tar", "w") as archive:
-        for name, label in zip("abc", ("happy", "sad", "sad"), strict=True):
-            member = tarfile.TarInfo(f"{label}/{name}.jpg")
-            member.size = len(_picture(name))
-            archive.addfile(member, io.BytesIO(_picture(name)))
+    write_tar(root / "all.tar", {f"{label}/{name}.jpg": _picture(name) for name, label in NAMED})
     return SourceSettings(input=str(root / "all.tar"), label_from="parent")
+
+
+def _webdataset(root: Path) -> SourceSettings:
+    members = {}
+    for name, label in NAMED:
+        members |= {f"{name}.jpg": _picture(name), f"{name}.cls": label.encode()}
+    write_tar(root / "000.tar", members)
+    return SourceSettings(input=str(root))
+
+
+def write_tar(path: Path, members: dict[str, bytes]) -> None:
+    """An archive with these members, in this order."""
+    with tarfile.open(path, "w") as archive:
+        for name, content in members.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
 
 
 def _picture(name: str) -> bytes:
@@ -82,7 +103,9 @@ EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
     "folder": _folders,
     "images": _images,
     "legend": _legend,
+    "rafdb": _rafdb,
     "table": _table,
     "tar": _tar,
+    "webdataset": _webdataset,
 }
 """By the layout's name; `source` is left to who opens it."""

@@ -19,6 +19,7 @@ from fer_spark.sources.feelings import check_feelings, with_feelings
 from fer_spark.sources.labelling import LabelRule, label_rule
 from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import NOT_PICTURES, file_pictures, whole_path
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
@@ -53,7 +54,7 @@ def affectnet_annotations(spark: SparkSession, settings: SourceSettings) -> Anno
     """The table's rows, or the .npy files', without any picture."""
     if not holds_npy(spark, settings.input):
         columns = TableColumns(PATHS, LABELS, True, lambda _, settings: _rule(settings))
-        return tabled(spark, settings, lists_folder(spark, settings.input), columns)
+        return tabled(open_table(spark, lists_folder(spark, settings.input)), settings, columns)
     rule = _rule(settings)
     rows = npy_annotations(spark, open_root(spark, settings.input)).select(
         F.col("named").alias("path"),
@@ -158,4 +159,19 @@ def _pictures_folder(spark: SparkSession, tables: str) -> str:
     raise SourceError(f"the pictures are not beside the table in {unquote(tables)}: give their folder with --images")
 
 
-LAYOUT = Layout(open_affectnet, affectnet_annotations, ("images", *COLUMNS, "keep_no_expression"))
+def recognise(look: Look) -> Match | None:
+    """By its folders, or by columns that no other table has together."""
+    lists = [name for name in look.folders if name in _LIST_FOLDERS]
+    if lists:
+        return Match(Sureness.CERTAIN, f"it holds {lists[0]}")
+    if any("annotations" in one.folders and "images" in one.folders for one in [look, *look.some_inside]):
+        return Match(Sureness.CERTAIN, "it holds annotations/ beside images/")
+    full = "subdirectory_filepath" in look.columns
+    if full or ({"valence", "arousal"} <= look.columns and look.has_column(PATHS) and look.has_column(LABELS)):
+        named = "subDirectory_filePath" if full else "paths, labels, valence and arousal"
+        return Match(Sureness.CERTAIN, f"its table has {named}", look.table)
+    return None
+
+
+_FLAGS = ("images", *COLUMNS, "keep_no_expression")
+LAYOUT = Layout(open_affectnet, affectnet_annotations, _FLAGS, recognise=recognise)

@@ -9,11 +9,15 @@ from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
 from fer_spark.sources.labelling import LabelRule, label_rule, reject
 from fer_spark.sources.layout import Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.plain_rows import group_of
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 from fer_spark.sources.votes import decided_votes
+
+VOTES = ("votes", "ferplus_mode", "drop_nonface", "group_column", "split_column")
+"""The flags of a layout that FER+ votes go with."""
 
 
 def open_fer2013(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -28,7 +32,7 @@ def open_fer2013(spark: SparkSession, settings: SourceSettings, reading: FileRea
 
 def fer2013_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
     columns = TableColumns((), _LABEL, rule=lambda _, settings: _rule(settings))
-    return tabled(spark, settings, settings.input, columns)
+    return tabled(open_table(spark, settings.input), settings, columns)
 
 
 def _rule(settings: SourceSettings) -> LabelRule:
@@ -114,5 +118,15 @@ def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool)
     )
 
 
-VOTES = ("votes", "ferplus_mode", "drop_nonface", "group_column", "split_column")
-LAYOUT = Layout(open_fer2013, fer2013_annotations, ("label_column", *VOTES))
+def recognise(look: Look) -> Match | None:
+    """By its pixels; beside votes it is FER+, unless these only tell which pictures are faces."""
+    asked = not look.settings.votes or look.settings.drop_nonface
+    return pixel_match(look) if asked else None
+
+
+def pixel_match(look: Look) -> Match | None:
+    """A table whose pictures are text."""
+    return Match(Sureness.CERTAIN, "its table has a column pixels", look.table) if "pixels" in look.columns else None
+
+
+LAYOUT = Layout(open_fer2013, fer2013_annotations, ("label_column", *VOTES), recognise=recognise)

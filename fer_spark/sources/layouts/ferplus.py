@@ -8,7 +8,8 @@ from fer_spark.sources.annotations import Annotations, listed
 from fer_spark.sources.base import Source
 from fer_spark.sources.labelling import label_rule
 from fer_spark.sources.layout import Layout
-from fer_spark.sources.layouts.fer2013 import VOTES, open_pixel_rows
+from fer_spark.sources.layouts.fer2013 import VOTES, open_pixel_rows, pixel_match
+from fer_spark.sources.look import Look, Match
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 
 
@@ -27,4 +28,9 @@ def ferplus_annotations(spark: SparkSession, settings: SourceSettings) -> Annota
     return listed(source, source.raw().drop("content"))
 
 
-LAYOUT = Layout(open_ferplus, ferplus_annotations, VOTES)
+def recognise(look: Look) -> Match | None:
+    """By pixels and votes that are to give the labels."""
+    return pixel_match(look) if look.settings.votes and not look.settings.drop_nonface else None
+
+
+LAYOUT = Layout(open_ferplus, ferplus_annotations, VOTES, recognise=recognise)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
+from fer_spark.labels import KNOWN
 from fer_spark.sources.base import Source
 from fer_spark.sources.folder_labels import by_class, picture_source
 from fer_spark.sources.layout import Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
+from fer_spark.sources.split_names import SPLIT_NAMES
 
 
 def open_folder(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -19,4 +22,17 @@ def open_folder(spark: SparkSession, settings: SourceSettings, reading: FileRead
     return picture_source(settings, pictures, by_class)
 
 
-LAYOUT = Layout(open_folder, files_are_input=True)
+def recognise(look: Look) -> Match | None:
+    """By folders that are called as expressions are, at the top or below folders that are called as splits are."""
+    outer = look.unwrapped
+    splits = [name for name in outer.folders if name.lower() in SPLIT_NAMES]
+    named = outer.inside(splits[0]) if splits else outer
+    known = {*KNOWN, *look.settings.labels.lower().split(",")}
+    found = [name for name in named.folders if name.strip().lower() in known]
+    if len(found) < 2 or len(found) * 2 < len(named.folders):
+        return None
+    some = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
+    return Match(Sureness.LIKELY, f"its folders are called {some}", outer.settings.input)
+
+
+LAYOUT = Layout(open_folder, files_are_input=True, recognise=recognise)

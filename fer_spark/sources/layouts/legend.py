@@ -14,10 +14,13 @@ from fer_spark.sources.conflicts import settle
 from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_name, whole_path
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.tables import open_table
+
+_CSV = (".csv", ".tsv", ".csv.zst", ".csv.gz")
 
 
 def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -44,7 +47,7 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
 
 
 def legend_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
-    return tabled(spark, settings, find_table(spark, settings.input), TableColumns(needed=True))
+    return tabled(open_table(spark, find_table(spark, settings.input)), settings, TableColumns(needed=True))
 
 
 def find_table(spark: SparkSession, text: str) -> str:
@@ -54,7 +57,7 @@ def find_table(spark: SparkSession, text: str) -> str:
         return text
     for folder in (root.uri, posixpath.join(root.uri, "data")):
         names = child_names(spark, folder) if exists(spark, folder) else []
-        tables = [name for name in names if name.lower().endswith((".csv", ".tsv", ".csv.zst", ".csv.gz"))]
+        tables = [name for name in names if name.lower().endswith(_CSV)]
         if len(tables) > 1:
             raise SourceError(f"--input {text!r} holds several tables: {', '.join(tables)}; name one")
         if tables:
@@ -62,4 +65,13 @@ def find_table(spark: SparkSession, text: str) -> str:
     raise SourceError(f"--input {text!r} holds no .csv, itself or in data/; name the annotation table")
 
 
-LAYOUT = Layout(open_legend, legend_annotations, ("images", *COLUMNS))
+def recognise(look: Look) -> Match | None:
+    """By the one CSV in it or in its data/ that names pictures and labels, with pictures near it."""
+    near = [look, *(look.inside(name) for name in look.folders if name == "data")]
+    for one in near:
+        if one.table.lower().endswith(_CSV) and one.has_column(PATH_COLUMNS) and one.has_column(LABEL_COLUMNS):
+            return Match(Sureness.LIKELY, f"{posixpath.basename(one.table)} names pictures and labels")
+    return None
+
+
+LAYOUT = Layout(open_legend, legend_annotations, ("images", *COLUMNS), recognise=recognise)

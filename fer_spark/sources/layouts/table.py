@@ -13,6 +13,7 @@ from fer_spark.sources.conflicts import settle
 from fer_spark.sources.feelings import with_feelings
 from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import whole_path
 from fer_spark.sources.plain_rows import (
     GROUP_COLUMNS,
@@ -41,7 +42,7 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileR
 
 
 def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
-    return tabled(spark, settings, settings.input, TableColumns())
+    return tabled(open_table(spark, settings.input), settings, TableColumns())
 
 
 def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, max_file_bytes: int) -> Source:
@@ -127,4 +128,13 @@ def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | 
     return None
 
 
-LAYOUT = Layout(open_any_table, table_annotations, ("images", "bytes_column", *COLUMNS))
+def recognise(look: Look) -> Match | None:
+    """Any table, the parts of one, or a folder that Spark has written."""
+    parts = [name for name in look.folders if "=" in name or name == "_delta_log"]
+    if not look.columns and not parts:
+        return None
+    return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do")
+
+
+_FLAGS = ("images", "bytes_column", *COLUMNS)
+LAYOUT = Layout(open_any_table, table_annotations, _FLAGS, recognise=recognise)
