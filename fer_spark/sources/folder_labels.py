@@ -1,8 +1,8 @@
-"""Pictures without an annotation table: unlabelled, or labelled by the names of their folders."""
+"""Pictures without an annotation table: unlabelled, or labelled by their own names or those of their folders."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from fer_spark.labels import TAXONOMIES
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
-from fer_spark.sources.pictures import Pictures
+from fer_spark.sources.pictures import Pictures, file_name
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of
 from fer_spark.sources.tar import ARCHIVE_PART
@@ -72,3 +72,21 @@ def by_parent(frame: DataFrame) -> DataFrame:
     return frame.withColumns(
         {"label_raw": F.when(F.size(parts) > 1, F.element_at(parts, -2)), "split": F.lit(None).cast("string")}
     )
+
+
+def by_name(pattern: str, words: Mapping[str, str]) -> Naming:
+    """The file's name holds the person and a code of the expression, the two groups of a Java `pattern` in that order.
+
+    `words`: code → expression. A name that is not so, or holds another code, is a label that nobody knows.
+    """
+
+    def naming(frame: DataFrame) -> DataFrame:
+        name = file_name(F.col("path"))
+        person, code = (F.nullif(F.regexp_extract(name, pattern, group), F.lit("")) for group in (1, 2))
+        pairs = [F.lit(part) for pair in words.items() for part in pair]
+        word = F.when(code.isNotNull(), F.try_element_at(F.create_map(*pairs), F.upper(code)))
+        return frame.withColumns(
+            {"label_raw": F.coalesce(word, name), "group_id": F.upper(person), "split": F.lit(None).cast("string")}
+        )
+
+    return naming

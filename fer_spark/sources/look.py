@@ -16,7 +16,7 @@ from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.sources.tables import open_table
 
 _TABLE = re.compile(r"\.(csv|tsv|parquet|json|jsonl|ndjson)(\.(zst|gz|bz2|lz4|snappy|deflate))?$", re.IGNORECASE)
-_FEW = 20
+_FEW, _NEARLY_ALL = 20, 0.9
 
 
 class Sureness(IntEnum):
@@ -87,6 +87,12 @@ class Look:
     def pictures(self) -> list[str]:
         """Names of files directly in it that are pictures."""
         return [name for name in self.files if name.lower().endswith(PICTURE_SUFFIXES)]
+
+    def mostly_named(self, pattern: re.Pattern[str]) -> str:
+        """One of the pictures in it or just below, where nearly all have such names; else empty."""
+        names = [name for place in [self, *self.some_inside] for name in place.pictures]
+        found = [name for name in names if pattern.match(name)]
+        return found[0] if len(found) > _NEARLY_ALL * len(names) else ""
 
     @cached_property
     def table(self) -> str:

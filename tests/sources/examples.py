@@ -62,6 +62,30 @@ def _images(root: Path) -> SourceSettings:
     return SourceSettings(input=_folders(root).input, label_from="parent")
 
 
+def _ckplus(root: Path) -> SourceSettings:
+    words = {"happy": "happy", "sad": "sadness"}
+    pictures = {f"{words[label]}/S01{i}_004_0000001{i}.png": _picture(name) for i, (name, label) in enumerate(NAMED)}
+    return SourceSettings(input=str(write(root, {**pictures})))
+
+
+def _expw(root: Path) -> SourceSettings:
+    codes = {"happy": 3, "sad": 4}
+    lines = [f"{name}.jpg 0 5 6 26 25 90.1 {codes[label]}\n" for name, label in NAMED]
+    pictures = {f"image/origin/{name}.jpg": _picture(name) for name, _ in NAMED}
+    write(root, {"label/label.lst": "".join(lines), **pictures})
+    return SourceSettings(input=str(root))
+
+
+def _jaffe(root: Path) -> SourceSettings:
+    names = ("KA.HA1.29.tiff", "KA.SA1.33.tiff", "KL.SA2.34.tiff")
+    return SourceSettings(input=str(write(root, {name: _picture("a") + name.encode() for name in names})))
+
+
+def _kdef(root: Path) -> SourceSettings:
+    names = ("AF01/AF01HAS.JPG", "AF01/AF01SAHL.JPG", "BM02/BM02SAS.JPG")
+    return SourceSettings(input=str(write(root, {name: _picture("a") + name.encode() for name in names})))
+
+
 def _rafdb(root: Path) -> SourceSettings:
     codes = {"happy": 4, "sad": 5}
     lines = [f"train_0000{i}.jpg {codes[label]}\n" for i, (_, label) in enumerate(NAMED)]
@@ -98,10 +122,14 @@ def _picture(name: str) -> bytes:
 
 EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
     "affectnet": _affectnet,
+    "ckplus": _ckplus,
+    "expw": _expw,
     "fer2013": _fer2013,
     "ferplus": _ferplus,
     "folder": _folders,
     "images": _images,
+    "jaffe": _jaffe,
+    "kdef": _kdef,
     "legend": _legend,
     "rafdb": _rafdb,
     "table": _table,
