@@ -47,10 +47,10 @@ def test_labels_come_from_the_member_of_the_same_name(spark: SparkSession, tmp_p
     ]
 
 
-def test_numbers_need_a_meaning_and_other_fields_a_name(spark: SparkSession, tmp_path: Path) -> None:
-    write_tar(tmp_path / "n.tar", {"1.jpg": jpeg(), "1.json": b'{"mood": 3, "label": "angry"}'})
-    assert [row[1] for row in opened(spark, tmp_path, labels="fer2013")] == ["angry"]
-    assert [row[1] for row in opened(spark, tmp_path, label_column="mood", labels="fer2013")] == ["happy"]
+def test_another_field_is_the_label_where_it_is_named(spark: SparkSession, tmp_path: Path) -> None:
+    write_tar(tmp_path / "n.tar", {"1.jpg": jpeg(), "1.json": b'{"mood": "joy", "label": "angry"}'})
+    assert [row[1] for row in opened(spark, tmp_path)] == ["angry"]
+    assert [row[1] for row in opened(spark, tmp_path, label_column="Mood")] == ["happy"]
 
 
 def test_archives_without_any_label_are_unlabelled(spark: SparkSession, tmp_path: Path) -> None:

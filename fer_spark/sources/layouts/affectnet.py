@@ -1,4 +1,4 @@
-"""AffectNet: the full release's CSV, the 8-label release's .npy files, or a table with its labels and feelings."""
+"""AffectNet: the full release's CSV, the 8-label release's .npy files, or a table with labels and feelings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""WebDataset: tar archives whose pictures lie beside their labels, `0001.jpg` with `0001.cls` or `0001.json`."""
+"""WebDataset: tar archives whose pictures lie beside their labels, `1.jpg` with `1.cls` or `1.json`."""
 
 from __future__ import annotations
 
@@ -111,10 +111,11 @@ def samples_of(members: Iterator[Member], settings: SourceSettings) -> Iterator[
         if key != sample.key:
             yield sample
             sample = Sample(key)
-        name = _COPY.sub("", member.path).lower()
+        path = _COPY.sub("", member.path)
+        name = path.lower()
         if name.endswith(SIDECARS):
             _state(sample, member, settings)
-        elif "#" not in name or (name.endswith(PICTURE_SUFFIXES) and wanted.fullmatch(posixpath.basename(name))):
+        elif "#" not in name or (name.endswith(PICTURE_SUFFIXES) and wanted.fullmatch(posixpath.basename(path))):
             sample.pictures.append(member)  # an archive that is damaged is a row of its own
     yield sample
 
