@@ -26,8 +26,11 @@ from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of_file
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
-PATHS = ("subDirectory_filePath", "path", "image", "filepath", "file", "filename")
+PATHS = ("subDirectory_filePath", "path", "image", "filepath", "file", "filename", "pth")
 LABELS = ("expression", "cat_emot", "emotion", "label")
+_KAGGLE = frozenset(("pth", "label", "relfcs"))
+"""Columns of labels.csv beside faces that are cut out already, in a folder per expression."""
+
 _LANDMARKS = 136
 _PICTURE_FOLDERS = (
     "Manually_Annotated_Images",
@@ -91,7 +94,8 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
     label = table.column(settings.label_column, LABELS, "--label-column", required=True)
     assert named is not None
     assert label is not None
-    images = settings.images or _pictures_folder(spark, table.root.uri)
+    cropped = {name.casefold() for name in table.columns} >= _KAGGLE
+    images = settings.images or (table.root.uri if cropped else _pictures_folder(spark, table.root.uri))
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(_with_box(annotation_rows(table, settings, named, label, pictures), table), table)
     rows = rows.withColumn("split", F.coalesce("split", split_of_file()))
@@ -101,7 +105,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
     ready = settle(rule.apply(rows), place, settings.conflicts)
     joined = annotated(pictures, ready, False, where)
     stated = rows.select("named", "_file", "source_row", "label_raw", "valence", "arousal")
-    return joined.source(f"affectnet {where} with {images}", rule.taxonomy.names, stated, has_boxes=boxed)
+    return joined.source(f"affectnet {where} with {images}", rule.taxonomy.names, stated, cropped, boxed)
 
 
 def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -166,6 +170,8 @@ def recognise(look: Look) -> Match | None:
         return Match(Sureness.CERTAIN, f"it holds {lists[0]}")
     if any("annotations" in one.folders and "images" in one.folders for one in [look, *look.some_inside]):
         return Match(Sureness.CERTAIN, "it holds annotations/ beside images/")
+    if look.columns >= _KAGGLE:
+        return Match(Sureness.CERTAIN, "its table has pth, label and relFCs", look.table)
     full = "subdirectory_filepath" in look.columns
     if full or ({"valence", "arousal"} <= look.columns and look.has_column(PATHS) and look.has_column(LABELS)):
         named = "subDirectory_filePath" if full else "paths, labels, valence and arousal"
