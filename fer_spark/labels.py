@@ -18,12 +18,14 @@ class Taxonomy:
 _FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 _AFFECTNET7 = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry")
 _FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
+_RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")
 
 TAXONOMIES: dict[str, Taxonomy] = {
     "fer2013": Taxonomy("fer2013", _FER2013),
     "affectnet8": Taxonomy("affectnet8", (*_AFFECTNET7, "contempt")),
     "affectnet7": Taxonomy("affectnet7", _AFFECTNET7),
     "ferplus8": Taxonomy("ferplus8", _FERPLUS),
+    "rafdb": Taxonomy("rafdb", _RAFDB),
 }
 """Names in the order of each dataset's own codes."""
 
@@ -39,6 +41,7 @@ CODES: dict[str, dict[int, str]] = {
     "affectnet8": dict(enumerate((*_AFFECTNET7, "contempt", *NO_EXPRESSION))),
     "affectnet7": dict(enumerate((*_AFFECTNET7, "contempt", *NO_EXPRESSION))),
     "ferplus8": dict(enumerate(_FERPLUS)),
+    "rafdb": dict(enumerate(_RAFDB, 1)),
 }
 """What a number means in each dataset; 7 beside FER-2013's codes is the contempt of CK+ in that form."""
 

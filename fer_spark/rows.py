@@ -148,7 +148,9 @@ FACE = Table(
         Column("face_index", "int", "0 for the largest face of its picture, then by falling area"),
         Column("face_count", "int", "faces kept from this picture"),
         *_BOX,
-        Column("detector", "string", "yunet, haar, source, or none (the whole picture is the face)"),
+        Column(
+            "detector", "string", "its name, e.g. yunet; source: the row's own box; none: the whole picture is the face"
+        ),
         Column("detector_score", "float", "[0, 1]; null where the detector gives none"),
         Column("angle_deg", "float", "rotation applied to bring the eyes level; 0 without alignment"),
         Column("image_width", "int", "px, upright full-size picture"),
@@ -288,7 +290,9 @@ SCORE = Table(
         Column("face_index", "int", "0 for the largest face of its picture, then by falling area"),
         Column("face_count", "int", "faces scored in this picture"),
         *_BOX,
-        Column("detector", "string", "yunet, haar, source, or none (the whole picture is the face)"),
+        Column(
+            "detector", "string", "its name, e.g. yunet; source: the row's own box; none: the whole picture is the face"
+        ),
         Column("detector_score", "float", "[0, 1]; null where the detector gives none"),
         Column("angle_deg", "float", "rotation applied to bring the eyes level; 0 without alignment"),
         Column("image_width", "int", "px, upright full-size picture"),

@@ -13,7 +13,7 @@ THERE = {"tests/faces", "tests/faces/test_align.py", "tests/shards", "tests/shar
     ("file", "tests"),
     [
         ("fer_spark/faces/align.py", "tests/faces/test_align.py"),
-        ("fer_spark/faces/yunet.py", "tests/faces"),
+        ("fer_spark/faces/detectors/yunet.py", "tests/faces"),
         ("fer_spark/shards/read/pool.py", "tests/shards/read"),
         ("fer_spark/shards/petastorm/views.py", "tests/shards"),
         ("fer_spark/labels.py", "tests/test_labels.py"),

@@ -47,8 +47,12 @@ class _Given(list[str]):
 
 
 def add_flags(parser: argparse.ArgumentParser, settings_class: type, title: str) -> None:
-    """One flag per field of a settings dataclass: bool gives --x/--no-x, tuple[str, ...] a flag to repeat."""
-    group = parser.add_argument_group(title)
+    """One flag per field of a settings dataclass: bool gives --x/--no-x, tuple[str, ...] a flag to repeat.
+
+    What the class's `introduction()` returns, if it has one, stands above them.
+    """
+    introduction = getattr(settings_class, "introduction", None)
+    group = parser.add_argument_group(title, introduction and introduction())
     hints = get_type_hints(settings_class)
     for field in dataclasses.fields(settings_class):
         kind, about = hints[field.name], field.metadata

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import cv2
-
-from fer_spark.faces.errors import NoFaceFoundError
-from fer_spark.faces.geometry import Detection, FaceBox, Picture
-from fer_spark.faces.haar import HaarDetector, cascade_path
-from fer_spark.faces.model_file import ModelFileError, find_model, read_model
-from fer_spark.faces.settings import FaceSettings
-from fer_spark.faces.yunet import YunetDetector
+from fer_spark import members
+from fer_spark.faces import detectors
+from fer_spark.faces.geometry import Detection, Picture
+from fer_spark.faces.model_file import ModelFileError
+from fer_spark.faces.settings import AUTO, FaceSettings
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +37,40 @@ class Detector(Protocol):
 
 
 @dataclass(frozen=True)
+class ModelFile:
+    """A file without which a detector finds nothing.
+
+    find     where it is: at the path that --detector-model gives, else where it usually lies; None: nowhere. Raises
+             ModelFileError for a path that names nothing
+    read     its bytes, checked. Raises ModelFileError
+    missing  what to do where it is nowhere
+    """
+
+    find: Callable[[str], Path | None]
+    read: Callable[[Path], bytes]
+    missing: str
+
+
+@dataclass(frozen=True)
+class DetectorKind:
+    """The traits of a detector, declared by its module in fer_spark/faces/detectors/ as DETECTOR.
+
+    load        of a worker. Raises ModelFileError for a model that is none, or for what is not installed
+    model       the file that it needs; None: none
+    version     of whatever else decides what it finds; goes into the digest
+    auto_place  when `--detector auto` tries it on photographs: 1 first. 0: only where it is named, or where the data
+                set calls for it
+    regret      warning where `auto` takes it, as those before it are not there
+    """
+
+    load: Callable[[DetectorSpec], Detector]
+    model: ModelFile | None = None
+    version: str = ""
+    auto_place: int = 0
+    regret: str = ""
+
+
+@dataclass(frozen=True)
 class DetectorSpec:
     """What a worker needs to load the detector: picklable, the model's bytes included."""
 
@@ -48,45 +80,29 @@ class DetectorSpec:
     model: bytes = b""
 
     @property
+    def kind(self) -> DetectorKind:
+        """Raises ValueError for an unknown name."""
+        return kind_of(self.name)
+
+    @property
     def digest(self) -> str:
         """32 hex digits over everything that changes what is found."""
-        head = f"{self.name}|{self.score}|{self.every_face}|{cv2.__version__ if self.name == 'haar' else ''}|"
+        head = f"{self.name}|{self.score}|{self.every_face}|{self.kind.version}|"
         return hashlib.sha256(head.encode() + self.model).hexdigest()[:32]
 
 
-class WholePicture:
-    """The picture is the face."""
-
-    name, needs_colour, looks_at_px = "none", False, 0
-
-    def detect(self, picture: Picture, annotated: Detection | None) -> list[Detection]:
-        return [Detection(FaceBox(0, 0, picture.width, picture.height))]
-
-
-class AnnotatedBox:
-    """The face is where the row says."""
-
-    name, needs_colour, looks_at_px = "source", False, 0
-
-    def detect(self, picture: Picture, annotated: Detection | None) -> list[Detection]:
-        if annotated is None:
-            raise NoFaceFoundError("the row gives no face box; use --detector yunet or haar")
-        if annotated.box.iou(FaceBox(0, 0, picture.width, picture.height)) <= 0:
-            raise NoFaceFoundError(f"the row's face box lies outside its picture: {annotated.box}")
-        return [annotated]
+def kind_of(name: str) -> DetectorKind:
+    """The traits of a detector. Raises ValueError for a name that no module in fer_spark/faces/detectors/ has."""
+    known = members.names(detectors)
+    if name not in known:
+        raise ValueError(f"detector: expected one of {', '.join(known)}, got {name!r}")
+    kind: DetectorKind = members.member(detectors, name).DETECTOR
+    return kind
 
 
 def load_detector(spec: DetectorSpec) -> Detector:
     """Load what a spec describes. Raises ValueError for an unknown name, ModelFileError for a model that is none."""
-    if spec.name == "yunet":
-        return YunetDetector(spec.model, spec.score, spec.every_face)
-    if spec.name == "haar":
-        return HaarDetector()
-    if spec.name == "source":
-        return AnnotatedBox()
-    if spec.name == "none":
-        return WholePicture()
-    raise ValueError(f"detector: expected yunet, haar, source or none, got {spec.name!r}")
+    return spec.kind.load(spec)
 
 
 def resolve_detector(settings: FaceSettings, source_detector: str | None = None) -> DetectorSpec:
@@ -97,24 +113,27 @@ def resolve_detector(settings: FaceSettings, source_detector: str | None = None)
     ModelFileError when YuNet is asked for and not found, or Haar and OpenCV ships no cascades.
     """
     name = settings.detector
-    if name == "auto":
-        name = source_detector or ("yunet" if find_model(settings.detector_model) else "haar")
-        if name == "haar":
-            _log.warning("YuNet's model is not found; Haar cascades miss one face in six: `fer-spark fetch-detector`")
-    spec = DetectorSpec(name, settings.detector_score, settings.faces == "all", _model(name, settings))
+    if name == AUTO:
+        name = source_detector or _first_there(settings.detector_model)
+        if kind_of(name).regret:
+            _log.warning(kind_of(name).regret)
+    spec = DetectorSpec(name, settings.detector_score, settings.faces == "all", _model(kind_of(name), settings))
     load_detector(spec)
     return spec
 
 
-def _model(name: str, settings: FaceSettings) -> bytes:
-    if name == "haar":
-        cascade_path()
-    if name != "yunet":
+def _first_there(model_path: str) -> str:
+    """The first of those that `auto` tries whose model file is there, or that needs none; else the last one."""
+    kinds = {name: kind_of(name) for name in members.names(detectors)}
+    tried = sorted((name for name, kind in kinds.items() if kind.auto_place), key=lambda name: kinds[name].auto_place)
+    models = {name: kinds[name].model for name in tried}
+    return next((name for name, model in models.items() if model is None or model.find(model_path)), tried[-1])
+
+
+def _model(kind: DetectorKind, settings: FaceSettings) -> bytes:
+    if kind.model is None:
         return b""
-    path: Path | None = find_model(settings.detector_model)
+    path = kind.model.find(settings.detector_model)
     if path is None:
-        raise ModelFileError(
-            "YuNet's model file is not found: name it with --detector-model, set $FER_SPARK_MODELS to its folder, "
-            "or run `fer-spark fetch-detector`"
-        )
-    return read_model(path)
+        raise ModelFileError(kind.model.missing)
+    return kind.model.read(path)

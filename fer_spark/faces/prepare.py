@@ -19,7 +19,7 @@ from fer_spark.faces.geometry import CropSquare, Detection, eye_angle_deg
 from fer_spark.faces.hashes import face_id
 from fer_spark.faces.opened import OpenedPicture
 from fer_spark.faces.settings import FaceSettings
-from fer_spark.preparation.preparation import margin_used
+from fer_spark.preparation.preparation import NO_DETECTOR, OWN_BOX, margin_used
 from fer_spark.rows import RAW_IMAGE, prepared_table
 
 Row = dict[str, Any]
@@ -106,7 +106,7 @@ class FacePreparer:
                 "the file has no bytes" if row["encoding"] == "file" else "the pixel column is empty"
             )
         opened = self._open(row["content"], row["encoding"])
-        annotated = annotated_face(row) if self.detector.name == "source" else None
+        annotated = annotated_face(row) if self.detector.name == OWN_BOX else None
         first = self._first_reduction(opened, annotated)
         faces = self._kept_faces(self._detect(opened, first, annotated))
         squares = [CropSquare.around(face.box, self._margin, self._angle_deg(face)) for face in faces]
@@ -147,12 +147,12 @@ class FacePreparer:
     def _kept_faces(self, faces: list[Detection]) -> list[Detection]:
         """The large enough faces: all, or the largest. Raises NoFaceFoundError or PictureTooSmallError."""
         least = self.settings.min_face_px
-        large = [face for face in faces if self.detector.name == "none" or face.box.shorter_side >= least]
+        large = [face for face in faces if self.detector.name == NO_DETECTOR or face.box.shorter_side >= least]
         if not large:
             sides = f"the largest of {len(faces)} has {faces[0].box.shorter_side:.0f} px, limit {least} (--min-face-px)"
             raise (
                 PictureTooSmallError(f"annotated face: {sides}")
-                if self.detector.name == "source"
+                if self.detector.name == OWN_BOX
                 else NoFaceFoundError(sides)
             )
         return large if self.settings.faces == "all" else large[:1]

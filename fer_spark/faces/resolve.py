@@ -24,6 +24,7 @@ def resolve(settings: FaceSettings, detector: DetectorSpec, source_detector: str
         "sizes": tuple(str(spec) for spec in settings.specs),
         "detector": detector.name,
         "detector_digest": detector.digest,
+        "has_model": detector.kind.model is not None,
         "accepts": ANY if of_the_data else SAME,
         "margin": margin_used(detector.name, settings.margin),
     }

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fer_spark import members
+from fer_spark.faces import detectors
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.settings import check, option
+
+AUTO = "auto"
+"""Not a detector: the choice is left to the source's pictures, and to what is installed."""
+DETECTORS = (AUTO, *members.names(detectors))
+"""What --detector takes."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +27,10 @@ class FaceSettings:
         ("48:gray",), "SIZE:MODE[:CODEC] to prepare; repeat for several, e.g. 48:gray and 256:rgb:png"
     )
     detector: str = option(
-        "auto",
+        AUTO,
         "how faces are found; auto: the source's own box, or nothing for pictures that are faces already, "
         "else YuNet where its model file is found, else OpenCV's Haar cascade",
-        choices=("auto", "yunet", "haar", "source", "none"),
+        choices=DETECTORS,
     )
     detector_model: str = option(
         "", "YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache", path=True
@@ -40,6 +47,11 @@ class FaceSettings:
     store: str = option("uint8", "uint8, or float32: raw little-endian floats in [0, 1]", choices=("uint8", "float32"))
     max_megapixels: float = option(80.0, "pictures of more pixels are refused before they are decoded", above=0)
     max_file_mb: float = option(256.0, "files of more MiB are refused before they are read", above=0, below=2**40)
+
+    @staticmethod
+    def introduction() -> str:
+        """What --help shows above these flags."""
+        return members.introduction(detectors, "detectors, by --detector:")
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""

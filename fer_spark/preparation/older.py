@@ -24,6 +24,9 @@ DEFAULTS: dict[str, Any] = {
 }
 """Every face setting of those releases, with its default."""
 
+WITH_MODEL = ("yunet",)
+"""The detectors of those releases that are a model file."""
+
 _CODECS = {"gray": "raw", "rgb": "jpeg95"}
 
 

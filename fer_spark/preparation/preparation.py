@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from enum import IntEnum
 from typing import Any, Self
 
-from fer_spark.preparation.older import DEFAULTS, digest_of, is_older, resolved_sizes
+from fer_spark.preparation.older import DEFAULTS, WITH_MODEL, digest_of, is_older, resolved_sizes
 
 NO_DETECTOR, OWN_BOX, UNKNOWN = "none", "source", "unknown"
-SEARCHING = ("yunet", "haar")
-"""Detectors that look for faces; with the others the picture is the face, or the row says where it is."""
+"""The picture is the face; the row says where the face is; an older file does not tell. Any other detector looks."""
 
 SAME, ANY = "same", "any"
 
@@ -43,9 +42,11 @@ class Preparation:
     """Made once when a job starts, by fer_spark.faces.resolve.
 
     sizes            SIZE:MODE:CODEC each, e.g. `48:gray:raw`, `256:rgb:jpeg95`
-    detector         that was used: yunet, haar, source (the row's own box), none (the picture is the face), or unknown:
-                     older cards say `auto`
+    detector         that was used: one of fer_spark/faces/detectors/, as yunet, source (the row's own box) or none (the
+                     picture is the face); or unknown: older cards say `auto`
     detector_digest  of everything that changes what it finds; empty where an older file does not tell
+    has_model        whether the detector is a model file with a score, so that two of one name may differ; None where
+                     an older file does not tell
     accepts          `same`: other pictures' faces are to be found by the same detector; `any`: by any, as the data set
                      itself gave these faces, as boxes or as pictures that are faces, and nobody can say what found them
     margin           as used, a fraction of the face box's side
@@ -55,6 +56,7 @@ class Preparation:
     sizes: tuple[str, ...] = _field(Reuse.SHARDS, ("48:gray:raw",))
     detector: str = _field(Reuse.PIXELS, UNKNOWN)
     detector_digest: str = _field(Reuse.PIXELS, "")
+    has_model: bool | None = _field(None, None)
     accepts: str = _field(None, SAME)
     detector_score: float = _field(Reuse.PIXELS, DEFAULTS["detector_score"])
     faces: str = _field(Reuse.SHARDS, DEFAULTS["faces"])
@@ -112,7 +114,12 @@ class Preparation:
     @property
     def searches(self) -> bool:
         """Whether faces were looked for."""
-        return self.detector in SEARCHING
+        return self.detector not in (NO_DETECTOR, OWN_BOX, UNKNOWN)
+
+    @property
+    def is_by_model(self) -> bool:
+        """Whether its faces were found by a model file."""
+        return self.detector in WITH_MODEL if self.has_model is None else self.has_model
 
     def codec(self, size_px: int, mode: str) -> str:
         """Of the faces of one size: raw, png or jpeg with its quality; empty where there is no such size."""
@@ -159,9 +166,12 @@ def _bears(name: str, own: Preparation, other: Preparation, reuse: Reuse) -> boo
         if reuse is Reuse.PIXELS and own.accepts_any_detector:
             return False
         same_search = (own.detector_score, own.faces) == (other.detector_score, other.faces)
-        return detectors == {"yunet"} and same_search and bool(own.detector_digest and other.detector_digest)
+        same_kind = len(detectors) == 1 and own.is_by_model and other.is_by_model
+        return same_kind and same_search and bool(own.detector_digest and other.detector_digest)
     if name == "detector_score":
-        return detectors <= {"yunet", UNKNOWN}
+        return len(detectors - {UNKNOWN}) <= 1 and all(
+            one.is_by_model or one.detector == UNKNOWN for one in (own, other)
+        )
     return name not in ("margin", "min_face_px") or NO_DETECTOR not in detectors
 
 

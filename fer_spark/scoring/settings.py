@@ -25,11 +25,7 @@ class ScoreSettings:
         changes_result=False,
     )
     faces: str = option("largest", "which faces of a picture to score", choices=("largest", "all"))
-    detector: str = option(
-        "",
-        "how faces are found, where not as the bundle's card says",
-        choices=("", "auto", "yunet", "haar", "source", "none"),
-    )
+    detector: str = option("", "how faces are found, where not as the bundle's card says")
     detector_model: str = option(
         "", "YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache", path=True
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from fer_spark.sources.base import Slice, raw_images
+from fer_spark.sources.base import Slice, Source, digest_rows, raw_images
 from fer_spark.sources.pictures import Pictures
 from fer_spark.sources.settings import SourceError
 from fer_spark.spark.held import held
@@ -33,6 +33,28 @@ class Annotated:
 
     def keys(self) -> DataFrame:
         return self._join(self.pictures.listed(), Slice())
+
+    def source(
+        self,
+        description: str,
+        label_names: tuple[str, ...],
+        stated: DataFrame,
+        faces_are_cropped: bool = False,
+        has_boxes: bool = False,
+        beside_table: bool = True,
+    ) -> Source:
+        """What a layout opens. `stated`: what its annotations state; with the pictures' names it is the fingerprint."""
+        return Source(
+            description,
+            label_names,
+            faces_are_cropped,
+            has_boxes,
+            self.read,
+            self.keys,
+            lambda: self.keys().count(),
+            lambda: digest_rows(stated, self.pictures.digest()),
+            beside_table,
+        )
 
     def _join(self, pictures: DataFrame, part: Slice) -> DataFrame:
         rows = part.of(self.rows, F.col("key"))

@@ -11,6 +11,7 @@ from functools import cached_property
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from fer_spark.preparation.preparation import NO_DETECTOR, OWN_BOX
 from fer_spark.rows import RAW_IMAGE
 from fer_spark.sources.lake import listed_bytes
 
@@ -44,7 +45,8 @@ class Source:
 
     `read(slice)` gives RAW_IMAGE rows; `list_keys()` gives every input that must be accounted for (source_path,
     source_row, label_raw, split), taken from the listing, so a file that vanishes later is a key without a row.
-    (source_path, source_row) is unique in both.
+    (source_path, source_row) is unique in both. `beside_table`: the pictures are files that a table names, in a folder
+    of their own or beside it.
     """
 
     description: str
@@ -55,6 +57,7 @@ class Source:
     list_keys: Callable[[], DataFrame]
     count: Callable[[], int]
     digest: Callable[[], str]
+    beside_table: bool = False
 
     def raw(self, chunk: int = 0, chunks: int = 1) -> DataFrame:
         """RAW_IMAGE rows of one deterministic slice."""
@@ -72,6 +75,13 @@ class Source:
     def fingerprint(self) -> str:
         """32 hex digits over the listing (relative path, bytes) or the table's rows, in no particular order."""
         return self.digest()
+
+    @property
+    def detector(self) -> str | None:
+        """The detector that its pictures call for: its own boxes, none for faces already; None for photographs."""
+        if self.has_boxes:
+            return OWN_BOX
+        return NO_DETECTOR if self.faces_are_cropped else None
 
     def suggested_chunks(self, target_images: int) -> int:
         return max(1, math.ceil(self.images / target_images))

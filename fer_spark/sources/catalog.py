@@ -1,43 +1,68 @@
-"""The sources by name, and the one function that opens any of them."""
+"""Opens any layout by its name. What is particular to one of them is declared in its own module."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
-from fer_spark.sources.affectnet import open_affectnet
+from fer_spark import members
+from fer_spark.settings import flag
+from fer_spark.sources import layouts
+from fer_spark.sources.annotations import Annotations, listed
 from fer_spark.sources.base import Source
-from fer_spark.sources.fer2013 import open_fer2013, open_ferplus
-from fer_spark.sources.folder import open_folder, open_images, open_tar
 from fer_spark.sources.lake import first_line
-from fer_spark.sources.legend import open_legend
-from fer_spark.sources.settings import SOURCES, FileReading, SourceError, SourceSettings, did_you_mean
-from fer_spark.sources.table import open_any_table
+from fer_spark.sources.layout import Layout
+from fer_spark.sources.look import Look
+from fer_spark.sources.settings import AUTO, FileReading, SourceError, SourceSettings, did_you_mean
 
-_OPENERS: dict[str, Callable[[SparkSession, SourceSettings, FileReading], Source]] = {
-    "fer2013": open_fer2013,
-    "ferplus": open_ferplus,
-    "legend": open_legend,
-    "affectnet": open_affectnet,
-    "folder": open_folder,
-    "table": open_any_table,
-    "images": open_images,
-    "tar": open_tar,
-}
 
-_ONLY_FOR: dict[str, tuple[str, ...]] = {
-    "votes": ("fer2013", "ferplus"),
-    "drop_nonface": ("fer2013", "ferplus"),
-    "images": ("legend", "affectnet", "table"),
-    "bytes_column": ("table",),
-    "path_column": ("legend", "affectnet", "table"),
-    "label_column": ("fer2013", "legend", "affectnet", "table"),
-    "group_column": ("fer2013", "ferplus", "legend", "affectnet", "table"),
-    "split_column": ("fer2013", "ferplus", "legend", "affectnet", "table"),
-    "keep_no_expression": ("affectnet",),
-}
+def layout_of(name: str) -> Layout:
+    """The traits of a layout. Raises SourceError for a name that no module in fer_spark/sources/layouts/ has."""
+    known = members.names(layouts)
+    if name not in known:
+        raise SourceError(f"--source {name!r}: expected one of {', '.join(known)}{did_you_mean(name, known)}")
+    layout: Layout = members.member(layouts, name).LAYOUT
+    return layout
+
+
+def layout_for(settings: SourceSettings) -> Layout:
+    """The traits of the layout that settings name. Raises SourceError, also for a flag that this layout does not read.
+
+    Flags that no layout names are read by all.
+    """
+    layout = layout_of(settings.source)
+    for field in dataclasses.fields(settings):
+        if getattr(settings, field.name) != field.default and field.name not in layout.flags:
+            readers = [other for other in members.names(layouts) if field.name in layout_of(other).flags]
+            if readers:
+                known = " or ".join(readers)
+                raise SourceError(f"{flag(field.name)} goes with --source {known}, not {settings.source}")
+    return layout
+
+
+def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str], None]) -> SourceSettings:
+    """The settings with the layout that the input is taken for in place of `auto`; others as they are.
+
+    `say` is given what it is taken for, and why. Raises SourceError where no layout recognises the input, or several do
+    equally.
+    """
+    if settings.source != AUTO:
+        return settings
+    look = Look(spark, settings)
+    asked = {name: layout_of(name).recognise for name in members.names(layouts)}
+    found = {name: match for name, ask in asked.items() if ask is not None and (match := ask(look)) is not None}
+    surest = max((match.sureness for match in found.values()), default=None)
+    best = {name: match for name, match in found.items() if match.sureness == surest}
+    if len(best) != 1:
+        could = " or ".join(f"{name} ({match.why})" for name, match in best.items())
+        said = f"could be {could}" if best else "is like no input that is known"
+        raise SourceError(f"--source auto: {settings.input!r} {said}; name one of {', '.join(asked)}")
+    ((name, match),) = best.items()
+    say(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
+    return dataclasses.replace(settings, source=name, input=match.input or settings.input)
 
 
 def open_source(
@@ -49,19 +74,24 @@ def open_source(
 
     Raises SourceError for an unknown source, a flag that does not go with it, or an input that cannot be opened.
     """
-    if settings.source not in _OPENERS:
-        hint = did_you_mean(settings.source, SOURCES)
-        raise SourceError(f"--source {settings.source!r}: expected one of {', '.join(SOURCES)}{hint}")
-    for name, sources in _ONLY_FOR.items():
-        if getattr(settings, name) and settings.source not in sources:
-            raise SourceError(
-                f"--{name.replace('_', '-')} goes with --source {' or '.join(sources)}, not {settings.source}"
-            )
-    if settings.label_from != "none" and settings.source not in ("images", "tar"):
-        raise SourceError(f"--label-from goes with --source images or tar, not {settings.source}")
+    return _checked(spark, settings).open(spark, settings, FileReading(max_file_bytes, by_path))
+
+
+def open_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
+    """The annotations of any source. Raises SourceError as open_source does, but never for want of pictures."""
+    layout = _checked(spark, settings)
+    if layout.annotations is not None:
+        return layout.annotations(spark, settings)
+    source = layout.open(spark, settings, FileReading())
+    return listed(source, source.list_keys())
+
+
+def _checked(spark: SparkSession, settings: SourceSettings) -> Layout:
+    """As layout_for, the glob checked too."""
+    layout = layout_for(settings)
     if settings.glob:
         _check_glob(spark, settings.glob)
-    return _OPENERS[settings.source](spark, settings, FileReading(max_file_bytes, by_path))
+    return layout
 
 
 def _check_glob(spark: SparkSession, glob: str) -> None:

@@ -79,6 +79,18 @@ def child_names(spark: SparkSession, uri: str) -> list[str]:
     return sorted(status.getPath().getName() for status in path.getFileSystem(_conf(spark)).listStatus(path))
 
 
+def first_inside(spark: SparkSession, uri: str, most: int = 500) -> tuple[list[str], list[str]]:
+    """Names of files and of folders directly inside a folder, sorted: of `most` entries, as the storage gives them."""
+    statuses = file_system(spark, uri).listStatusIterator(hadoop_path(spark, uri))
+    found: tuple[list[str], list[str]] = ([], [])
+    for _ in range(most):
+        if not statuses.hasNext():
+            break
+        status = statuses.next()
+        found[bool(status.isDirectory())].append(str(status.getPath().getName()))
+    return sorted(found[False]), sorted(found[True])
+
+
 def hadoop_path(spark: SparkSession, text: str) -> Any:
     return spark._jvm.org.apache.hadoop.fs.Path(text)  # type: ignore[union-attr]
 

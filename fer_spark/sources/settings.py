@@ -7,9 +7,14 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from fer_spark import members
 from fer_spark.settings import check, option
+from fer_spark.sources import layouts
 
-SOURCES = ("fer2013", "ferplus", "legend", "affectnet", "folder", "table", "images", "tar")
+AUTO = "auto"
+"""Not a layout: each is asked whether it recognises the input."""
+SOURCES = members.names(layouts)
+"""The layouts of the input, by name: the values of --source."""
 
 
 class SourceError(ValueError):
@@ -26,7 +31,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 class SourceSettings:
     """Flags that say what to read. An empty text means: not given."""
 
-    source: str = option("", "layout of the input", choices=SOURCES)
+    source: str = option(
+        "",
+        "layout of the input, see above; auto: the one that it looks like, said with the reason",
+        choices=(AUTO, *SOURCES),
+    )
     input: str = option(
         "", "file, folder or glob, local or any URI that Spark reads; for annotated sources the table", path=True
     )
@@ -43,7 +52,7 @@ class SourceSettings:
         False, "with --votes: quarantine pictures that the FER+ votes call no face as not_a_face"
     )
     labels: str = option(
-        "", "taxonomy: fer2013, affectnet8, affectnet7, ferplus8 or a,b,c; says also what number labels mean"
+        "", "taxonomy: fer2013, affectnet8, affectnet7, ferplus8, rafdb or a,b,c; says also what number labels mean"
     )
     glob: str = option("", "only files whose name matches, e.g. '*.jpg'")
     label_from: str = option(
@@ -68,6 +77,11 @@ class SourceSettings:
     keep_no_expression: bool = option(
         False, "keep AffectNet's None and Uncertain faces, without a label, for valence and arousal"
     )
+
+    @staticmethod
+    def introduction() -> str:
+        """What --help shows above these flags."""
+        return members.introduction(layouts, "layouts of the input, by --source:")
 
 
 @dataclass(frozen=True)

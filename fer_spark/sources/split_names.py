@@ -29,6 +29,12 @@ def split_of(raw: Column) -> Column:
     return F.when(raw.isNotNull(), F.try_element_at(F.create_map(*pairs), F.lower(F.trim(raw))))
 
 
+def split_of_file() -> Column:
+    """The split that a table's file name begins with: `training.csv`, `val_1.parquet`; null for any other."""
+    stem = F.regexp_extract(F.substring_index("_file", "/", -1), "^([A-Za-z]+)", 1)
+    return split_of(stem)
+
+
 def unknown_split(raw: Column) -> Column:
     """Why a stated split cannot be used; null when it can or when none is stated."""
     stated = raw.isNotNull() & (F.trim(raw) != "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import itertools
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
@@ -72,6 +72,10 @@ class AnnotationTable:
             raise SourceError(f"{asked}; the table has: {', '.join(self.columns)}. {remedy}")
         return None
 
+    def with_column(self, name: str, value: Column) -> AnnotationTable:
+        """The same table with one column more."""
+        return replace(self, frame=self.frame.withColumn(_MARK + name, value))
+
     def digest(self) -> str:
         """32 hex digits over the files' relative names and their total size."""
         return digest_rows(self.names(), self.bytes)
@@ -109,6 +113,22 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
     plain = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
     renamed = numbered.withColumn("_file", plain).toDF(*_marked(scan.columns), "_file", "_row")
     return AnnotationTable(root, renamed, scan, files, kind in ("csv", "json"))
+
+
+def open_list(spark: SparkSession, text: str, columns: tuple[str, ...], flag: str = "--input") -> AnnotationTable:
+    """Open a text file without a header: a row a line, cut at blanks into these columns; empty lines are no rows.
+
+    Raises SourceError for a place that cannot be reached.
+    """
+    root = open_root(spark, text, flag)
+    reader = spark.read.option("__globPaths__", "false") if root.literal else spark.read
+    scan = reader.format("text").load(list(root.targets))
+    files = len(scan._jdf.inputFiles())
+    rows = by_position(scan, files).where(F.trim("value") != "")
+    parts = F.split(F.trim("value"), r"\s+")
+    named = [F.try_element_at(parts, F.lit(i + 1)).alias(_MARK + name) for i, name in enumerate(columns)]
+    file = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
+    return AnnotationTable(root, rows.select(*named, file.alias("_file"), "_row"), scan, files, True)
 
 
 def by_index(scan: DataFrame) -> DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pyarrow as pa
 from pyspark import StorageLevel
@@ -12,7 +13,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
-from fer_spark.sources.lake import listed_bytes, listed_files, open_root
+from fer_spark.sources.lake import Root, listed_bytes, listed_files, open_root
 from fer_spark.sources.omitted import JUNK
 from fer_spark.sources.pictures import NOT_PICTURES, Pictures, whole_path
 from fer_spark.sources.settings import SourceError
@@ -31,6 +32,42 @@ _SCHEMA = pa.schema(
 )
 
 
+@dataclass(frozen=True)
+class Archives:
+    """Tar archives under a root. `names`: `file`, its URL-encoded URI, and `name`, its path below the root."""
+
+    root: Root
+    scan: DataFrame
+    names: DataFrame
+    count: int
+
+    def read(self, names: DataFrame, batches: _Batches, ddl: str) -> DataFrame:
+        """What `batches` makes of some of the `names`, an archive a task where there are not too many."""
+        return names.repartition(min(self.count, 10_000), "name").mapInArrow(batches, ddl)
+
+    def fill(self, chunks: int) -> bool:
+        """Whether there are enough of them to divide chunks by whole archives, so that none is streamed for nothing."""
+        return self.count >= _ARCHIVES_PER_CHUNK * chunks
+
+    def digest(self) -> str:
+        """32 hex digits over their names and total size."""
+        return digest_rows(self.names.select("name"), listed_bytes(self.scan))
+
+
+def find_archives(spark: SparkSession, text: str, flag: str = "--input") -> Archives:
+    """The archive, every archive in a folder, or those that a glob matches. Raises SourceError where there is none."""
+    root = open_root(spark, text, flag)
+    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true").option("pathGlobFilter", _TAR_GLOB)
+    if root.literal:
+        reader = reader.option("__globPaths__", "false")
+    scan = reader.load(list(root.targets))
+    names = listed_files(scan).select("file", root.relative(F.col("file")).alias("name"))
+    count = names.count()
+    if count == 0:
+        raise SourceError(f"{text!r} holds no archive (.tar, .tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst)")
+    return Archives(root, scan, names, count)
+
+
 def tar_pictures(
     spark: SparkSession, text: str, glob: str, max_file_bytes: int, key: Callable[[Column], Column] | None = None
 ) -> Pictures:
@@ -38,39 +75,26 @@ def tar_pictures(
 
     A path is `a.tar#member`; with `key` (for an annotation table), the key is made of the member's path alone.
     """
-    root = open_root(spark, text, "--images" if key else "--input")
-    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true").option("pathGlobFilter", _TAR_GLOB)
-    if root.literal:
-        reader = reader.option("__globPaths__", "false")
-    scan = reader.load(list(root.targets))
-    archives = listed_files(scan).select("file", root.relative(F.col("file")).alias("name"))
-    count = archives.count()
-    if count == 0:
-        raise SourceError(f"{text!r} holds no archive (.tar, .tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst)")
+    archives = find_archives(spark, text, "--images" if key else "--input")
     make_key = key or whole_path
 
-    def members(archives: DataFrame, with_content: bool) -> DataFrame:
-        spread = archives.repartition(min(count, 10_000), "name")
-        rows = spread.mapInArrow(_reader(glob, max_file_bytes, with_content), PICTURE.ddl)
+    def members(names: DataFrame, with_content: bool) -> DataFrame:
+        rows = archives.read(names, _reader(glob, max_file_bytes, with_content), PICTURE.ddl)
         return rows.where(~F.col("path").rlike(f"#.*{NOT_PICTURES}")) if key and not glob else rows
 
     def member_key(path: Column) -> Column:
         return path if key is None else make_key(F.regexp_replace(path, ARCHIVE_PART, ""))
 
     def read(part: Slice) -> DataFrame:
-        if key is None and count >= _ARCHIVES_PER_CHUNK * part.chunks:
-            return members(part.of(archives, F.col("name")), True)  # whole archives: none is streamed for nothing
-        rows = part.of(members(archives, True), member_key(F.col("path")))
+        if key is None and archives.fill(part.chunks):
+            return members(part.of(archives.names, F.col("name")), True)
+        rows = part.of(members(archives.names, True), member_key(F.col("path")))
         wanted = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
-        return rows.repartition(wanted, "path") if count < wanted else rows
+        return rows.repartition(wanted, "path") if archives.count < wanted else rows
 
     # Names alone, kept: listing an archive means streaming it.
-    listing = members(archives, False).persist(StorageLevel.MEMORY_AND_DISK)
-
-    def digest() -> str:
-        return digest_rows(archives.select("name"), listed_bytes(scan))
-
-    return Pictures(text, root, member_key, make_key, read, lambda: listing, digest)
+    listing = members(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK)
+    return Pictures(text, archives.root, member_key, make_key, read, lambda: listing, archives.digest)
 
 
 def _reader(glob: str, max_file_bytes: int, with_content: bool) -> _Batches:
@@ -78,20 +102,21 @@ def _reader(glob: str, max_file_bytes: int, with_content: bool) -> _Batches:
         for batch in batches:
             for row in batch.to_pylist():
                 members = read_archive(row["file"], row["name"], max_file_bytes, with_content)
-                yield from to_batches(_accepted(members, glob))
+                yield from to_batches(accepted(members, glob))
 
     return read
 
 
-def _accepted(members: Iterator[Member], glob: str) -> Iterator[Member]:
-    accepts = _glob_pattern(glob)
+def accepted(members: Iterator[Member], glob: str) -> Iterator[Member]:
+    """Without what systems leave behind, and without names that the glob does not match."""
+    accepts = glob_pattern(glob)
     for member in members:
         inside = member.path.partition("#")[2]
         if not inside or (not JUNK.search(inside) and accepts.fullmatch(inside.rsplit("/", 1)[-1])):
             yield member
 
 
-def _glob_pattern(glob: str) -> re.Pattern[str]:
+def glob_pattern(glob: str) -> re.Pattern[str]:
     """Hadoop's glob for one name: *, ?, [a-z], [^a] and {a,b}."""
     if not glob:
         return re.compile(".*", re.DOTALL)

@@ -47,10 +47,13 @@ class _CheckedHeader(tarfile.TarInfo):
             raise DamagedArchiveError(f"{error} at byte {archive.offset}") from error
 
 
-def read_archive(uri: str, name: str, max_member_bytes: int, with_content: bool = True) -> Iterator[Member]:
+def read_archive(
+    uri: str, name: str, max_member_bytes: int, with_content: bool = True, always: tuple[str, ...] = ()
+) -> Iterator[Member]:
     """Regular files in the archive's order; links, folders and devices are passed over.
 
     `uri`: URL-encoded; `name`: the archive's relative path. A second member of the same name gets `~2` after its name.
+    `always`: endings, in lower case, of members whose content is read even without `with_content`.
     """
     seen: dict[int, int] = {}
     try:
@@ -59,7 +62,8 @@ def read_archive(uri: str, name: str, max_member_bytes: int, with_content: bool 
                 archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every header: a leak in a long stream
                 if info.isreg():
                     path = f"{name}#{_unique(_readable(info.name), seen)}"
-                    yield _member(archive, info, path, max_member_bytes, with_content)
+                    content = with_content or info.name.lower().endswith(always)
+                    yield _member(archive, info, path, max_member_bytes, content)
     except FileNotFoundError as error:
         yield Member(name, None, "missing_file", f"the archive vanished before it was read: {str(error)[:200]}")
     except (DamagedArchiveError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:

@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 
 from fer_spark.exploring.sanity import columns_table
 from fer_spark.exploring.sanity_on_spark import column_figures, repeats, spellings
-from fer_spark.sources.annotations import open_annotations
+from fer_spark.sources.catalog import open_annotations
 from fer_spark.sources.settings import SourceSettings
 from tests.exploring.frames import annotations
 

@@ -16,12 +16,12 @@ from skimage import data
 
 from fer_spark.faces import model_file
 from fer_spark.faces.detect import DetectorSpec, load_detector, resolve_detector
+from fer_spark.faces.detectors.haar import HaarDetector
+from fer_spark.faces.detectors.yunet import Found, YunetDetector, _merged, _mirrored
 from fer_spark.faces.errors import NoFaceFoundError
 from fer_spark.faces.geometry import Detection, FaceBox, Picture, Pixels
-from fer_spark.faces.haar import HaarDetector
 from fer_spark.faces.model_file import ModelFileError, fetch_model, find_model
 from fer_spark.faces.settings import FaceSettings
-from fer_spark.faces.yunet import Found, YunetDetector, _merged, _mirrored
 
 ASTRONAUT_FACE = FaceBox(175, 65, 100, 130)
 """The astronaut's face in scikit-image's 512x512 picture, measured by hand, px."""
@@ -130,7 +130,7 @@ def test_a_cache_that_cannot_be_written_to_is_named(server: tuple[str, Path], mo
 
 
 def test_an_unknown_detector_is_an_error() -> None:
-    with pytest.raises(ValueError, match="expected yunet, haar, source or none, got 'yunnet'"):
+    with pytest.raises(ValueError, match="expected one of haar, none, source, yunet, got 'yunnet'"):
         load_detector(DetectorSpec("yunnet"))
 
 

@@ -12,7 +12,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.affectnet_npy import parse_npy
-from fer_spark.sources.catalog import open_source
+from fer_spark.sources.catalog import open_source, recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
 from tests.sources.lakes import by_path, check, write
 
@@ -196,3 +196,18 @@ def test_npy_values(name: str, content: bytes, found: dict[str, object]) -> None
 @pytest.mark.parametrize("content", [b"", b"not npy", _npy({"a": 1}), _npy([1, 2])])
 def test_bad_npy_is_a_problem_not_a_crash(content: bytes) -> None:
     assert str(parse_npy("a/5_exp.npy", content)["problem"]).startswith("a/5_exp.npy: ")
+
+
+def test_the_form_that_kaggle_has(spark: SparkSession, tmp_path: Path) -> None:
+    lines = ",pth,label,relFCs\n0,anger/image0000006.jpg,surprise,0.87\n1,contempt/image7.jpg,contempt,0.8\n"
+    write(tmp_path, {"labels.csv": lines, "anger/image0000006.jpg": b"a", "contempt/image7.jpg": b"c"})
+    said: list[str] = []
+    settings = recognised(spark, SourceSettings(source="auto", input=str(tmp_path)), said.append)
+    assert settings.source == "affectnet"
+    assert "relFCs" in said[0]
+    source = open_source(spark, settings)
+    assert {row["source_path"]: (row["label"], row["reject_reason"]) for row in check(source)} == {
+        "anger/image0000006.jpg": ("surprise", None),
+        "contempt/image7.jpg": ("contempt", None),
+    }
+    assert source.detector == "none"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.explaining.settings import LimeSettings
+from fer_spark.faces.settings import DETECTORS
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
@@ -51,6 +52,6 @@ COMMAND = Command(
     usage="--bundle BUNDLE --source S --input URI --output URI [flags]",
     needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
     spark="spark",
-    choices=(("source", ALL_SOURCES),),
+    choices=(("source", ALL_SOURCES), ("detector", ("", *DETECTORS))),
 )
 main = COMMAND.main

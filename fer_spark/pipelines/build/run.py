@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
@@ -27,7 +27,7 @@ from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
 from fer_spark.shards.staging import Job, Staging, StagingError
 from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
 from fer_spark.sources.base import Source
-from fer_spark.sources.catalog import open_source
+from fer_spark.sources.catalog import open_source, recognised
 from fer_spark.sources.settings import SourceError
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session, sized_for
@@ -62,13 +62,14 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             f"{storage.root} holds Parquet files under split=… but no manifest: they are not ours to replace; "
             "choose another --output"
         )
+    settings = replace(settings, source=recognised(spark, settings.source, progress.say))
     with progress.step("listing the input"):
         by_path = _workers_read(settings, staging)
         source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20), by_path)
     if source.images == 0:
         raise SourceError(f"no pictures found: {source.description}")
-    detector = resolve_detector(settings.faces, _source_detector(source))
-    preparation = resolve(settings.faces, detector, _source_detector(source))
+    detector = resolve_detector(settings.faces, source.detector)
+    preparation = resolve(settings.faces, detector, source.detector)
     job = _job(settings, source, preparation, old, staging)
     plan = plan_run(settings.shards.on_existing, old, staging, job, _by_older_releases(job, settings, detector))
     build = Build(spark, settings, storage, staging, source, detector, preparation, plan, progress)
@@ -114,13 +115,6 @@ def _workers_read(settings: BuildSettings, staging: Staging) -> bool:
     if appending and settings.source.read_files == "workers":
         raise SourceError("--read-files workers does not go with --on-existing append; leave it at auto")
     return settings.source.read_files != "spark" and not appending
-
-
-def _source_detector(source: Source) -> str | None:
-    """What the source's own pictures call for when the user leaves it to us; None for plain photographs."""
-    if source.has_boxes:
-        return "source"
-    return "none" if source.faces_are_cropped else None
 
 
 def prepare_chunks(build: Build) -> DataFrame:

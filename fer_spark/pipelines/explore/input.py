@@ -17,9 +17,9 @@ from fer_spark.pipelines.explore.look import RawLook, StoredLook
 from fer_spark.rows import ANNOTATION, FACE, LOOKED
 from fer_spark.shards.manifest import Manifest, read_manifest
 from fer_spark.shards.write import read_files
-from fer_spark.sources.annotations import EXPECTED, Annotations, open_annotations
+from fer_spark.sources.annotations import EXPECTED, Annotations
 from fer_spark.sources.base import Source
-from fer_spark.sources.catalog import open_source
+from fer_spark.sources.catalog import layout_of, open_annotations, open_source
 from fer_spark.sources.settings import SourceError, SourceSettings
 
 if TYPE_CHECKING:
@@ -53,14 +53,13 @@ def open_input(spark: SparkSession, source: SourceSettings, shards: str, picture
     annotations = open_annotations(spark, source)
     if pictures.pictures == "none":
         return Input(annotations, None, "none: not asked for")
-    lenient = replace(
-        source, conflicts="first", keep_no_expression=source.source == "affectnet" or source.keep_no_expression
-    )
+    layout = layout_of(source.source)
+    lenient = replace(source, conflicts="first", keep_no_expression="keep_no_expression" in layout.flags)
     try:
         opened = open_source(spark, lenient, by_path=source.read_files != "spark")
         count = opened.images
     except SourceError as error:
-        if pictures.pictures == "auto" and source.source in ("affectnet", "legend", "table") and not source.images:
+        if pictures.pictures == "auto" and layout.is_beside_pictures and not source.images:
             return Input(annotations, None, f"none: {error}")
         raise
     return Input(annotations, *_chosen(opened, count, pictures))

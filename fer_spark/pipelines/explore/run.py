@@ -43,6 +43,7 @@ from fer_spark.pipelines.explore.summary import print_summary
 from fer_spark.reports.exploration.page import exploration_page
 from fer_spark.settings import last_part
 from fer_spark.shards.manifest import ManifestError
+from fer_spark.sources.catalog import recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session, sized_for
@@ -70,7 +71,9 @@ def run(
     spark = get_session("fer-spark explore", conf, master)
     storage = Storage(spark, settings.output)
     check_output(spark, storage, settings.on_existing)
-    found = explore(spark, settings, source, pictures, JobProgress(spark.sparkContext))
+    progress = JobProgress(spark.sparkContext)
+    source = recognised(spark, source, progress.say)
+    found = explore(spark, settings, source, pictures, progress)
     total_s = time.monotonic() - began
     summary = summary_of(found, (settings, source, pictures), total_s, spark.sparkContext.defaultParallelism)
     write_output(spark, storage, found, summary, exploration_page)

@@ -23,6 +23,7 @@ from fer_spark.scoring.salt import Salt
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.serving.match import MismatchError
 from fer_spark.serving.model import Shipped, face_settings, pixel_format, prepare_for, ship_bundle
+from fer_spark.sources.catalog import recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
     check_conditions(spark, wishes)
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
     faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model)
+    source = recognised(spark, source, progress.say)
     with progress.step("listing the input"):
         opened = open_input(spark, source, shipped.card, faces.max_file_mb, not settings.incremental, settings.detector)
     if asked.lime.label and asked.lime.label not in shipped.card.label_names:

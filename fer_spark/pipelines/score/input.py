@@ -11,14 +11,14 @@ from pyspark.sql import functions as F
 
 from fer_spark.artifacts import Storage
 from fer_spark.networks.card import Card, digest_of
-from fer_spark.pipelines.score.sources import FILES, SHARDS
+from fer_spark.pipelines.score.sources import SHARDS
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.preparation.preparation import Preparation
 from fer_spark.serving.match import check_preparation, image_column, preparation_differences
 from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
 from fer_spark.sources.base import Slice, Source, digest_rows
-from fer_spark.sources.catalog import open_source
+from fer_spark.sources.catalog import layout_of, open_source
 from fer_spark.sources.lake import GLOB_CHARS, Root, open_root
 from fer_spark.sources.settings import SourceError, SourceSettings
 
@@ -78,15 +78,16 @@ def open_input(
     if settings.read_files == "workers" and not whole:
         raise SourceError("--read-files workers does not go with --incremental; leave it at auto")
     source = open_source(spark, settings, int(max_file_mb * 2**20), by_path)
+    files = layout_of(settings.source).files_are_input
     return Input(
         source.description,
         source.read,
         lambda: source.keys().select("source_path", "source_row"),
         source.images,
-        (lambda: file_stats(spark, settings)) if settings.source in FILES else None,
+        (lambda: file_stats(spark, settings)) if files else None,
         lambda: fingerprint(spark, settings, source),
-        _detector(source),
-        stream=(lambda most: file_stream(spark, settings, most)) if settings.source in FILES else None,
+        source.detector,
+        stream=(lambda most: file_stream(spark, settings, most)) if files else None,
     )
 
 
@@ -127,8 +128,7 @@ def fingerprint(spark: SparkSession, settings: SourceSettings, source: Source) -
 
     Empty where pictures lie in a folder that is not named.
     """
-    beside_a_table = settings.source in ("legend", "affectnet") or " with " in source.description
-    if beside_a_table and not settings.images:
+    if source.beside_table and not settings.images:
         return ""
     places = [place for place in (settings.input, settings.images, settings.votes) if place]
     digests = [digest_rows(file_stats(spark, settings, place)) for place in places]
@@ -158,10 +158,3 @@ def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card, dete
         pixels=manifest.images[column].pixels,
         preparation=preparation,
     )
-
-
-def _detector(source: Source) -> str | None:
-    """As in build-shards: the source's own boxes, nothing for pictures that are faces already, None for photographs."""
-    if source.has_boxes:
-        return "source"
-    return "none" if source.faces_are_cropped else None

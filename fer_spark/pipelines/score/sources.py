@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from fer_spark.sources.settings import SOURCES
+from fer_spark.sources.settings import AUTO, SOURCES
 
 SHARDS = "shards"
-ALL_SOURCES = (*SOURCES, SHARDS)
-FILES = ("images", "folder")
-"""Sources in which each picture is a file of its own."""
+ALL_SOURCES = (AUTO, *SOURCES, SHARDS)

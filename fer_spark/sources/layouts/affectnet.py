@@ -1,4 +1,4 @@
-"""AffectNet in three layouts: the full release's CSV, a plain interim table, and the 8-label release's .npy files."""
+"""AffectNet: the full release's CSV, the 8-label release's .npy files, or a table with labels and feelings."""
 
 from __future__ import annotations
 
@@ -9,20 +9,28 @@ from urllib.parse import unquote
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.rows import ANNOTATION
 from fer_spark.sources.affectnet_npy import npy_annotations, picture_stem
 from fer_spark.sources.annotated import annotated
-from fer_spark.sources.base import Source, digest_rows
+from fer_spark.sources.annotations import Annotations, TableColumns, tabled
+from fer_spark.sources.base import Source
 from fer_spark.sources.conflicts import settle
-from fer_spark.sources.labelling import label_rule, reject
+from fer_spark.sources.feelings import check_feelings, with_feelings
+from fer_spark.sources.labelling import LabelRule, label_rule
 from fer_spark.sources.lake import child_names, exists, open_root
+from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import NOT_PICTURES, file_pictures, whole_path
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
-from fer_spark.sources.split_names import split_of
+from fer_spark.sources.split_names import split_of_file
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
-PATHS = ("subDirectory_filePath", "path", "image", "filepath", "file", "filename")
+PATHS = ("subDirectory_filePath", "path", "image", "filepath", "file", "filename", "pth")
 LABELS = ("expression", "cat_emot", "emotion", "label")
+_KAGGLE = frozenset(("pth", "label", "relfcs"))
+"""Columns of labels.csv beside faces that are cut out already, in a folder per expression."""
+
 _LANDMARKS = 136
 _PICTURE_FOLDERS = (
     "Manually_Annotated_Images",
@@ -45,6 +53,31 @@ def open_affectnet(spark: SparkSession, settings: SourceSettings, reading: FileR
     return opened(spark, settings, reading)
 
 
+def affectnet_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
+    """The table's rows, or the .npy files', without any picture."""
+    if not holds_npy(spark, settings.input):
+        columns = TableColumns(PATHS, LABELS, True, lambda _, settings: _rule(settings))
+        return tabled(open_table(spark, lists_folder(spark, settings.input)), settings, columns)
+    rule = _rule(settings)
+    rows = npy_annotations(spark, open_root(spark, settings.input)).select(
+        F.col("named").alias("path"),
+        "split",
+        F.col("split").alias("split_raw"),
+        "label_raw",
+        rule.name_of(F.col("label_raw")).alias("label"),
+        "valence",
+        "arousal",
+        F.lit(None).cast("string").alias("not_number"),
+    )
+    has = frozenset(("path", "label", "split", "valence", "arousal"))
+    described = f"affectnet (8-label release) {settings.input}"
+    return Annotations(described, rule.taxonomy.names, rows.select(ANNOTATION.names), has, True)
+
+
+def _rule(settings: SourceSettings) -> LabelRule:
+    return label_rule(settings, "affectnet8", "affectnet8")
+
+
 def holds_npy(spark: SparkSession, text: str) -> bool:
     """Whether a folder is laid out as the 8-label release: `*/annotations/*.npy`."""
     root = open_root(spark, text)
@@ -61,70 +94,30 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
     label = table.column(settings.label_column, LABELS, "--label-column", required=True)
     assert named is not None
     assert label is not None
-    images = settings.images or _pictures_folder(spark, table.root.uri)
+    cropped = {name.casefold() for name in table.columns} >= _KAGGLE
+    images = settings.images or (table.root.uri if cropped else _pictures_folder(spark, table.root.uri))
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(_with_box(annotation_rows(table, settings, named, label, pictures), table), table)
     rows = rows.withColumn("split", F.coalesce("split", split_of_file()))
-    rule = label_rule(settings, "affectnet8", "affectnet8")
+    rule = _rule(settings)
     boxed = any(_FULL_RELEASE.match(name) for name in table.columns)
     place = ("key", "box_left", "box_top", "box_width", "box_height") if boxed else ("key",)
     ready = settle(rule.apply(rows), place, settings.conflicts)
     joined = annotated(pictures, ready, False, where)
-    told = ["named", "_file", "source_row", "label_raw", "valence", "arousal"]
-    return Source(
-        f"affectnet {where} with {images}",
-        rule.taxonomy.names,
-        False,
-        boxed,
-        joined.read,
-        joined.keys,
-        lambda: joined.keys().count(),
-        lambda: digest_rows(rows.select(*told), pictures.digest()),
-    )
+    stated = rows.select("named", "_file", "source_row", "label_raw", "valence", "arousal")
+    return joined.source(f"affectnet {where} with {images}", rule.taxonomy.names, stated, cropped, boxed)
 
 
 def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     glob = settings.glob
     pictures = file_pictures(spark, settings.input, glob, reading, picture_stem, "" if glob else NOT_PICTURES)
-    rule = label_rule(settings, "affectnet8", "affectnet8")
+    rule = _rule(settings)
     rows = npy_annotations(spark, pictures.root)
     ready = rule.apply(check_feelings(rows))
     joined = annotated(pictures, ready, False, "the .npy annotations")
-    return Source(
-        f"affectnet (8-label release) {settings.input}",
-        rule.taxonomy.names,
-        True,
-        False,
-        joined.read,
-        joined.keys,
-        lambda: joined.keys().count(),
-        lambda: digest_rows(rows.select("named", "label_raw", "valence", "arousal"), pictures.digest()),
-    )
-
-
-def with_feelings(rows: DataFrame, table: AnnotationTable) -> DataFrame:
-    """Adds `valence` and `arousal` from a table's columns; see check_feelings."""
-    for name in ("valence", "arousal"):
-        text = F.trim(optional(table.column("", (name,), "--input")))
-        number = text.try_cast("double")
-        problem = F.when(
-            number.isNull() & (F.coalesce(text, F.lit("")) != ""),
-            F.concat(F.lit(f"{name} '"), text, F.lit("' is no number")),
-        )
-        rows = reject(rows.withColumn(name, number), F.when(problem.isNotNull(), "bad_annotation"), problem)
-    return check_feelings(rows)
-
-
-def check_feelings(rows: DataFrame) -> DataFrame:
-    """-2 (AffectNet's `not annotated`) and NaN become null; anything else outside [-1, 1] rejects the row."""
-    for name in ("valence", "arousal"):
-        value = F.col(name)
-        rows = rows.withColumn(name, F.when(value.isNotNull() & ~F.isnan(value) & (value != -2), value))
-        outside = F.col(name).isNotNull() & ~F.col(name).between(-1.0, 1.0)
-        detail = F.concat(F.lit(f"{name} "), F.col(name).cast("string"), F.lit(" is outside [-1, 1]"))
-        rows = reject(rows, F.when(outside, "bad_annotation"), detail)
-        rows = rows.withColumn(name, F.when(~outside, F.col(name)))
-    return rows
+    stated = rows.select("named", "label_raw", "valence", "arousal")
+    description = f"affectnet (8-label release) {settings.input}"
+    return joined.source(description, rule.taxonomy.names, stated, faces_are_cropped=True, beside_table=False)
 
 
 def _with_box(rows: DataFrame, table: AnnotationTable) -> DataFrame:
@@ -152,12 +145,6 @@ def _number(table: AnnotationTable, name: str) -> Column:
     return optional(table.column("", (name,), "--input")).try_cast("double")
 
 
-def split_of_file() -> Column:
-    """The split that a table's file name begins with: `training.csv`, `val_1.parquet`; null for any other."""
-    stem = F.regexp_extract(F.substring_index("_file", "/", -1), "^([A-Za-z]+)", 1)
-    return split_of(stem)
-
-
 def lists_folder(spark: SparkSession, text: str) -> str:
     """Where the tables lie: the full release keeps them in a folder of their own."""
     root = open_root(spark, text)
@@ -174,3 +161,23 @@ def _pictures_folder(spark: SparkSession, tables: str) -> str:
             if exists(spark, posixpath.join(base, name)):
                 return posixpath.join(base, name)
     raise SourceError(f"the pictures are not beside the table in {unquote(tables)}: give their folder with --images")
+
+
+def recognise(look: Look) -> Match | None:
+    """By its folders, or by columns that no other table has together."""
+    lists = [name for name in look.folders if name in _LIST_FOLDERS]
+    if lists:
+        return Match(Sureness.CERTAIN, f"it holds {lists[0]}")
+    if any("annotations" in one.folders and "images" in one.folders for one in [look, *look.some_inside]):
+        return Match(Sureness.CERTAIN, "it holds annotations/ beside images/")
+    if look.columns >= _KAGGLE:
+        return Match(Sureness.CERTAIN, "its table has pth, label and relFCs", look.table)
+    full = "subdirectory_filepath" in look.columns
+    if full or ({"valence", "arousal"} <= look.columns and look.has_column(PATHS) and look.has_column(LABELS)):
+        named = "subDirectory_filePath" if full else "paths, labels, valence and arousal"
+        return Match(Sureness.CERTAIN, f"its table has {named}", look.table)
+    return None
+
+
+_FLAGS = ("images", *COLUMNS, "keep_no_expression")
+LAYOUT = Layout(open_affectnet, affectnet_annotations, _FLAGS, recognise=recognise)

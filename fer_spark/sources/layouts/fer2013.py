@@ -1,17 +1,23 @@
-"""FER-2013 in its CSV forms (pixels as text), and the FER+ votes that relabel it row by row."""
+"""FER-2013 in its CSV forms: a row per picture, its pixels as text."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
 from fer_spark.sources.labelling import LabelRule, label_rule, reject
+from fer_spark.sources.layout import Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.plain_rows import group_of
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 from fer_spark.sources.votes import decided_votes
+
+VOTES = ("votes", "ferplus_mode", "drop_nonface", "group_column", "split_column")
+"""The flags of a layout that FER+ votes go with."""
 
 
 def open_fer2013(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -21,19 +27,19 @@ def open_fer2013(spark: SparkSession, settings: SourceSettings, reading: FileRea
     """
     if settings.drop_nonface and not settings.votes:
         raise SourceError("--drop-nonface needs --votes: the file fer2013new.csv of FER+")
-    return _open(spark, settings, label_rule(settings, "fer2013", "fer2013"), relabel=False)
+    return open_pixel_rows(spark, settings, _rule(settings), relabel=False)
 
 
-def open_ferplus(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
-    """The pictures of FER-2013 with labels decided by the FER+ votes on the same row."""
-    if not settings.votes:
-        raise SourceError(
-            "ferplus needs --votes: the file fer2013new.csv of FER+, whose rows follow those of fer2013.csv"
-        )
-    return _open(spark, settings, label_rule(settings, "ferplus8", "ferplus8"), relabel=True)
+def fer2013_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
+    columns = TableColumns((), _LABEL, rule=lambda _, settings: _rule(settings))
+    return tabled(open_table(spark, settings.input), settings, columns)
 
 
-def _open(spark: SparkSession, settings: SourceSettings, rule: LabelRule, relabel: bool) -> Source:
+def _rule(settings: SourceSettings) -> LabelRule:
+    return label_rule(settings, "fer2013", "fer2013")
+
+
+def open_pixel_rows(spark: SparkSession, settings: SourceSettings, rule: LabelRule, relabel: bool) -> Source:
     table = open_table(spark, settings.input)
     rows = _rows(table, settings)
     if settings.votes:
@@ -110,3 +116,17 @@ def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool)
     return joined.withColumns(
         {"label_raw": F.coalesce(usable, F.col("vote_text")), "label_probs": F.when(~unclear, F.col("vote_probs"))}
     )
+
+
+def recognise(look: Look) -> Match | None:
+    """By its pixels; beside votes it is FER+, unless these only tell which pictures are faces."""
+    asked = not look.settings.votes or look.settings.drop_nonface
+    return pixel_match(look) if asked else None
+
+
+def pixel_match(look: Look) -> Match | None:
+    """A table whose pictures are text."""
+    return Match(Sureness.CERTAIN, "its table has a column pixels", look.table) if "pixels" in look.columns else None
+
+
+LAYOUT = Layout(open_fer2013, fer2013_annotations, ("label_column", *VOTES), recognise=recognise)

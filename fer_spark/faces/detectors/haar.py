@@ -6,6 +6,7 @@ from pathlib import Path
 
 import cv2
 
+from fer_spark.faces.detect import DetectorKind
 from fer_spark.faces.errors import NoFaceFoundError
 from fer_spark.faces.geometry import Detection, FaceBox, Letterbox, Picture, as_pixels
 from fer_spark.faces.model_file import ModelFileError
@@ -51,3 +52,11 @@ class HaarDetector:
             face = Detection(FaceBox(x, y, width / box.scale_x, height / box.scale_y))
             faces.append(face.scaled(1 / picture.scale, 1 / picture.scale))
         return sorted(faces, key=lambda face: (-face.box.area, face.box.left, face.box.top))
+
+
+DETECTOR = DetectorKind(
+    lambda spec: HaarDetector(),
+    version=cv2.__version__,
+    auto_place=2,
+    regret="YuNet's model is not found; Haar cascades miss one face in six: `fer-spark fetch-detector`",
+)

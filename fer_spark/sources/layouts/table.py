@@ -6,11 +6,14 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, StructType
 
-from fer_spark.sources.affectnet import with_feelings
 from fer_spark.sources.annotated import annotated
-from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
+from fer_spark.sources.annotations import Annotations, TableColumns, tabled
+from fer_spark.sources.base import Slice, Source, raw_images, spread
 from fer_spark.sources.conflicts import settle
+from fer_spark.sources.feelings import with_feelings
 from fer_spark.sources.labelling import rule_of
+from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import whole_path
 from fer_spark.sources.plain_rows import (
     GROUP_COLUMNS,
@@ -36,6 +39,10 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileR
     if content is not None:
         return _from_bytes(table, settings, content, reading.max_bytes)
     return _from_paths(spark, table, settings, reading)
+
+
+def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
+    return tabled(open_table(spark, settings.input), settings, TableColumns())
 
 
 def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, max_file_bytes: int) -> Source:
@@ -91,16 +98,8 @@ def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSet
     if label is None:
         ready = ready.withColumn("label", F.lit(None).cast("string"))
     joined = annotated(pictures, settle(ready, ("key",), settings.conflicts), False, settings.input)
-    return Source(
-        f"table {settings.input} with {images}",
-        names,
-        False,
-        False,
-        joined.read,
-        joined.keys,
-        lambda: joined.keys().count(),
-        lambda: digest_rows(rows.select("named", "_file", "source_row", "label_raw"), pictures.digest()),
-    )
+    stated = rows.select("named", "_file", "source_row", "label_raw")
+    return joined.source(f"table {settings.input} with {images}", names, stated)
 
 
 def _labelled(rows: DataFrame, settings: SourceSettings, label: Column | None) -> tuple[DataFrame, tuple[str, ...]]:
@@ -127,3 +126,15 @@ def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | 
         if isinstance(kind, StructType) and "bytes" in kind.names and isinstance(kind["bytes"].dataType, BinaryType):
             return F.col(f"`{field.name}`").getField("bytes")
     return None
+
+
+def recognise(look: Look) -> Match | None:
+    """Any table, the parts of one, or a folder that Spark has written."""
+    parts = [name for name in look.folders if "=" in name or name == "_delta_log"]
+    if not look.columns and not parts:
+        return None
+    return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do")
+
+
+_FLAGS = ("images", "bytes_column", *COLUMNS)
+LAYOUT = Layout(open_any_table, table_annotations, _FLAGS, recognise=recognise)

@@ -1,4 +1,4 @@
-"""An annotation table beside a folder of pictures: one row names one picture and its expression."""
+"""A CSV that names pictures and their expressions, and the folder or .tar with the pictures."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.annotated import annotated
-from fer_spark.sources.base import Source, digest_rows
+from fer_spark.sources.annotations import Annotations, TableColumns, tabled
+from fer_spark.sources.base import Source
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.lake import child_names, exists, open_root
+from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_name, whole_path
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.tables import open_table
+
+_CSV = (".csv", ".tsv", ".csv.zst", ".csv.gz")
 
 
 def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -37,16 +42,12 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     rule = rule_of(rows, settings)
     ready = settle(rule.apply(rows), ("key",), settings.conflicts)
     joined = annotated(pictures, ready, only_names, where)
-    return Source(
-        f"legend {where} with {images}",
-        rule.taxonomy.names,
-        False,
-        False,
-        joined.read,
-        joined.keys,
-        lambda: joined.keys().count(),
-        lambda: digest_rows(rows.select("named", "label_raw", "source_row"), pictures.digest()),
-    )
+    stated = rows.select("named", "label_raw", "source_row")
+    return joined.source(f"legend {where} with {images}", rule.taxonomy.names, stated)
+
+
+def legend_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
+    return tabled(open_table(spark, find_table(spark, settings.input)), settings, TableColumns(needed=True))
 
 
 def find_table(spark: SparkSession, text: str) -> str:
@@ -56,9 +57,21 @@ def find_table(spark: SparkSession, text: str) -> str:
         return text
     for folder in (root.uri, posixpath.join(root.uri, "data")):
         names = child_names(spark, folder) if exists(spark, folder) else []
-        tables = [name for name in names if name.lower().endswith((".csv", ".tsv", ".csv.zst", ".csv.gz"))]
+        tables = [name for name in names if name.lower().endswith(_CSV)]
         if len(tables) > 1:
             raise SourceError(f"--input {text!r} holds several tables: {', '.join(tables)}; name one")
         if tables:
             return posixpath.join(folder, tables[0])
     raise SourceError(f"--input {text!r} holds no .csv, itself or in data/; name the annotation table")
+
+
+def recognise(look: Look) -> Match | None:
+    """By the one CSV in it or in its data/ that names pictures and labels, with pictures near it."""
+    near = [look, *(look.inside(name) for name in look.folders if name == "data")]
+    for one in near:
+        if one.table.lower().endswith(_CSV) and one.has_column(PATH_COLUMNS) and one.has_column(LABEL_COLUMNS):
+            return Match(Sureness.LIKELY, f"{posixpath.basename(one.table)} names pictures and labels")
+    return None
+
+
+LAYOUT = Layout(open_legend, legend_annotations, ("images", *COLUMNS), recognise=recognise)

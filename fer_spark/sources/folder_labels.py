@@ -1,0 +1,92 @@
+"""Pictures without an annotation table: unlabelled, or labelled by their own names or those of their folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from fer_spark.labels import TAXONOMIES
+from fer_spark.sources.base import Source, raw_images
+from fer_spark.sources.labelling import LabelRule, rule_of
+from fer_spark.sources.pictures import Pictures, file_name
+from fer_spark.sources.settings import SourceSettings
+from fer_spark.sources.split_names import SPLIT_NAMES, split_of
+from fer_spark.sources.tar import ARCHIVE_PART
+
+Naming = Callable[[DataFrame], DataFrame]
+"""Pictures with `path` → the same with `label_raw` and `split`."""
+
+
+def picture_source(
+    settings: SourceSettings,
+    pictures: Pictures,
+    naming: Naming | None = None,
+    own_rule: LabelRule | None = None,
+    faces_are_cropped: bool = False,
+) -> Source:
+    """All the pictures, with the labels that their paths state by `naming`; None: unlabelled.
+
+    own_rule: how the data set's own labels are read; None: as those of any data.
+    """
+    name = naming or _plain
+    rule = own_rule or (rule_of(name(pictures.listed()), settings) if naming else LabelRule(TAXONOMIES["fer2013"], {}))
+
+    def rows(frame: DataFrame) -> DataFrame:
+        named = name(frame).withColumns({"source_path": F.col("path"), "encoding": F.lit(pictures.encoding)})
+        return raw_images(rule.apply(named) if naming else named)
+
+    return Source(
+        f"{settings.source} {settings.input}",
+        rule.taxonomy.names if naming else (),
+        faces_are_cropped,
+        False,
+        lambda part: rows(pictures.read(part)),
+        lambda: rows(pictures.listed()),
+        lambda: pictures.listed().count(),
+        pictures.digest,
+    )
+
+
+def _plain(frame: DataFrame) -> DataFrame:
+    return frame.withColumns({"label_raw": F.lit(None).cast("string"), "split": F.lit(None).cast("string")})
+
+
+def by_class(frame: DataFrame) -> DataFrame:
+    """The first folder that is no split is the label."""
+    parts = F.split("path", "/")
+    stated = (F.size(parts) > 1) & F.lower(parts[0]).isin(*SPLIT_NAMES)
+    position = F.when(stated, 2).otherwise(1)
+    return frame.withColumns(
+        {
+            "label_raw": F.when(F.size(parts) > position, F.element_at(parts, position)),
+            "split": F.when(stated, split_of(parts[0])),
+        }
+    )
+
+
+def by_parent(frame: DataFrame) -> DataFrame:
+    """The innermost folder is the label."""
+    parts = F.split(F.regexp_replace("path", ARCHIVE_PART, ""), "/")
+    return frame.withColumns(
+        {"label_raw": F.when(F.size(parts) > 1, F.element_at(parts, -2)), "split": F.lit(None).cast("string")}
+    )
+
+
+def by_name(pattern: str, words: Mapping[str, str]) -> Naming:
+    """The file's name holds the person and a code of the expression, the two groups of a Java `pattern` in that order.
+
+    `words`: code → expression. A name that is not so, or holds another code, is a label that nobody knows.
+    """
+
+    def naming(frame: DataFrame) -> DataFrame:
+        name = file_name(F.col("path"))
+        person, code = (F.nullif(F.regexp_extract(name, pattern, group), F.lit("")) for group in (1, 2))
+        pairs = [F.lit(part) for pair in words.items() for part in pair]
+        word = F.when(code.isNotNull(), F.try_element_at(F.create_map(*pairs), F.upper(code)))
+        return frame.withColumns(
+            {"label_raw": F.coalesce(word, name), "group_id": F.upper(person), "split": F.lit(None).cast("string")}
+        )
+
+    return naming

@@ -1,0 +1,27 @@
+"""Every picture below a folder or of a glob, unlabelled; --label-from parent: by its folder's name."""
+
+from __future__ import annotations
+
+from pyspark.sql import SparkSession
+
+from fer_spark.sources.base import Source
+from fer_spark.sources.folder_labels import by_parent, picture_source
+from fer_spark.sources.layout import Layout
+from fer_spark.sources.look import Look, Match, Sureness
+from fer_spark.sources.pictures import file_pictures
+from fer_spark.sources.settings import FileReading, SourceSettings
+
+
+def open_images(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
+    """Every picture below --input, unlabelled; --label-from parent takes the folder's name as the label."""
+    pictures = file_pictures(spark, settings.input, settings.glob, reading)
+    return picture_source(settings, pictures, by_parent if settings.label_from == "parent" else None)
+
+
+def recognise(look: Look) -> Match | None:
+    """Pictures, and nothing that says more of them."""
+    found = [name for one in [look, *look.some_inside] for name in one.pictures]
+    return Match(Sureness.POSSIBLE, f"it holds pictures, such as {found[0]}") if found else None
+
+
+LAYOUT = Layout(open_images, flags=("label_from",), files_are_input=True, recognise=recognise)
