@@ -75,6 +75,11 @@ def read_model(path: Path) -> bytes:
     return content
 
 
+def model_digest(path: Path) -> str:
+    """SHA-256 of a model file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
 def fetch_model(
     url: str | None = None, sha256: str | None = None, folder: Path | None = None, timeout_s: float = 60
 ) -> Path:

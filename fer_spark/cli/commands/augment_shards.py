@@ -40,6 +40,7 @@ COMMAND = Command(
     _run,
     "fer_spark.pipelines.augment.run",
     spark="spark",
+    session=True,
 )
 
 

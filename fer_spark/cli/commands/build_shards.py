@@ -42,6 +42,7 @@ COMMAND = Command(
     "fer_spark.pipelines.build.run",
     usage="--source S --input URI --output URI [flags]",
     spark="spark",
+    session=True,
 )
 
 

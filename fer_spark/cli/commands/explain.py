@@ -46,6 +46,7 @@ COMMAND = Command(
     usage="--bundle BUNDLE --shards URI --split S --output URI [flags]",
     needs="; this needs pip install 'fer-spark[train,explain]'",
     spark="spark",
+    session=True,
 )
 
 

@@ -49,6 +49,7 @@ COMMAND = Command(
     usage="--source S --input URI --output URI [flags]",
     needs="; the report needs pip install 'fer-spark[report]'",
     spark="spark",
+    session=True,
 )
 
 

@@ -42,6 +42,7 @@ COMMAND = Command(
     usage="[--scores URI] [--explanations URI] --output FILE.html [flags]",
     needs="; this needs pip install 'fer-spark[train,explain,report]'",
     spark="spark",
+    session=True,
 )
 
 

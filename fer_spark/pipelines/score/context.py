@@ -12,6 +12,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.networks.card import digest_of
+from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.input import Input, open_input
 from fer_spark.scoring.choice import Wish
 from fer_spark.scoring.choose import check_conditions
@@ -83,15 +84,6 @@ class Scored:
     summary: dict[str, Any]
     figures: Figures
     too_many_bad: bool = False
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the user asked for."""
-
-    settings: ScoreSettings
-    source: SourceSettings
-    lime: LimeSettings
 
 
 def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobProgress) -> Run:
