@@ -42,17 +42,25 @@ def check_place(place: str, flag: str) -> None:
     Places on other storage, and folders that hold something already, are the job's own to judge.
     """
     path = local_path(place)
-    if path is None or (path.is_dir() and any(os.scandir(path))):
+    if path is None or _holds_something(path):
         return
     there = path
     while not os.path.lexists(there):
         there = there.parent
-    there = there if there.is_dir() else there.parent
+    there = there if os.path.isdir(there) else there.parent
     if not os.access(there, os.W_OK | os.X_OK):
         raise MachineError(f"{flag} {place}: {_user()} may not write to {there}; {_another(flag)}")
     free = free_bytes(there)
     if free is not None and free < _LEAST_FREE_BYTES:
         raise MachineError(f"{flag} {place}: the disk is full, {size_text(free)} free; free some, or {_another(flag)}")
+
+
+def _holds_something(path: Path) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return any(entries)
+    except OSError:  # nothing is there, or a file, or nothing that can be looked at
+        return False
 
 
 def local_path(place: str) -> Path | None:
@@ -90,18 +98,19 @@ def fault_in(error: BaseException, places: Iterable[tuple[str, str]] = ()) -> st
     if number in _FULL_NUMBERS or any(word in text for word in _FULL):
         return _full(list(places))
     if number in _NO_ACCESS_NUMBERS:
-        return f"{error.filename or text}: {os.strerror(number)} for {_user()}; {_another_place(places)}"
+        return f"{error.filename or text}: {os.strerror(number)} for {_user()}; {_remedy(text, places)}"
     line = next((line for word in _NO_ACCESS for line in text.splitlines() if word in line), None)
-    return None if line is None else f"no access for {_user()}: {_plain(line)}; {_another_place(places)}"
+    return None if line is None else f"no access for {_user()}: {_plain(line)}; {_remedy(line, places)}"
 
 
 def _full(places: list[tuple[str, str]]) -> str:
     here = [(f"{flag} {place}", local_path(place)) for flag, place in places]
     here.append(("Spark's temporary files, spark.local.dir", temporary_folder()))
     free = [f"{size_text(free_bytes(_existing(path)) or 0)} free for {name}" for name, path in here if path is not None]
+    flag = places[0][0] if places else "place"
     return (
-        f"the disk is full: {', '.join(free)}. Free some space, or choose another place: {_another_place(places)}, or "
-        "--conf spark.local.dir=DIR and TMPDIR=DIR for temporary files"
+        f"the disk is full: {', '.join(free)}. Free some, or give another {flag}, or for temporary files "
+        "--conf spark.local.dir=DIR and TMPDIR=DIR"
     )
 
 
@@ -111,9 +120,13 @@ def _existing(path: Path) -> Path:
     return path
 
 
-def _another_place(places: Iterable[tuple[str, str]]) -> str:
-    flags = [flag for flag, _ in places]
-    return _another(flags[0]) if flags else "let this user read and write there"
+def _remedy(text: str, places: Iterable[tuple[str, str]]) -> str:
+    """What to do about a text that names a place: give another one where it is one of `places`."""
+    for flag, place in places:
+        path = local_path(place)
+        if path is not None and str(path) in text:
+            return _another(flag)
+    return "let this user read it, and write where it writes"
 
 
 def _another(flag: str) -> str:

@@ -67,6 +67,12 @@ def test_no_access_is_said_with_the_place_and_another_flag(error: Exception, sai
     assert "Exception" not in told
 
 
+def test_a_picture_that_may_not_be_read_is_not_the_outputs_fault() -> None:
+    told = fault_in(RuntimeError(JVM.format("/pictures/lost+found (Permission denied)")), OUT)
+    assert told is not None
+    assert "/pictures/lost+found (Permission denied); let this user read it" in told
+
+
 def test_other_failures_are_not_the_machines() -> None:
     assert fault_in(RuntimeError("counts do not add up"), OUT) is None
     assert fault_in(FileNotFoundError(errno.ENOENT, "No such file", "x"), OUT) is None

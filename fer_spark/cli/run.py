@@ -24,6 +24,8 @@ from fer_spark.cli.flags import (
 from fer_spark.cli.surroundings import check_machine, jvm_errors, places
 from fer_spark.machine import MachineError, fault_in
 from fer_spark.settings import check
+from fer_spark.spark.launch import start_ahead
+from fer_spark.spark.session import wishes
 
 OK, FAILED, TOO_MANY_BAD, STOPPED = 0, 1, 3, 4
 S = TypeVar("S")
@@ -75,6 +77,7 @@ class Command:
     choices   of flags whose settings leave them open, by the name of the field
     words     name and help of the plain arguments, which have no flag; None: it takes none
     session   it begins with a Spark session: Java is looked for first, and starts while the pipeline is imported
+    brief     whether the job is one of seconds, as far as can be seen without Spark; None: that cannot be seen
     anywhere  it runs on any system, to say what is missing there
     """
 
@@ -91,6 +94,7 @@ class Command:
     choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
     words: tuple[str, str] | None = None
     session: bool = False
+    brief: Callable[[Given], bool] | None = None
     anywhere: bool = False
 
     def parser(self) -> argparse.ArgumentParser:
@@ -137,6 +141,8 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
             return code
         if not command.anywhere:
             check_machine(command.places(given), given.conf if command.spark else [], command.session)
+        if command.session:
+            start_ahead(wishes(given.conf, given.master), command.brief is not None and command.brief(given))
         pipeline: Any = importlib.import_module(command.pipeline) if command.pipeline else None
     except (ValueError, MachineError) as error:
         return _say(command, str(error), USAGE_ERROR)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given, run_command
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.pipelines.score.asked import Asked
-from fer_spark.pipelines.score.plain import plain_settings
+from fer_spark.pipelines.score.plain import few_files, plain_settings
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
@@ -61,6 +61,7 @@ COMMAND = Command(
     needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
     spark="spark",
     session=True,
+    brief=lambda given: few_files(asked(given).source.input),
     choices=(("source", ALL_SOURCES),),
     words=("PICTURES", "folders or files of pictures; the answers are shown, and a page is left beside them"),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -18,6 +19,7 @@ PAGE = ".html"
 """Behind the output's name: the page lies beside it, as readers take every file in it for scores."""
 
 _SUFFIX = "-scores"
+_FEW_FILES = 1_000
 _GLOB = re.compile(r"[*?\[{]")
 
 
@@ -47,6 +49,20 @@ def plain_settings(
 def input_of(words: Sequence[str]) -> tuple[str, str]:
     """What --input names all of `words`, and a place beside them; empty where there is none. Raises ValueError."""
     return _one(words[0]) if len(words) == 1 else _several(words)
+
+
+def few_files(text: str) -> bool:
+    """Whether --input is on this machine and holds so few files that starting takes longer than scoring them."""
+    if not text or not os.path.lexists(text):
+        return False
+    pending, left = [Path(text)], _FEW_FILES
+    while pending and left > 0:
+        place = pending.pop()
+        left -= 1
+        if not place.is_symlink() and os.access(place, os.R_OK | os.X_OK) and place.is_dir():
+            with os.scandir(place) as entries:
+                pending.extend(Path(entry) for entry in itertools.islice(entries, left))
+    return left > 0
 
 
 def page_of(output: str) -> str:

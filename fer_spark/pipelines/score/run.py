@@ -57,7 +57,7 @@ def score(spark: SparkSession, asked: Asked) -> Scored | None:
     """Score and publish; None, with a line that says so, while another run holds the lease."""
     settings = asked.settings
     output, progress = Output.open(spark, settings), JobProgress(spark.sparkContext)
-    if asked.plain:
+    if asked.plain and output.holds_files:
         check_page(output, settings)
     if not settings.incremental:
         check_place(output, settings)
