@@ -72,6 +72,11 @@ def local_path(place: str) -> Path | None:
     return Path(place).absolute()
 
 
+def cache_dir() -> Path:
+    """The user's folder for what can be fetched or made again: $XDG_CACHE_HOME/fer_spark, else ~/.cache/fer_spark."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_spark"
+
+
 def free_bytes(path: Path) -> int | None:
     """Free bytes for this user on the disk of a path that exists; None where the file system does not say."""
     try:

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_spark.faces.model_file import KNOWN_SHA256, ModelFileError, cache_dir, find_model, model_digest
-from fer_spark.machine import MachineError, check_system, free_bytes, size_text, temporary_folder
+from fer_spark.faces.model_file import KNOWN_SHA256, ModelFileError, find_model, model_digest
+from fer_spark.machine import MachineError, cache_dir, check_system, free_bytes, size_text, temporary_folder
 from fer_spark.networks.card import BundleError
 from fer_spark.networks.places import find_bundle, read_files, shipped_bundles
 from fer_spark.spark.java import LEAST_VERSION, find_java, how_to_get_java

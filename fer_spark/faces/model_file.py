@@ -14,6 +14,8 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+from fer_spark.machine import cache_dir
+
 MODEL_URL = (
     "https://github.com/opencv/opencv_zoo/raw/26cc381e4d2594bb9f47a26eb8fd96c94a13660d"
     "/models/face_detection_yunet/face_detection_yunet_2026may.onnx"
@@ -31,11 +33,6 @@ _log = logging.getLogger(__name__)
 
 class ModelFileError(Exception):
     """The detector's model file is missing, cannot be fetched, or is not what it should be."""
-
-
-def cache_dir() -> Path:
-    """The user's cache folder for models: $XDG_CACHE_HOME/fer_spark, else ~/.cache/fer_spark."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_spark"
 
 
 def find_model(path: str = "") -> Path | None:

@@ -43,13 +43,15 @@ def find_java() -> Java | None:
     return _described(Path(program)) if program else None
 
 
-def check_java() -> None:
-    """Raise MachineError unless Spark would start a Java that serves. Costs no process where the release is on file."""
+def check_java() -> Java | None:
+    """The Java that Spark will start; None where a file of Spark's own may choose another. Raises MachineError unless
+    it serves. Costs no process where the release is on file."""
     if _chosen_elsewhere():
-        return
+        return None
     java = find_java()
     if java is None or not java.serves:
         raise MachineError(f"Spark needs Java {LEAST_VERSION} or newer, {_found(java)}: {how_to_get_java()}")
+    return java
 
 
 def how_to_get_java() -> str:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fer_spark.machine import MachineError
+from fer_spark.spark.archive import sharing_options
 from fer_spark.spark.java import check_java
 from fer_spark.spark.quiet import quieten
 
@@ -57,6 +58,7 @@ def _running() -> bool:
 def _start(asked: Mapping[str, str], quick: bool) -> None:
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkRuntimeError
+    from pyspark.find_spark_home import _find_spark_home
 
     # the JVM takes its locale, and with it the encoding of file names, from the environment it starts in
     if not any("utf" in os.environ.get(name, "").lower() for name in ("LC_ALL", "LC_CTYPE", "LANG")):
@@ -65,13 +67,16 @@ def _start(asked: Mapping[str, str], quick: bool) -> None:
     if "PYSPARK_GATEWAY_PORT" in os.environ:
         SparkContext._ensure_initialized(conf=launch)
         return
-    check_java()
+    java = check_java()
     # what the JVM itself must know, and the launcher's own habit of turning the console bar on
     early = {"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"} | dict(asked)
     for key, value in early.items():
         launch.set(key, value)
     quieten()
-    with _environment(quick and not _chosen(asked)):
+    options = ""
+    if quick and java is not None and not _chosen(asked):
+        options = f"{QUICK} {sharing_options(java.release, java.program, Path(_find_spark_home(), 'jars'))}".strip()
+    with _environment(options):
         try:
             SparkContext._ensure_initialized(conf=launch)
         except PySparkRuntimeError as error:
@@ -92,11 +97,11 @@ def _chosen(asked: Mapping[str, str]) -> bool:
 
 
 @contextmanager
-def _environment(quick: bool) -> Iterator[None]:
-    """The environment that the JVM starts in, restored once it runs."""
+def _environment(options: str) -> Iterator[None]:
+    """The environment that the JVM starts in, with `options` of its own; restored once it runs."""
     changed = {_LAUNCHER: os.environ.get(_LAUNCHER, QUICK)}
-    if quick:
-        changed[_OPTIONS] = f"{os.environ.get(_OPTIONS, '')} {QUICK}".strip()
+    if options:
+        changed[_OPTIONS] = f"{os.environ.get(_OPTIONS, '')} {options}".strip()
     if "PYSPARK_DRIVER_PYTHON" not in os.environ and not _python_data_sources():
         changed["PYSPARK_DRIVER_PYTHON"] = _NO_PYTHON
     before = {name: os.environ.get(name) for name in changed}
