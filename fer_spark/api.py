@@ -38,6 +38,7 @@ from fer_spark.sources.settings import SOURCES, SourceSettings, SplitSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+    from rich.console import Console
 
 __all__ = ["Result", "build_shards", "explain", "explore", "score"]
 Place = str | PathLike[str]
@@ -82,11 +83,18 @@ def score(
     given = given_of(COMMAND, _source(source, settings) | {"output": output, "bundle": bundle} | settings)
     chosen = given.of(ScoreSettings)
     done = pipeline.score(spark, Asked(chosen, given.of(SourceSettings), given.of(LimeSettings)))
+
+    def show(console: Console) -> None:
+        if done is None:
+            console.print("Nothing done: another run is at work.")
+        else:
+            print_summary(done, chosen, console)
+
     return Result(
         chosen.output,
         {} if done is None else done.summary,
         done is not None and not done.too_many_bad,
-        lambda console: print_summary(done, chosen, console) if done else console.print("Another run is at work."),
+        show,
         lambda: read_scores(spark, chosen.output),
     )
 

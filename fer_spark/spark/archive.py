@@ -1,8 +1,8 @@
 """Spark's classes as the JVM keeps them (class-data sharing): the second session of a machine loads them ready-made.
 
-A JVM that is told to writes the archive when it ends, in its own time, after the job has. It lies in the user's cache, by
-what it was made of: this Java, these jars. A JVM checks the jars' ages and its own build once more, and does without an
-archive that does not fit.
+A JVM that is told to writes the archive when it ends, in its own time, after the job has. It lies in the user's cache,
+by what it was made of: this Java, these jars. A JVM checks the jars' ages and its own build once more, and does without
+an archive that does not fit.
 """
 
 from __future__ import annotations

@@ -9,26 +9,25 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from fer_spark.artifacts import Storage
 from fer_spark.pipelines.score.plain import page_of
 from fer_spark.scoring.columns import OK
-from fer_spark.scoring.outputs.read import FILES, OutputError, read_scores
+from fer_spark.scoring.outputs.read import OutputError, read_scores
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from fer_spark.pipelines.score.context import Scored
-    from fer_spark.scoring.outputs.output import Output
     from fer_spark.scoring.settings import ScoreSettings
 
 SHOWN_ROWS = 20
 
 
-def check_page(output: Output, settings: ScoreSettings) -> None:
+def check_page(spark: SparkSession, settings: ScoreSettings) -> None:
     """Raise OutputError where a page is in the way."""
-    path = output.spark._jvm.org.apache.hadoop.fs.Path(page_of(output.name))  # type: ignore[union-attr]
-    system = path.getFileSystem(output.spark._jsc.hadoopConfiguration())
-    if not settings.overwrite and system.exists(path):
-        raise OutputError(f"{page_of(output.name)} is there already: --overwrite replaces it, or choose another output")
+    page = page_of(settings.output)
+    folder, slash, name = page.rpartition("/")
+    if not settings.overwrite and Storage(spark, folder + slash or ".").exists(name):
+        raise OutputError(f"{page} is there already: --overwrite replaces it, or choose another --output")
 
 
 def print_answers(spark: SparkSession, settings: ScoreSettings) -> None:
@@ -54,10 +53,8 @@ def first_rows(scores: DataFrame, count: int) -> list[Any]:
     return scores.select(*columns).orderBy(*(F.col(name).asc_nulls_first() for name in order)).limit(count).collect()
 
 
-def print_page(spark: SparkSession, done: Scored, settings: ScoreSettings) -> None:
+def print_page(spark: SparkSession, settings: ScoreSettings) -> None:
     """Write the page beside the output, and print where it is, last of all; or what it takes to have one."""
-    if done.too_many_bad or settings.format not in FILES:
-        return
     try:
         from fer_spark.pipelines.report.run import write_page
     except ImportError as error:

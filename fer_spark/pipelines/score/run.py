@@ -21,7 +21,6 @@ from fer_spark.scoring.claims import Claims
 from fer_spark.scoring.lease import Lease, LeaseError, LeaseTaken
 from fer_spark.scoring.ledger import LedgerError
 from fer_spark.scoring.outputs.output import Output
-from fer_spark.scoring.outputs.read import FILES
 from fer_spark.shards.manifest import ManifestError
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session
@@ -45,11 +44,12 @@ def run(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
     done = score(spark, asked)
     if done is None:
         return False
-    if asked.plain and not done.too_many_bad and asked.settings.format in FILES:
+    shown = asked.plain and bool(done.summary["files"])
+    if shown:
         print_answers(spark, asked.settings)
     print_summary(done, asked.settings)
-    if asked.plain:
-        print_page(spark, done, asked.settings)
+    if shown:
+        print_page(spark, asked.settings)
     return done.too_many_bad
 
 
@@ -57,8 +57,8 @@ def score(spark: SparkSession, asked: Asked) -> Scored | None:
     """Score and publish; None, with a line that says so, while another run holds the lease."""
     settings = asked.settings
     output, progress = Output.open(spark, settings), JobProgress(spark.sparkContext)
-    if asked.plain and output.holds_files:
-        check_page(output, settings)
+    if asked.plain:
+        check_page(spark, settings)
     if not settings.incremental:
         check_place(output, settings)
         return score_whole(open_run(spark, asked, output, progress))
