@@ -19,7 +19,7 @@ _MAGIC = bytes.fromhex("a8ba0bf0")
 
 _GIVEN_UP_S = 600
 _ROOM_BYTES = 1 << 30
-_QUIET = "-Xlog:cds=off -Xlog:cds+dynamic=off -Xlog:class+path=off"
+_QUIET = "-Xlog:cds*=off -Xlog:class+path=off"
 """An archive that does not fit is no news."""
 
 
