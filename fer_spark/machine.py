@@ -102,8 +102,8 @@ def fault_in(error: BaseException, places: Iterable[tuple[str, str]] = ()) -> st
         return f"no folder for temporary files can be written to ({text}); export TMPDIR=DIR names one"
     if number in _FULL_NUMBERS or any(word in text for word in _FULL):
         return _full(list(places))
-    if number in _NO_ACCESS_NUMBERS:
-        return f"{error.filename or text}: {os.strerror(number)} for {_user()}; {_remedy(text, places)}"
+    if isinstance(error, OSError) and number in _NO_ACCESS_NUMBERS:
+        return f"{error.filename or text}: {error.strerror} for {_user()}; {_remedy(text, places)}"
     line = next((line for word in _NO_ACCESS for line in text.splitlines() if word in line), None)
     return None if line is None else f"no access for {_user()}: {_plain(line)}; {_remedy(line, places)}"
 

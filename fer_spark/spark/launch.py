@@ -74,7 +74,7 @@ def _start(asked: Mapping[str, str], quick: bool) -> None:
         launch.set(key, value)
     quieten()
     options = ""
-    if quick and java is not None and not _chosen(asked):
+    if quick and asked.get("spark.master", "local").startswith("local") and java is not None and not _chosen(asked):
         options = f"{QUICK} {sharing_options(java.release, java.program, Path(_find_spark_home(), 'jars'))}".strip()
     with _environment(options):
         try:
