@@ -14,6 +14,7 @@ import pytest
 from fer_spark.cli import doctor
 from fer_spark.cli.commands.doctor import main
 from fer_spark.cli.doctor import EXTRAS, FINE, LESS, MISSING, NEEDED, examine, ready
+from fer_spark.machine import MachineError
 from tests.check import ROOT
 from tests.spark.test_java import OPENJDK, fake_java
 
@@ -44,13 +45,17 @@ def test_an_old_java_is_missing_and_ends_with_2(
     assert capsys.readouterr().out.splitlines()[-1].startswith("No job can run here yet. First: ")
 
 
+def refused() -> None:
+    raise MachineError("this is Windows")
+
+
 def test_what_else_a_machine_may_lack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JAVA_HOME", str(tmp_path / "none"))
     monkeypatch.setenv("SPARK_LOCAL_DIRS", str(tmp_path / "gone"))
     monkeypatch.setenv("FER_SPARK_MODELS", str(tmp_path / "gone"))
     monkeypatch.setattr(doctor, "_memory_bytes", lambda: 2 << 30)
     monkeypatch.setitem(sys.modules, "cv2", None)
-    monkeypatch.setattr(sys, "platform", "win32")
+    monkeypatch.setattr(doctor, "check_system", refused)
     states = {finding.name: finding for finding in examine()}
     assert not ready(list(states.values()))
     missing = {name for name, finding in states.items() if finding.state == MISSING}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def fake_java(home: Path, answer: str, code: int = 0, stream: int = 2) -> Path:
     """A script at `home`/bin/java that answers any flag."""
     program = home / "bin" / "java"
     program.parent.mkdir(parents=True)
-    program.write_text(f"#!/bin/sh\ncat >&{stream} <<'END'\n{answer}\nEND\nexit {code}\n")
+    program.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.quote(answer)} >&{stream}\nexit {code}\n")
     program.chmod(0o755)
     return home
 
