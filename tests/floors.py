@@ -15,7 +15,7 @@ STAGES = (
     *("sources", "faces", "shards", "networks", "training"),
     *("scoring", "explaining", "exploring", "reports", "sample"),
 )
-FLOORS = {"cli": 5, "__main__": 5, "udf": 5, "pipelines": 4, "serving": 3, **dict.fromkeys(STAGES, 2)}
+FLOORS = {"cli": 5, "api": 5, "__main__": 5, "udf": 5, "pipelines": 4, "serving": 3, **dict.fromkeys(STAGES, 2)}
 """By the first part of a module's name; everything else is a contract, on floor 1."""
 
 MOST_MODULES = 25

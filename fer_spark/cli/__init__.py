@@ -10,6 +10,10 @@ from collections.abc import Sequence
 from fer_spark import __version__
 
 COMMANDS: dict[str, tuple[str, str]] = {
+    "doctor": (
+        "fer_spark.cli.commands.doctor",
+        "what this machine has and lacks for jobs to run, with the command that mends it",
+    ),
     "explore": (
         "fer_spark.cli.commands.explore",
         "a data set or shards → what it holds, what is wrong with it, what to do: tables and one page",

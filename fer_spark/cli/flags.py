@@ -97,7 +97,8 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None, settings:
         except (OSError, ValueError) as error:
             parser.error(str(error))
     names = [option for action in parser._actions for option in action.option_strings]
-    parsed, unknown = parser.parse_known_args(argv)
+    plain = all(action.option_strings for action in parser._actions)
+    parsed, unknown = parser.parse_known_args(argv) if plain else parser.parse_known_intermixed_args(argv)
     for word in unknown:
         near = difflib.get_close_matches(word.split("=")[0], names, 1)
         parser.error(f"unknown argument {word!r}" + (f"; did you mean {near[0]}?" if near else "; --help lists all"))
@@ -107,7 +108,8 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None, settings:
 def read_config(path: Path, settings: Sequence[type], parser: argparse.ArgumentParser) -> dict[str, Any]:
     """Defaults from a TOML file, whose tables are only for order. ValueError for an unknown key or a wrong type."""
     kinds = {name: kind for one in settings for name, kind in get_type_hints(one).items()}
-    kinds |= {a.dest: str for a in parser._actions if a.dest not in kinds and a.dest not in ("help", "config")}
+    others = [a.dest for a in parser._actions if a.option_strings and a.dest not in ("help", "config")]
+    kinds |= {name: str for name in others if name not in kinds}
     values: dict[str, Any] = {}
     with path.open("rb") as file:
         content = tomllib.load(file)

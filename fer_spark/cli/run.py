@@ -21,7 +21,11 @@ from fer_spark.cli.flags import (
     settings_from,
     shown_choices,
 )
+from fer_spark.cli.surroundings import check_machine, jvm_errors, places
+from fer_spark.machine import MachineError, fault_in
 from fer_spark.settings import check
+from fer_spark.spark.launch import start_ahead
+from fer_spark.spark.session import wishes
 
 OK, FAILED, TOO_MANY_BAD, STOPPED = 0, 1, 3, 4
 S = TypeVar("S")
@@ -50,6 +54,11 @@ class Given:
     def conf(self) -> list[str]:
         return list(self.parsed.conf)
 
+    @property
+    def words(self) -> list[str]:
+        """Plain arguments, without a flag."""
+        return list(self.parsed.words)
+
 
 @dataclass(frozen=True)
 class Command:
@@ -66,6 +75,10 @@ class Command:
     failed    what stands after the command's name when it failed
     spark     title of --master and --conf; empty: it has none
     choices   of flags whose settings leave them open, by the name of the field
+    words     name and help of the plain arguments, which have no flag; None: it takes none
+    session   it begins with a Spark session: Java is looked for first, and starts while the pipeline is imported
+    brief     whether the job is one of seconds, as far as can be seen without Spark; None: that cannot be seen
+    anywhere  it runs on any system, to say what is missing there
     """
 
     name: str
@@ -79,6 +92,10 @@ class Command:
     failed: str = " failed"
     spark: str = ""
     choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    words: tuple[str, str] | None = None
+    session: bool = False
+    brief: Callable[[Given], bool] | None = None
+    anywhere: bool = False
 
     def parser(self) -> argparse.ArgumentParser:
         """The command line, made from the settings' own fields."""
@@ -89,6 +106,8 @@ class Command:
             formatter_class=HelpFormatter,
             allow_abbrev=False,
         )
+        if self.words:
+            made.add_argument("words", nargs="*", metavar=self.words[0], help=self.words[1])
         for settings_class, title in self.groups:
             add_flags(made, settings_class, title)
         for action in made._actions:
@@ -107,9 +126,16 @@ class Command:
         """What `fer-spark NAME` and jobs/NAME.py call; returns the exit code. An unknown flag raises SystemExit(2)."""
         return run_command(self, argv)
 
+    def places(self, given: Given) -> list[tuple[str, str]]:
+        """The flags that name where it writes, each with its value."""
+        return places(given.of(settings_class) for settings_class, _ in self.groups)
+
 
 def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
-    """Run it; returns the exit code, 2 for a value that a setting cannot have. An unknown flag raises SystemExit(2)."""
+    """Run it; returns the exit code, 2 for a value that a setting cannot have, and for what the machine lacks.
+
+    An unknown flag raises SystemExit(2).
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     given = Given(parse(command.parser(), arguments, [one for one, _ in command.groups]), arguments)
     try:
@@ -117,8 +143,12 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
         code = command.check(given)
         if code is not None:
             return code
+        if not command.anywhere:
+            check_machine(command.places(given), given.conf if command.spark else [], command.session)
+        if command.session:
+            start_ahead(wishes(given.conf, given.master), command.brief is not None and command.brief(given))
         pipeline: Any = importlib.import_module(command.pipeline) if command.pipeline else None
-    except ValueError as error:
+    except (ValueError, MachineError) as error:
         return _say(command, str(error), USAGE_ERROR)
     except ImportError as error:
         if not command.needs:
@@ -126,14 +156,30 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
         return _say(command, f"{error}{command.needs}", USAGE_ERROR)
     try:
         return command.run(given)
-    except getattr(pipeline, "USAGE", ()) as error:
+    except MachineError as error:
         return _say(command, str(error), USAGE_ERROR)
-    except getattr(pipeline, "JVM_FAILURES", ()) as error:
+    except (CommandError, OSError, *_raised_by(pipeline), *jvm_errors()) as error:
+        return _ended(command, pipeline, error, command.places(given))
+
+
+def _raised_by(pipeline: Any) -> tuple[type[Exception], ...]:
+    names = ("USAGE", "JVM_FAILURES", "FAILURES")
+    return tuple(error for name in names for error in getattr(pipeline, name, ()))
+
+
+def _ended(command: Command, pipeline: Any, error: Exception, written: list[tuple[str, str]]) -> int:
+    """Show an error that the command's run raised; returns its exit code. Raises it again where it is a bug."""
+    usage = isinstance(error, getattr(pipeline, "USAGE", ()))
+    fault = None if usage and not isinstance(error, OSError) else fault_in(error, written)
+    if fault is not None or usage:
+        return _say(command, fault or str(error), USAGE_ERROR)
+    if isinstance(error, getattr(pipeline, "JVM_FAILURES", ())):
         from fer_spark.sources.lake import first_line
 
         return _say(command, first_line(error), FAILED)
-    except (CommandError, *getattr(pipeline, "FAILURES", ())) as error:
+    if isinstance(error, (CommandError, *getattr(pipeline, "FAILURES", ()))):
         return _say(command, str(error), FAILED)
+    raise error
 
 
 def _say(command: Command, text: str, code: int) -> int:

@@ -14,6 +14,7 @@ import urllib.request
 from pathlib import Path
 
 from fer_spark.artifacts import replace_file
+from fer_spark.machine import cache_dir
 
 MODEL_URL = (
     "https://github.com/opencv/opencv_zoo/raw/26cc381e4d2594bb9f47a26eb8fd96c94a13660d"
@@ -32,11 +33,6 @@ _log = logging.getLogger(__name__)
 
 class ModelFileError(Exception):
     """The detector's model file is missing, cannot be fetched, or is not what it should be."""
-
-
-def cache_dir() -> Path:
-    """The user's cache folder for models: $XDG_CACHE_HOME/fer_spark, else ~/.cache/fer_spark."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_spark"
 
 
 def find_model(path: str = "") -> Path | None:
@@ -74,6 +70,11 @@ def read_model(path: Path) -> bytes:
     if digest not in KNOWN_SHA256:
         _log.warning("%s (sha256 %s) is none of the released models %s", path, digest, ", ".join(KNOWN_SHA256.values()))
     return content
+
+
+def model_digest(path: Path) -> str:
+    """SHA-256 of a model file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def fetch_model(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
@@ -17,15 +16,14 @@ from fer_spark.artifacts import replace_file
 from fer_spark.networks.build import rebuild_network
 from fer_spark.networks.card import BundleError, Card
 from fer_spark.networks.network import Network
+from fer_spark.networks.places import CARD, WEIGHTS, find_bundle, read_files, shipped_bundles, waiting_name
 
-CARD = "card.json"
-WEIGHTS = "weights.safetensors"
+__all__ = [
+    "CARD", "DTYPES", "WEIGHTS", "empty_network", "find_bundle", "read_bundle", "save_bundle", "shipped_bundles",
+    "write_card",
+]  # fmt: skip
+
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
-_PICKLES = (".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".bin", ".joblib")
-_NO_PICKLE = (
-    "pickled weights are never loaded, as they can run any code; where they come from someone you trust, load them "
-    "yourself with torch.load(weights_only=True) and save a bundle with fer_spark.networks.bundle.save_bundle"
-)
 
 
 def save_bundle(directory: str | Path, network: Network, card: Card, weights_dtype: str = "float32") -> Card:
@@ -46,7 +44,7 @@ def save_bundle(directory: str | Path, network: Network, card: Card, weights_dty
     directory = Path(directory)
     card = Card.from_json(card_text, str(directory / CARD))  # what a reader will see
     directory.mkdir(parents=True, exist_ok=True)
-    waiting = directory / _waiting_name(digest)
+    waiting = directory / waiting_name(digest)
     replace_file(waiting, content)
     replace_file(directory / CARD, card_text)
     waiting.replace(directory / WEIGHTS)
@@ -63,21 +61,7 @@ def write_card(directory: Path, card: Card) -> None:
 
 def read_bundle(place: Traversable) -> tuple[Card, Network]:
     """The card and its network, on the CPU, in float32 and in `eval` mode. Raises BundleError."""
-    card_file = place / CARD
-    if not card_file.is_file():
-        raise BundleError(_no_card(place))
-    card = Card.from_json(_text(card_file), str(card_file))
-    waiting = place / _waiting_name(card.weights_sha256)
-    weights = waiting if waiting.is_file() else place / WEIGHTS
-    if not weights.is_file():
-        raise BundleError(f"{weights}: no such file, but {CARD} is there; copy the bundle again, both files")
-    content = weights.read_bytes()
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != card.weights_sha256:
-        raise BundleError(
-            f"{weights}: sha256 {digest[:12]}…, {CARD} says {card.weights_sha256[:12] or 'nothing'}…; the file is "
-            "damaged or belongs to another bundle: copy both files again"
-        )
+    card, content = read_files(place)
     try:
         state = load(content)
         network = empty_network(card)
@@ -88,28 +72,6 @@ def read_bundle(place: Traversable) -> tuple[Card, Network]:
         ) from error
     network.load_state_dict({name: _restored(value) for name, value in state.items()}, assign=True)
     return card, network.eval().requires_grad_(False)
-
-
-def find_bundle(name_or_path: str | Path) -> Traversable:
-    """A shipped bundle by its plain name, else a directory; `./name` is always a directory. Raises BundleError."""
-    text, path = str(name_or_path), Path(name_or_path)
-    shipped = files("fer_spark") / "pretrained"
-    if isinstance(name_or_path, str) and text and text == path.name and (shipped / text / CARD).is_file():
-        return shipped / text
-    if path.is_dir():
-        return path
-    if path.is_file():
-        raise BundleError(_not_a_directory(path))
-    raise BundleError(
-        f"bundle {text!r}: no such directory, and the bundles that come with fer_spark are: "
-        f"{', '.join(shipped_bundles()) or 'none in this installation'}"
-    )
-
-
-def shipped_bundles() -> list[str]:
-    """Names of the bundles that come with the package, sorted."""
-    shipped = files("fer_spark") / "pretrained"
-    return sorted(entry.name for entry in shipped.iterdir() if (entry / CARD).is_file()) if shipped.is_dir() else []
 
 
 def empty_network(card: Card) -> Network:
@@ -147,28 +109,3 @@ def _check_shapes(state: dict[str, torch.Tensor], network: Network) -> None:
     for name, value in wanted.items():
         if state[name].shape != value.shape:
             raise ValueError(f"tensor {name!r}: expected shape {tuple(value.shape)}, got {tuple(state[name].shape)}")
-
-
-def _waiting_name(digest: str) -> str:
-    """Where weights lie until they are published; as a kill may leave them there, a reader looks there too."""
-    return f"weights.{digest[:16]}.safetensors"
-
-
-def _text(file: Traversable) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise BundleError(f"{file}: not a fer_spark card, or damaged ({error})") from error
-
-
-def _no_card(place: Traversable) -> str:
-    pickled = sorted(entry.name for entry in place.iterdir() if entry.name.lower().endswith(_PICKLES))
-    if pickled:
-        return f"{place}: holds {', '.join(pickled)} but no {CARD}; {_NO_PICKLE}"
-    return f"{place}: no bundle here, there is no {CARD}; a bundle is a directory with {CARD} and {WEIGHTS}"
-
-
-def _not_a_directory(path: Path) -> str:
-    if path.suffix.lower() in _PICKLES:
-        return f"{path}: {_NO_PICKLE}"
-    return f"{path}: a bundle is a directory with {CARD} and {WEIGHTS}; give the directory"

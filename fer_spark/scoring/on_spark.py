@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from threading import Thread
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
+from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from pyspark import InheritableThread
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -17,6 +24,9 @@ from fer_spark.scoring.figures import BINS, Figures
 from fer_spark.scoring.predictor import Predictor
 from fer_spark.scoring.salt import Salt
 
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 Batches = Iterator[pa.RecordBatch]
 """A picture that the ledger knows: where it lay, how long and how old its file was (null where it is no file, or was
 too young to tell), and what its bytes are (null where there were none)."""
@@ -24,6 +34,9 @@ MISSING = "missing_file"
 """Status of what was listed, and gone when it was to be read."""
 _RACY_US = 2_000_000
 _BLOCK = 64
+_PICTURES_PER_TASK = 32
+_WARM: set[str] = set()
+"""Sessions and models for which a worker was started ahead."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +63,32 @@ def score_frame(frame: DataFrame, job: ScoreJob) -> DataFrame:
         have = [F.lit(None).cast(c.sql_type).alias(c.name) for c in FACE.columns if c.name not in frame.columns]
         frame = frame.select("*", *nothing, *have)
     return frame.mapInArrow(job.run, SCORE.spark_schema)
+
+
+def in_tasks(frame: DataFrame, pictures: int) -> DataFrame:
+    """The same rows in no more tasks than so many pictures are worth: each worker that a task starts loads a model."""
+    return frame.coalesce(max(math.ceil(pictures / _PICTURES_PER_TASK), 1))
+
+
+def warm_up(spark: SparkSession, scorer: ScorerSpec) -> Thread:
+    """Have a Python worker of this machine load the model while the driver does something else; the thread's end says
+    that it has. On a cluster it is no use, and once in a session is enough: then there is nothing to wait for.
+    """
+
+    def load(batches: Batches) -> Batches:
+        open_scorer(scorer)
+        yield from batches
+
+    def run() -> None:
+        with suppress(PySparkException, Py4JError):  # whatever it was, scoring itself will meet it
+            spark.range(1).coalesce(1).mapInArrow(load, "id long").collect()
+
+    session = f"{spark.sparkContext.applicationId} {scorer}"
+    wanted = spark.sparkContext.master.startswith("local") and session not in _WARM
+    _WARM.add(session)
+    thread = InheritableThread(target=run, daemon=True) if wanted else Thread()
+    thread.start()
+    return thread
 
 
 def figures_of(rows: DataFrame) -> Figures:

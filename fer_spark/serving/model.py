@@ -21,8 +21,8 @@ from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.on_spark import prepare_in_worker
 from fer_spark.faces.resolve import resolve, settings_like
 from fer_spark.faces.settings import FaceSettings
-from fer_spark.networks.bundle_files import CARD, WEIGHTS, find_bundle, read_bundle
 from fer_spark.networks.card import BundleError, Card
+from fer_spark.networks.places import CARD, WEIGHTS, find_bundle, is_shipped, read_files
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.preparation.older import is_older, scored_digest
 from fer_spark.preparation.preparation import NO_DETECTOR, Preparation, Reuse
@@ -64,6 +64,7 @@ class BundleSpec:
         import torch
 
         from fer_spark.networks.bundle import Bundle
+        from fer_spark.networks.bundle_files import read_bundle
         from fer_spark.networks.quick.fused import fused
 
         task = TaskContext.get()
@@ -106,7 +107,7 @@ def ship_bundle(spark: SparkSession, name_or_path: str, device: str = "auto", bf
     Raises BundleError for a bundle that is missing or damaged, ValueError for a GPU that Spark does not give.
     """
     place = find_bundle(name_or_path)
-    card, _ = read_bundle(place)
+    card = _checked_card(place, shipped=is_shipped(name_or_path))
     archive = f"fer-spark-{card.digest[:16]}.zip"
     target = Path(_directory()) / archive
     if not target.exists():
@@ -114,6 +115,16 @@ def ship_bundle(spark: SparkSession, name_or_path: str, device: str = "auto", bf
     if not any(uri.endswith(f"/{archive}") for uri in spark.sparkContext.listFiles):
         spark.sparkContext.addFile(str(target))
     return Shipped(card, BundleSpec(archive, card.digest, chosen_device(spark, device), bf16))
+
+
+def _checked_card(place: Traversable, shipped: bool) -> Card:
+    """The card of a bundle that is whole. One that comes with the package was tried when that was made; of any other,
+    weights and card are put together once, here, which takes torch."""
+    if shipped:
+        return read_files(place)[0]
+    from fer_spark.networks.bundle_files import read_bundle
+
+    return read_bundle(place)[0]
 
 
 @dataclass(frozen=True)

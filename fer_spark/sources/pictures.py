@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -59,7 +60,7 @@ def file_pictures(
     root = open_root(spark, text)
     scan = _scan(spark, root, glob)
     omitted = find_omitted(spark, root, glob)
-    lost = spark.createDataFrame([(o.path, None, o.reason, o.detail) for o in omitted], PICTURE.ddl).coalesce(1)
+    lost = _rows(spark, [(o.path, None, o.reason, o.detail) for o in omitted])
     path = root.relative(F.col("_metadata.file_path"))
     by_path = reading.by_path and root.is_local
     content = (local_path(F.col("_metadata.file_path")).cast("binary") if by_path else F.col("content")).alias(
@@ -92,6 +93,14 @@ def file_pictures(
         return digest_rows(listed().select("path"), listed_bytes(scan))
 
     return Pictures(text, root, key, key, read, listed, digest, "path" if by_path else "file")
+
+
+def _rows(spark: SparkSession, rows: list[tuple[Any, ...]]) -> DataFrame:
+    """A few rows of rows.PICTURE; none without the Python process that createDataFrame starts to convert them."""
+    if rows:
+        return spark.createDataFrame(rows, PICTURE.ddl).coalesce(1)
+    columns = [F.lit(None).cast(column.sql_type).alias(column.name) for column in PICTURE.columns]
+    return spark.range(0).where(F.lit(False)).select(*columns)
 
 
 def _scan(spark: SparkSession, root: Root, glob: str) -> DataFrame:

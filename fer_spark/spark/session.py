@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from fer_spark.spark.quiet import quieten
+from fer_spark.spark.launch import start_jvm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,33 +47,23 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
     """The running session, or a new one.
 
     What spark-submit, spark-defaults.conf or `conf` (`key=value` each) say wins over STATIC_SETTINGS and SQL_SETTINGS.
-    Raises ValueError for a `conf` entry without `=`.
+    Raises ValueError for a `conf` entry without `=`, MachineError where there is no Java that Spark can run on.
     """
-    from pyspark import SparkConf, SparkContext
+    from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
-    asked = dict(_parse(item) for item in conf)
-    if master:
-        asked["spark.master"] = master
+    asked = wishes(conf, master)
     active = SparkSession.getActiveSession()
     if active is None:
-        # the JVM takes its locale, and with it the encoding of file names, from the environment it starts in
-        if not any("utf" in os.environ.get(name, "").lower() for name in ("LC_ALL", "LC_CTYPE", "LANG")):
-            os.environ["LC_ALL"] = "C.UTF-8"
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        launch = SparkConf(loadDefaults=False)
-        if "PYSPARK_GATEWAY_PORT" not in os.environ:
-            # what the JVM itself must know, and the launcher's own habit of turning the console bar on
-            early = {"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"} | asked
-            for key, value in early.items():
-                launch.set(key, value)
-            quieten()
-        SparkContext._ensure_initialized(conf=launch)
+        start_jvm(asked)
         merged = SparkConf()
         for key, value in asked.items():
             merged.set(key, value)
         for key, value in {**STATIC_SETTINGS, **SQL_SETTINGS}.items():
             merged.setIfMissing(key, value)
+        if str(merged.get("spark.master")).startswith("local"):
+            merged.setIfMissing("spark.ui.enabled", "false")  # a server that takes half a second to start
         active = SparkSession.builder.appName(app_name).config(conf=merged).getOrCreate()
     cores = active.sparkContext.defaultParallelism
     if active.conf.get("spark.sql.files.minPartitionNum", None) is None:
@@ -98,6 +88,11 @@ def sized_for(spark: SparkSession, rows: int) -> Iterator[int]:
     finally:
         for key, value in usual.items():
             spark.conf.set(key, str(value))
+
+
+def wishes(conf: Iterable[str], master: str) -> dict[str, str]:
+    """Spark settings of the user's: `conf` as `key=value` each, and the master. Raises ValueError."""
+    return dict(_parse(item) for item in conf) | ({"spark.master": master} if master else {})
 
 
 def _parse(item: str) -> tuple[str, str]:

@@ -7,5 +7,6 @@ python -m tests.benchmarks reader         # batches of 48 px faces: ours, and th
 python -m tests.benchmarks training       # the training loop on shards, and on a tensor in memory
 python -m tests.benchmarks.lime --bundle B # explanations per second: ours and stock lime_image
 python -m tests.benchmarks scale          # 50,000 to 200,000 drawn pictures through a 2 GB driver, memory watched
+python -m tests.benchmarks start          # seconds from the command to the scores of five pictures
 python -m tests.benchmarks explore        # 2.5 to 10 million annotation rows explored in a 2 GB driver
 """

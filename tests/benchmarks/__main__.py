@@ -10,7 +10,7 @@ if __name__ == "__main__":
     line.add_argument(
         "what",
         nargs="*",
-        choices=["prepare", "photographs", "eyes", "scale", "reader", "training", "score", "explore", []],
+        choices=["prepare", "photographs", "eyes", "scale", "reader", "training", "score", "explore", "start", []],
         default=[],
     )
     line.add_argument(
@@ -29,6 +29,10 @@ if __name__ == "__main__":
             from tests.benchmarks.explore import run as run_explore
 
             run_explore(asked.images or 10_000_000, asked.cores)
+        elif name == "start":
+            from tests.benchmarks.start import run as run_start
+
+            run_start(asked.images or 5, asked.rounds, asked.cores)
         elif name == "reader":
             from tests.benchmarks.reader import run as run_reader
 

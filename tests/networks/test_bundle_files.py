@@ -14,7 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from fer_spark.networks import bundle_files
+from fer_spark.networks import places
 from fer_spark.networks.bundle import BundleError, load_bundle, save_bundle, shipped_bundles
 from tests.networks.cards import pictures, tiny
 
@@ -173,7 +173,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for seed, name in enumerate(("two", "one")):
         save_bundle(tmp_path / "package/pretrained" / name, *tiny(seed, name=name))
     (tmp_path / "package/pretrained/notes").mkdir()
-    monkeypatch.setattr(bundle_files, "files", lambda package: tmp_path / "package")
+    monkeypatch.setattr(places, "files", lambda package: tmp_path / "package")
     return tmp_path / "package/pretrained"
 
 
@@ -197,7 +197,7 @@ def test_a_bundle_loads_from_a_zipped_package(shipped: Path, tmp_path: Path, mon
     import zipfile
 
     archive = Path(shutil.make_archive(str(tmp_path / "package"), "zip", shipped.parent))
-    monkeypatch.setattr(bundle_files, "files", lambda package: zipfile.Path(archive))
+    monkeypatch.setattr(places, "files", lambda package: zipfile.Path(archive))
     expected = load_bundle(shipped / "one").predict_proba(pictures(3))
     assert np.array_equal(load_bundle("one").predict_proba(pictures(3)), expected)
     with pytest.raises(BundleError, match="one, two"):

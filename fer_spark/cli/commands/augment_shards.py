@@ -38,5 +38,6 @@ COMMAND = Command(
     _run,
     "fer_spark.pipelines.augment.run",
     spark="spark",
+    session=True,
 )
 main = COMMAND.main

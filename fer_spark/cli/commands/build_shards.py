@@ -40,5 +40,6 @@ COMMAND = Command(
     "fer_spark.pipelines.build.run",
     usage="--source S --input URI --output URI [flags]",
     spark="spark",
+    session=True,
 )
 main = COMMAND.main

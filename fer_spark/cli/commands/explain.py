@@ -44,5 +44,6 @@ COMMAND = Command(
     usage="--bundle BUNDLE --shards URI --split S --output URI [flags]",
     needs="; this needs pip install 'fer-spark[train,explain]'",
     spark="spark",
+    session=True,
 )
 main = COMMAND.main

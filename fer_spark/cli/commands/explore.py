@@ -47,5 +47,6 @@ COMMAND = Command(
     usage="--source S --input URI --output URI [flags]",
     needs="; the report needs pip install 'fer-spark[report]'",
     spark="spark",
+    session=True,
 )
 main = COMMAND.main

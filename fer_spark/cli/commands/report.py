@@ -40,5 +40,6 @@ COMMAND = Command(
     usage="[--scores URI] [--explanations URI] --output FILE.html [flags]",
     needs="; this needs pip install 'fer-spark[train,explain,report]'",
     spark="spark",
+    session=True,
 )
 main = COMMAND.main

@@ -5,12 +5,15 @@ from __future__ import annotations
 from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.settings import DETECTORS
+from fer_spark.pipelines.score.asked import Asked
+from fer_spark.pipelines.score.plain import few_files, plain_settings
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
 
 _DESCRIPTION = """Pictures → one row per face with its perceived expression, every picture accounted for.
 
+  fer-spark score pictures/        (the shipped model; scores in pictures-scores/, a page in pictures-scores.html)
   fer-spark score --bundle fer2013 --source images --input pictures/        --output scores/
   fer-spark score --bundle model/  --source table  --input faces.parquet    --output scores/ --abstain-below 0.5
   fer-spark score --bundle model/  --source shards --input s3a://lake/shards --output s3a://lake/scores
@@ -29,17 +32,21 @@ Exit codes: 0 scored, or nothing new, or another run is at work; 1 failed; 2 wro
 
 
 def _check(given: Given) -> None:
-    given.of(ScoreSettings).check()
-    given.of(LimeSettings).check()
-    if not given.of(SourceSettings).source:
-        raise ValueError("--source is missing")
+    asked(given).check()
+
+
+def asked(given: Given) -> Asked:
+    """What is to be scored and how, by plain arguments or by flags."""
+    settings, source = given.of(ScoreSettings), given.of(SourceSettings)
+    if given.words:
+        settings, source = plain_settings(given.words, settings, source, "--no-keep-crop" not in given.arguments)
+    return Asked(settings, source, given.of(LimeSettings), plain=bool(given.words))
 
 
 def _run(given: Given) -> int:
-    from fer_spark.pipelines.score.run import Asked, run
+    from fer_spark.pipelines.score.run import run
 
-    asked = Asked(given.of(ScoreSettings), given.of(SourceSettings), given.of(LimeSettings))
-    return TOO_MANY_BAD if run(asked, given.conf, given.master) else OK
+    return TOO_MANY_BAD if run(asked(given), given.conf, given.master) else OK
 
 
 COMMAND = Command(
@@ -49,9 +56,12 @@ COMMAND = Command(
     _check,
     _run,
     "fer_spark.pipelines.score.run",
-    usage="--bundle BUNDLE --source S --input URI --output URI [flags]",
+    usage="PICTURES… [flags], or --bundle BUNDLE --source S --input URI --output URI [flags]",
     needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
     spark="spark",
+    session=True,
+    brief=lambda given: few_files(asked(given).source.input),
     choices=(("source", ALL_SOURCES), ("detector", ("", *DETECTORS))),
+    words=("PICTURES", "folders or files of pictures; the answers are shown, and a page is left beside them"),
 )
 main = COMMAND.main

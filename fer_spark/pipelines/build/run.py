@@ -35,7 +35,7 @@ from fer_spark.spark.session import get_session, sized_for
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-__all__ = ["FAILURES", "USAGE", "BuildSettings", "Published", "run"]
+__all__ = ["FAILURES", "USAGE", "BuildSettings", "Published", "read_built", "run", "run_build"]
 USAGE = (ExistingOutputError, ModelFileError, ValueError)
 FAILURES = (ManifestError, StagingError)
 _BROADCAST_IDS = 1_000_000
@@ -99,6 +99,15 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             return publish(build, staged, decided, old, run, began)
         finally:
             decided.release()
+
+
+def read_built(spark: SparkSession, output: str) -> DataFrame:
+    """The faces that the manifest at `output` lists. Raises ManifestError where there is none."""
+    storage = Storage(spark, output)
+    manifest = read_manifest(storage)
+    if manifest is None:
+        raise ManifestError(f"{output} holds no shards: nothing was published there")
+    return read_files(spark, storage, [file.path for file in manifest.files])
 
 
 def _tidy_up(old: Manifest, staging: Staging, storage: Storage) -> None:

@@ -12,9 +12,9 @@ from fer_spark.shards.manifest import NAME, Manifest
 from fer_spark.shards.settings import ShardSettings
 
 
-def print_summary(done: Published, shards: ShardSettings) -> None:
+def print_summary(done: Published, shards: ShardSettings, console: Console | None = None) -> None:
     """Counts, quarantine by reason with an example each, faces per split and label, speed, where it is."""
-    console, manifest = Console(), done.manifest
+    console, manifest = console or Console(), done.manifest
     if not done.published and not done.too_many_bad:
         console.print(
             f"Nothing to do: {shards.output} is complete ({manifest.counts.written_faces:,} faces).",

@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from fer_spark import __version__
-from fer_spark.artifacts import literal
+from fer_spark.artifacts import Storage, literal
 from fer_spark.explaining.on_spark import ExplainJob, explain_faces, predict_faces
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.summary import summary_of
@@ -62,6 +62,20 @@ def run(settings: ExplainSettings, lime: LimeSettings, conf: Sequence[str] = (),
         Console().print(said, highlight=False, soft_wrap=True, markup=False)
     else:
         print_summary(content, planned.target.uri(SUMMARY))
+
+
+def run_explain(spark: SparkSession, settings: ExplainSettings, lime: LimeSettings) -> tuple[dict[str, Any], str]:
+    """Explain and publish; returns what the summary says, also where the same was published before, and its place."""
+    planned = plan(spark, settings, lime)
+    content = explain(spark, planned, JobProgress(spark.sparkContext))
+    if content is None:
+        content = dict(json.loads(planned.target.read_text(SUMMARY) or "{}"))
+    return content, planned.target.uri(SUMMARY)
+
+
+def read_explained(spark: SparkSession, output: str) -> DataFrame:
+    """The rows that were published at `output`."""
+    return spark.read.parquet(literal(Storage(spark, output).uri(ROWS)))
 
 
 def explain(spark: SparkSession, planned: Planned, progress: JobProgress) -> dict[str, Any] | None:

@@ -11,9 +11,9 @@ from rich.table import Table
 from fer_spark.explaining.summary import ALL
 
 
-def print_summary(content: dict[str, Any], where: str) -> None:
+def print_summary(content: dict[str, Any], where: str, console: Console | None = None) -> None:
     """One row per explained label on the terminal: fit and agreement of two halves of the masks are medians."""
-    console = Console()
+    console = console or Console()
     table = Table(title="Explanations", title_justify="left", show_edge=False)
     names = ("label", "faces", "explained", "held-out R²", "overlap", "rank", "masks")
     for name in names:

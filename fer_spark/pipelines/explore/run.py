@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import StorageLevel
@@ -68,7 +69,29 @@ def run(
 ) -> None:
     """Explore, write and print. Raises what USAGE, JVM_FAILURES and FAILURES list."""
     began = time.monotonic()
-    spark = get_session("fer-spark explore", conf, master)
+    done = run_explore(get_session("fer-spark explore", conf, master), settings, source, pictures, began)
+    print_summary(done.found, done.page, done.total_s)
+
+
+@dataclass(frozen=True)
+class Explored:
+    """A finished exploration: what was found, what _summary.json says, the page, and the seconds it took."""
+
+    found: Exploration
+    summary: dict[str, Any]
+    page: str
+    total_s: float
+
+
+def run_explore(
+    spark: SparkSession,
+    settings: ExploreSettings,
+    source: SourceSettings,
+    pictures: PictureSettings,
+    began: float | None = None,
+) -> Explored:
+    """Explore and write. `began`: since when the seconds count, by time.monotonic(); None: since now."""
+    began = time.monotonic() if began is None else began
     storage = Storage(spark, settings.output)
     check_output(spark, storage, settings.on_existing)
     progress = JobProgress(spark.sparkContext)
@@ -77,7 +100,7 @@ def run(
     total_s = time.monotonic() - began
     summary = summary_of(found, (settings, source, pictures), total_s, spark.sparkContext.defaultParallelism)
     write_output(spark, storage, found, summary, exploration_page)
-    print_summary(found, storage.uri(PAGE), total_s)
+    return Explored(found, summary, storage.uri(PAGE), total_s)
 
 
 def explore(

@@ -11,9 +11,9 @@ from fer_spark.exploration import ALL, Exploration
 _STYLES = {"problem": "red", "warning": "yellow", "note": ""}
 
 
-def print_summary(exploration: Exploration, where: str, total_s: float) -> None:
+def print_summary(exploration: Exploration, where: str, total_s: float, console: Console | None = None) -> None:
     """Facts, labels by split, violations, advice with its figure, and where the report is."""
-    console = Console()
+    console = console or Console()
     for name, text in exploration.facts:
         console.print(f"{name + ':':<10}{escape(text)}", highlight=False, soft_wrap=True)
     _labels(console, exploration)

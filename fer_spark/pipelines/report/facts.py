@@ -10,8 +10,8 @@ from fer_spark import __version__
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.summary import ALL, summary_of
 from fer_spark.explaining.superpixels import comparable, mean_maps
-from fer_spark.networks.bundle_files import CARD, find_bundle
 from fer_spark.networks.card import BundleError, Card
+from fer_spark.networks.places import CARD, find_bundle
 from fer_spark.pipelines.report.read import ReportError, ScoreTable, WhyTable
 from fer_spark.reports.scoring.figures import Cell, label_counts
 from fer_spark.reports.scoring.page import Explanations, Mix

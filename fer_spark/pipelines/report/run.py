@@ -16,6 +16,7 @@ from fer_spark.pipelines.report.faces import FacePictures, open_pictures
 from fer_spark.pipelines.report.facts import explanations_of, facts, mixes, notes
 from fer_spark.pipelines.report.gallery import gallery
 from fer_spark.pipelines.report.read import ReportError, ScoreTable, WhyTable, open_explanations, open_scores
+from fer_spark.pipelines.report.settings import ReportSettings
 from fer_spark.reports.scoring.page import Explanations, Scores, ScoringReport, Section, page
 from fer_spark.shards.manifest import ManifestError
 from fer_spark.spark.progress import JobProgress
@@ -24,8 +25,6 @@ from fer_spark.spark.session import get_session
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-    from fer_spark.pipelines.report.settings import ReportSettings
-
 
 USAGE = (ValueError, ManifestError)
 JVM_FAILURES = (Py4JError, OSError)
@@ -33,8 +32,14 @@ FAILURES = (PySparkException,)
 
 
 def run(settings: ReportSettings, conf: Sequence[str] = (), master: str = "") -> str:
+    """Write the page and print where it is. Raises what USAGE, JVM_FAILURES and FAILURES list."""
+    uri = write_report(get_session("fer-spark report", conf, master), settings)
+    Console().print(f"Open {uri}", highlight=False, soft_wrap=True, markup=False)
+    return uri
+
+
+def write_report(spark: SparkSession, settings: ReportSettings) -> str:
     """Write the page; returns where it is. Raises ValueError or ManifestError for what is not there or does not fit."""
-    spark = get_session("fer-spark report", conf, master)
     folder, _, name = settings.output.rpartition("/")
     target = Storage(spark, folder or ("/" if settings.output.startswith("/") else "."))
     if target.exists(name) and not settings.overwrite:
@@ -62,8 +67,12 @@ def run(settings: ReportSettings, conf: Sequence[str] = (), master: str = "") ->
         gallery=shown,
     )
     target.publish_text(name, page(report))
-    Console().print(f"Open {target.uri(name)}", highlight=False, soft_wrap=True, markup=False)
     return target.uri(name)
+
+
+def write_page(spark: SparkSession, scores: str, output: str) -> str:
+    """The page of `scores` with every default, in place of one that is there; returns where it is."""
+    return write_report(spark, ReportSettings(scores=scores, output=output, overwrite=True))
 
 
 def _counted(table: ScoreTable, settings: ReportSettings) -> Scores:

@@ -6,18 +6,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
 
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.networks.card import digest_of
+from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.input import Input, open_input
 from fer_spark.scoring.choice import Wish
 from fer_spark.scoring.choose import check_conditions
 from fer_spark.scoring.columns import RowSettings
 from fer_spark.scoring.ledger import Key
-from fer_spark.scoring.on_spark import ScoreJob
+from fer_spark.scoring.on_spark import ScoreJob, warm_up
 from fer_spark.scoring.outputs.output import Output
 from fer_spark.scoring.salt import Salt
 from fer_spark.scoring.settings import ScoreSettings
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Run:
-    """Everything one run works with. `margin_frac`: around the face's box in its crop, for landmarks in it. `passes_s`:
-    seconds of each pass over pictures so far."""
+    """Everything one run works with. `warm` ends when a worker has loaded the model. `margin_frac`: around the face's
+    box in its crop, for landmarks in it. `passes_s`: seconds of each pass over pictures so far."""
 
     spark: SparkSession
     settings: ScoreSettings
@@ -46,6 +48,7 @@ class Run:
     shipped: Shipped
     job: ScoreJob
     progress: JobProgress
+    warm: Thread
     lime: LimeSettings = field(default_factory=LimeSettings)
     margin_frac: float = 0.0
     began: float = field(default_factory=time.monotonic)
@@ -86,21 +89,13 @@ class Scored:
     too_many_bad: bool = False
 
 
-@dataclass(frozen=True)
-class Asked:
-    """What the user asked for."""
-
-    settings: ScoreSettings
-    source: SourceSettings
-    lime: LimeSettings
-
-
 def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobProgress) -> Run:
     """Check everything that can be checked, and ship the bundle. Raises ValueError or BundleError."""
     settings, source = asked.settings, asked.source
     salt, wishes = Salt(settings.secret), settings.wishes
     check_conditions(spark, wishes)
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
+    warm = warm_up(spark, shipped.spec)
     faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model)
     source = recognised(spark, source, progress.say)
     with progress.step("listing the input"):
@@ -122,4 +117,4 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
         rows = RowSettings(prepare.digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, pixel_format(shipped.card, faces), rows, prepare)
         progress.say(f"{opened.description}; faces by {preparation.detector}")
-    return Run(spark, settings, source, output, opened, shipped, job, progress, asked.lime, preparation.margin)
+    return Run(spark, settings, source, output, opened, shipped, job, progress, warm, asked.lime, preparation.margin)

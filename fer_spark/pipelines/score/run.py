@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.networks.card import BundleError
-from fer_spark.pipelines.score.context import Asked, open_run
+from fer_spark.pipelines.score.answers import check_page, print_answers, print_page
+from fer_spark.pipelines.score.asked import Asked
+from fer_spark.pipelines.score.context import Scored, open_run
 from fer_spark.pipelines.score.incremental import score_new
 from fer_spark.pipelines.score.stream import score_stream
 from fer_spark.pipelines.score.summary import print_summary
@@ -22,7 +25,10 @@ from fer_spark.shards.manifest import ManifestError
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session
 
-__all__ = ["FAILURES", "USAGE", "Asked", "run"]
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+__all__ = ["FAILURES", "USAGE", "Asked", "run", "score"]
 USAGE = (ValueError, BundleError, ModelFileError)
 """What is raised for settings, bundles and inputs that are not there or do not fit each other."""
 FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkException, Py4JError)
@@ -35,18 +41,31 @@ def run(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
     While another run holds the lease, says so and does nothing.
     """
     spark = get_session("fer-spark score", conf, master)
+    done = score(spark, asked)
+    if done is None:
+        return False
+    shown = asked.plain and bool(done.summary["files"])
+    if shown:
+        print_answers(spark, asked.settings)
+    print_summary(done, asked.settings)
+    if shown:
+        print_page(spark, asked.settings)
+    return done.too_many_bad
+
+
+def score(spark: SparkSession, asked: Asked) -> Scored | None:
+    """Score and publish; None, with a line that says so, while another run holds the lease."""
     settings = asked.settings
     output, progress = Output.open(spark, settings), JobProgress(spark.sparkContext)
-    if settings.incremental:
-        try:
-            with Lease(Claims(spark, settings.checkpoint), settings.lease_s) as lease:
-                scheduled = score_stream if settings.trigger == "stream" else score_new
-                done = scheduled(open_run(spark, asked, output, progress), lease)
-        except LeaseTaken as taken:
-            progress.say(f"Nothing done: another run is at work ({taken}).")
-            return False
-    else:
+    if asked.plain:
+        check_page(spark, settings)
+    if not settings.incremental:
         check_place(output, settings)
-        done = score_whole(open_run(spark, asked, output, progress))
-    print_summary(done, settings)
-    return done.too_many_bad
+        return score_whole(open_run(spark, asked, output, progress))
+    try:
+        with Lease(Claims(spark, settings.checkpoint), settings.lease_s) as lease:
+            scheduled = score_stream if settings.trigger == "stream" else score_new
+            return scheduled(open_run(spark, asked, output, progress), lease)
+    except LeaseTaken as taken:
+        progress.say(f"Nothing done: another run is at work ({taken}).")
+        return None

@@ -80,9 +80,9 @@ def publish_summary(output: Output, summary: dict[str, Any]) -> None:
     output.books.publish_text(SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False))
 
 
-def print_summary(done: Scored, settings: ScoreSettings) -> None:
+def print_summary(done: Scored, settings: ScoreSettings, console: Console | None = None) -> None:
     """The same figures as the summary, for a person."""
-    console, told = Console(), done.summary
+    console, told = console or Console(), done.summary
     if not told["pictures"]:
         console.print("[bold yellow]No pictures in the input[/]: nothing to score.", highlight=False)
         return

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import uuid
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fer_spark.pipelines.score.context import Run, Scored
 from fer_spark.pipelines.score.explain import Explained, explain_scored
 from fer_spark.pipelines.score.summary import publish_summary, summarise
 from fer_spark.scoring.figures import Figures
-from fer_spark.scoring.on_spark import figures_of, missing_rows, salted, score_frame
+from fer_spark.scoring.on_spark import figures_of, in_tasks, missing_rows, salted, score_frame
 from fer_spark.scoring.outputs.format import SINGLE_RUN, OutputError
 from fer_spark.sources.base import Slice
+from fer_spark.spark.session import sized_for
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -33,14 +34,21 @@ def check_place(output: Output, settings: ScoreSettings) -> None:
 
 def score_whole(run: Run) -> Scored:
     """Score, check that every picture is accounted for, then publish: files first, summary last."""
+    with sized_for(run.spark, run.input.images):
+        return _score(run, run.output.summary())
+
+
+def _score(run: Run, before: dict[str, Any] | None) -> Scored:
     output, settings = run.output, run.settings
-    before = output.summary()
     with run.progress.step("scoring"), run.timed_pass():
-        staged = output.stage("rows", score_frame(run.input.read(Slice()), run.job))
+        raw = in_tasks(run.input.read(Slice()), run.input.images)
+        run.warm.join()
+        rows = output.stage("rows", score_frame(raw, run.job))
     with run.progress.step("counting"):
-        missing = output.stage("missing", missing_rows(_keys(run), staged, run.job, run.key.model))
-        rows = staged.unionByName(missing)
         figures = figures_of(rows)
+        if run.input.pixels is not None or figures.pictures != run.input.images:
+            rows = rows.unionByName(output.stage("missing", missing_rows(_keys(run), rows, run.job, run.key.model)))
+            figures = figures_of(rows)
     figures.check()
     if run.input.pixels is None and figures.pictures != run.input.images:
         raise RuntimeError(f"{run.input.images:,} pictures in, {figures.pictures:,} accounted for")

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_spark.networks.bundle_files import CARD
 from fer_spark.networks.card import Card
+from fer_spark.networks.places import CARD
 
 if TYPE_CHECKING:
     from fer_spark.pipelines.train.run import AllSettings

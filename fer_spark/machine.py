@@ -1,0 +1,155 @@
+"""What this machine lacks for a job, in one line each: what was found, and the next step. Knows nothing of Spark."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import os
+import re
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import unquote
+
+_FULL = ("No space left on device", "Disk quota exceeded", "Not enough space")
+_NO_ACCESS = ("Permission denied", "AccessDeniedException", "Read-only file system", "Mkdirs failed to create")
+_NO_TEMPORARY = "No usable temporary directory"
+_FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
+_NO_ACCESS_NUMBERS = (errno.EACCES, errno.EPERM, errno.EROFS)
+_MOST_CHARS = 200
+_LEAST_FREE_BYTES = 1 << 20
+_REMOTE = ("HADOOP_CONF_DIR", "YARN_CONF_DIR", "PYSPARK_GATEWAY_PORT")
+"""Where one of these is set, a path without a scheme may lie on another file system than this machine's."""
+
+
+class MachineError(Exception):
+    """This machine cannot do the job as it stands; the message says what was found, and the next step."""
+
+
+def check_system() -> None:
+    """Raise MachineError on Windows, where the package does not run."""
+    if sys.platform in ("win32", "cygwin"):
+        raise MachineError(
+            "this is Windows; fer_spark runs on Linux, macOS and in WSL: `wsl --install`, then install it there"
+        )
+
+
+def check_place(place: str, flag: str) -> None:
+    """Raise MachineError for a local place to write to that this user may not write to, or whose disk is full.
+
+    Places on other storage, and folders that hold something already, are the job's own to judge.
+    """
+    path = local_path(place)
+    if path is None or _holds_something(path):
+        return
+    there = path
+    while not os.path.lexists(there):
+        there = there.parent
+    there = there if os.path.isdir(there) else there.parent
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise MachineError(f"{flag} {place}: {_user()} may not write to {there}; {_another(flag)}")
+    free = free_bytes(there)
+    if free is not None and free < _LEAST_FREE_BYTES:
+        raise MachineError(f"{flag} {place}: the disk is full, {size_text(free)} free; free some, or {_another(flag)}")
+
+
+def _holds_something(path: Path) -> bool:
+    try:
+        with os.scandir(path) as entries:
+            return any(entries)
+    except OSError:  # nothing is there, or a file, or nothing that can be looked at
+        return False
+
+
+def local_path(place: str) -> Path | None:
+    """A place as a path of this machine; None where it lies, or may lie, on other storage."""
+    if place.startswith("file:"):
+        return Path("/" + unquote(place.removeprefix("file:")).lstrip("/"))
+    if not place or "://" in place or any(os.environ.get(name) for name in _REMOTE):
+        return None
+    return Path(place).absolute()
+
+
+def cache_dir() -> Path:
+    """The user's folder for what can be fetched or made again: $XDG_CACHE_HOME/fer_spark, else ~/.cache/fer_spark."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fer_spark"
+
+
+def free_bytes(path: Path) -> int | None:
+    """Free bytes for this user on the disk of a path that exists; None where the file system does not say."""
+    try:
+        usage = shutil.disk_usage(path)
+    except OSError:
+        return None
+    return usage.free if usage.total else None
+
+
+def temporary_folder() -> Path:
+    """Where Spark and Python keep what they work on."""
+    return Path(os.environ.get("SPARK_LOCAL_DIRS", "").split(",")[0] or tempfile.gettempdir())
+
+
+def fault_in(error: BaseException, places: Iterable[tuple[str, str]] = ()) -> str | None:
+    """What of the machine is behind an error, in one line with the next step; None where it is something else.
+
+    `places`: the flags that name where the job writes, each with its value.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    text = str(error)
+    if _NO_TEMPORARY in text:
+        return f"no folder for temporary files can be written to ({text}); export TMPDIR=DIR names one"
+    if number in _FULL_NUMBERS or any(word in text for word in _FULL):
+        return _full(list(places))
+    if isinstance(error, OSError) and number in _NO_ACCESS_NUMBERS:
+        return f"{error.filename or text}: {error.strerror} for {_user()}; {_remedy(text, places)}"
+    line = next((line for word in _NO_ACCESS for line in text.splitlines() if word in line), None)
+    return None if line is None else f"no access for {_user()}: {_plain(line)}; {_remedy(line, places)}"
+
+
+def _full(places: list[tuple[str, str]]) -> str:
+    here = [(f"{flag} {place}", local_path(place)) for flag, place in places]
+    here.append(("Spark's temporary files, spark.local.dir", temporary_folder()))
+    free = [f"{size_text(free_bytes(_existing(path)) or 0)} free for {name}" for name, path in here if path is not None]
+    flag = places[0][0] if places else "place"
+    return (
+        f"the disk is full: {', '.join(free)}. Free some, or give another {flag}, or for temporary files "
+        "--conf spark.local.dir=DIR and TMPDIR=DIR"
+    )
+
+
+def _existing(path: Path) -> Path:
+    while not path.exists():
+        path = path.parent
+    return path
+
+
+def _remedy(text: str, places: Iterable[tuple[str, str]]) -> str:
+    """What to do about a text that names a place: give another one where it is one of `places`."""
+    for flag, place in places:
+        path = local_path(place)
+        if path is not None and str(path) in text:
+            return _another(flag)
+    return "let this user read it, and write where it writes"
+
+
+def _another(flag: str) -> str:
+    return f"give another {flag}, or let this user write there"
+
+
+def _plain(line: str) -> str:
+    """A line of a Java error without the classes in front of what it says."""
+    return re.sub(r"^(Caused by: |: |\s)*([\w.$]+(Exception|Error): )*", "", line.strip())[:_MOST_CHARS]
+
+
+def _user() -> str:
+    try:
+        return f"user {getpass.getuser()}"
+    except (KeyError, OSError, ImportError):  # a user id without a name, as in a container
+        return f"user {os.getuid()}"
+
+
+def size_text(count: int) -> str:
+    """`12.1 GB`, `0.4 MB`."""
+    return f"{count / 2**30:,.1f} GB" if count >= 2**30 else f"{count / 2**20:,.1f} MB"

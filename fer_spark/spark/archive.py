@@ -1,0 +1,62 @@
+"""Spark's classes as the JVM keeps them (class-data sharing): the second session of a machine loads them ready-made.
+
+A JVM that is told to writes the archive when it ends, in its own time, after the job has. It lies in the user's cache,
+by what it was made of: this Java, these jars. A JVM checks the jars' ages and its own build once more, and does without
+an archive that does not fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from fer_spark.machine import cache_dir, free_bytes
+
+_MAGIC = bytes.fromhex("a8ba0bf0")
+"""Of an archive that is whole: its head is written last."""
+
+_GIVEN_UP_S = 600
+_ROOM_BYTES = 1 << 30
+_QUIET = "-Xlog:cds*=off -Xlog:class+path=off"
+"""An archive that does not fit is no news."""
+
+
+def sharing_options(release: str, program: Path, jars: Path) -> str:
+    """Options for a JVM: to use the archive, or to leave one where there is none yet; empty where it cannot.
+
+    release, program   the Java that is to be started
+    jars               the folder with Spark's
+    """
+    folder = cache_dir() / "jvm"
+    try:
+        if " " in str(folder):  # options are cut at blanks
+            return ""
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        parts = (release, os.path.realpath(program), os.path.realpath(jars), jars.stat().st_mtime_ns)
+        archive = folder / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}.jsa"
+        _take_over(archive)
+        if not archive.is_file():
+            return _to_leave(archive)
+    except OSError:  # a home that cannot be written: the job does without
+        return ""
+    return f"-XX:SharedArchiveFile={archive} {_QUIET}"
+
+
+def _take_over(archive: Path) -> None:
+    """Give the archive that an earlier JVM left its name, once it is whole; remove what JVMs of long ago began."""
+    for left in sorted(archive.parent.glob(f"{archive.stem}.*.part")):
+        with left.open("rb") as file:
+            whole = file.read(len(_MAGIC)) == _MAGIC
+        if whole:
+            left.replace(archive)
+        elif time.time() - left.stat().st_mtime > _GIVEN_UP_S:
+            left.unlink()
+
+
+def _to_leave(archive: Path) -> str:
+    """One JVM at a time leaves one."""
+    if list(archive.parent.glob(f"{archive.stem}.*.part")) or (free_bytes(archive.parent) or 0) < _ROOM_BYTES:
+        return ""
+    return f"-XX:ArchiveClassesAtExit={archive.with_suffix(f'.{os.getpid()}.part')} {_QUIET}"

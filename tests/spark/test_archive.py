@@ -1,0 +1,65 @@
+"""Spark's classes in an archive: left by one JVM, taken by the next, made anew for another Java or other jars."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fer_spark.spark.archive import sharing_options
+
+WHOLE, BROKEN_OFF = bytes.fromhex("a8ba0bf0") + b"classes", bytes(11)
+
+
+@pytest.fixture
+def jars(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    folder = tmp_path / "jars"
+    folder.mkdir()
+    return folder
+
+
+def options(jars: Path, release: str = "17.0.15") -> dict[str, str]:
+    words = sharing_options(release, Path("/usr/bin/java"), jars).split()
+    return dict(word.split("=", 1) for word in words if word.startswith("-XX:"))
+
+
+def test_the_first_leaves_one_and_the_next_takes_it(jars: Path) -> None:
+    [(name, left)] = options(jars).items()
+    assert name == "-XX:ArchiveClassesAtExit"
+    part = Path(left)
+    assert part.parent == jars.parent / "cache" / "fer_spark" / "jvm"
+    assert part.parent.stat().st_mode & 0o077 == 0
+    part.write_bytes(BROKEN_OFF)
+    assert options(jars) == {}  # another is at it
+    part.write_bytes(WHOLE)
+    [(name, archive)] = options(jars).items()
+    assert name == "-XX:SharedArchiveFile"
+    assert Path(archive).read_bytes() == WHOLE
+    assert not part.exists()
+    assert options(jars) == {name: archive}
+
+
+def test_one_that_was_broken_off_is_begun_anew(jars: Path) -> None:
+    [left] = options(jars).values()
+    Path(left).write_bytes(BROKEN_OFF)
+    os.utime(left, (1, 1))
+    assert list(options(jars)) == ["-XX:ArchiveClassesAtExit"]
+    assert not Path(left).exists()
+
+
+def test_another_java_or_other_jars_have_their_own(jars: Path) -> None:
+    [first] = options(jars).values()
+    [second] = options(jars, "21.0.2").values()
+    os.utime(jars, (5, 5))
+    [third] = options(jars).values()
+    assert len({first, second, third}) == 3
+
+
+def test_a_cache_that_cannot_be_written_or_named_is_done_without(jars: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (jars.parent / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(jars.parent / "file"))
+    assert options(jars) == {}
+    monkeypatch.setenv("XDG_CACHE_HOME", str(jars.parent / "with blank"))
+    assert options(jars) == {}
