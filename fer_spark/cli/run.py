@@ -158,13 +158,14 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
         return command.run(given)
     except MachineError as error:
         return _say(command, str(error), USAGE_ERROR)
-    except (CommandError, OSError, *_raised_by(pipeline), *jvm_errors()) as error:
+    except _raised_by(pipeline) as error:
         return _ended(command, pipeline, error, command.places(given))
 
 
 def _raised_by(pipeline: Any) -> tuple[type[Exception], ...]:
+    """What the command's run may raise that is no bug: its own errors, its pipeline's, the system's, Spark's."""
     names = ("USAGE", "JVM_FAILURES", "FAILURES")
-    return tuple(error for name in names for error in getattr(pipeline, name, ()))
+    return (CommandError, OSError, *jvm_errors(), *(error for name in names for error in getattr(pipeline, name, ())))
 
 
 def _ended(command: Command, pipeline: Any, error: Exception, written: list[tuple[str, str]]) -> int:

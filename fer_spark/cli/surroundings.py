@@ -9,14 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_spark.machine import check_place, check_system
+from fer_spark.scoring.outputs.catalog import NAMED
 from fer_spark.settings import flag
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 _WRITTEN = ("output", "checkpoint")
-_TABLES = ("iceberg",)
-"""Formats whose --output names a table."""
 
 
 def places(settings: Iterable[DataclassInstance]) -> list[tuple[str, str]]:
@@ -25,7 +24,7 @@ def places(settings: Iterable[DataclassInstance]) -> list[tuple[str, str]]:
         (flag(field.name), str(getattr(one, field.name)))
         for one in settings
         for field in dataclasses.fields(one)
-        if field.name in _WRITTEN and not (field.name == "output" and getattr(one, "format", "") in _TABLES)
+        if field.name in _WRITTEN and not (field.name == "output" and getattr(one, "format", "") in NAMED)
     ]
 
 

@@ -84,7 +84,7 @@ def warm_up(spark: SparkSession, scorer: ScorerSpec) -> Thread:
             spark.range(1).coalesce(1).mapInArrow(load, "id long").collect()
 
     session = f"{spark.sparkContext.applicationId} {scorer}"
-    wanted = spark.sparkContext.master.startswith("local") and session not in _WARM
+    wanted = str(spark.sparkContext.master).startswith("local") and session not in _WARM
     _WARM.add(session)
     thread = InheritableThread(target=run, daemon=True) if wanted else Thread()
     thread.start()
