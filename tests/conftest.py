@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.jvm import quick_jvm
+
 pytest_plugins = ["tests.groups", "pytester"]
 os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names by its locale
 # before torch is loaded, for processes that tests start too: two workers have twice the threads that there are cores,
@@ -26,8 +28,7 @@ def spark() -> Iterator[SparkSession]:
         master="local[2,4]",
         conf=[
             "spark.driver.memory=2g",
-            # quick compilation and one collector thread suit short jobs on few cores
-            "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+            f"spark.driver.extraJavaOptions={quick_jvm()}",
             "spark.sql.ui.retainedExecutions=5",  # thousands of jobs in one session: forget those that are done
             "spark.ui.retainedJobs=20",
             "spark.ui.retainedStages=20",

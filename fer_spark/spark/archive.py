@@ -23,11 +23,12 @@ _QUIET = "-Xlog:cds*=off -Xlog:class+path=off"
 """An archive that does not fit is no news."""
 
 
-def sharing_options(release: str, program: Path, jars: Path) -> str:
+def sharing_options(release: str, program: Path, jars: Path, leave: bool = True) -> str:
     """Options for a JVM: to use the archive, or to leave one where there is none yet; empty where it cannot.
 
     release, program   the Java that is to be started
     jars               the folder with Spark's
+    leave              whether the JVM may leave an archive when it ends
     """
     folder = cache_dir() / "jvm"
     try:
@@ -38,7 +39,7 @@ def sharing_options(release: str, program: Path, jars: Path) -> str:
         archive = folder / f"{hashlib.sha256(repr(parts).encode()).hexdigest()[:24]}.jsa"
         _take_over(archive)
         if not archive.is_file():
-            return _to_leave(archive)
+            return _to_leave(archive) if leave else ""
     except OSError:  # a home that cannot be written: the job does without
         return ""
     return f"-XX:SharedArchiveFile={archive} {_QUIET}"

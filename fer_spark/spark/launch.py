@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fer_spark.machine import MachineError
 from fer_spark.spark.archive import sharing_options
-from fer_spark.spark.java import check_java
+from fer_spark.spark.java import Java, check_java
 from fer_spark.spark.quiet import quieten
 
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
@@ -49,6 +49,13 @@ def start_jvm(asked: Mapping[str, str]) -> None:
         _start(asked, False)
 
 
+def quick_options(java: Java, leave: bool = True) -> str:
+    """Options of a JVM for a job of seconds. `leave`: whether it may leave an archive of classes to later ones."""
+    from pyspark.find_spark_home import _find_spark_home
+
+    return f"{QUICK} {sharing_options(java.release, java.program, Path(_find_spark_home(), 'jars'), leave)}".strip()
+
+
 def _running() -> bool:
     from pyspark import SparkContext
 
@@ -58,7 +65,6 @@ def _running() -> bool:
 def _start(asked: Mapping[str, str], quick: bool) -> None:
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkRuntimeError
-    from pyspark.find_spark_home import _find_spark_home
 
     # the JVM takes its locale, and with it the encoding of file names, from the environment it starts in
     if not any("utf" in os.environ.get(name, "").lower() for name in ("LC_ALL", "LC_CTYPE", "LANG")):
@@ -73,10 +79,8 @@ def _start(asked: Mapping[str, str], quick: bool) -> None:
     for key, value in early.items():
         launch.set(key, value)
     quieten()
-    options = ""
-    if quick and asked.get("spark.master", "local").startswith("local") and java is not None and not _chosen(asked):
-        options = f"{QUICK} {sharing_options(java.release, java.program, Path(_find_spark_home(), 'jars'))}".strip()
-    with _environment(options):
+    quick = quick and asked.get("spark.master", "local").startswith("local") and not _chosen(asked)
+    with _environment(quick_options(java) if quick and java is not None else ""):
         try:
             SparkContext._ensure_initialized(conf=launch)
         except PySparkRuntimeError as error:

@@ -13,10 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fer_spark.cli.commands.build_shards import main
+from tests.jvm import quick_jvm
 
 ROOT = Path(__file__).parents[3]
-QUICK_JVM = ["spark.ui.enabled=false", "spark.driver.extraJavaOptions=-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"]
-"""For processes that live for half a minute: quick compilation suits them."""
+QUICK_JVM = ["spark.ui.enabled=false", f"spark.driver.extraJavaOptions={quick_jvm()}"]
+"""For processes that live for half a minute."""
 
 
 def build(output: Path | str, **flags: Any) -> int:
