@@ -16,7 +16,7 @@ from fer_spark.sources.conflicts import settle
 from fer_spark.sources.labelling import label_rule, reject
 from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.pictures import NOT_PICTURES, file_pictures, whole_path
-from fer_spark.sources.plain_rows import annotation_rows, open_pictures
+from fer_spark.sources.plain_rows import annotation_rows, open_pictures, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
@@ -65,7 +65,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(_with_box(annotation_rows(table, settings, named, label, pictures), table), table)
     rows = rows.withColumn("split", F.coalesce("split", split_of_file()))
-    rule = label_rule(settings, "affectnet8", "affectnet8")
+    rule = label_rule(settings, "affectnet8", "affectnet8", rows, stored_names(spark, table, label))
     boxed = any(_FULL_RELEASE.match(name) for name in table.columns)
     place = ("key", "box_left", "box_top", "box_width", "box_height") if boxed else ("key",)
     ready = settle(rule.apply(rows), place, settings.conflicts)
@@ -80,6 +80,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
         joined.keys,
         lambda: joined.keys().count(),
         lambda: digest_rows(rows.select(*told), pictures.digest()),
+        rule.numbering,
     )
 
 
@@ -99,6 +100,7 @@ def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReadin
         joined.keys,
         lambda: joined.keys().count(),
         lambda: digest_rows(rows.select("named", "label_raw", "valence", "arousal"), pictures.digest()),
+        rule.numbering,
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from pyspark.sql import Column as SparkColumn
@@ -17,7 +18,8 @@ from fer_spark.sources.catalog import open_source
 from fer_spark.sources.labelling import LabelRule, label_rule, rule_of
 from fer_spark.sources.lake import open_root
 from fer_spark.sources.legend import find_table
-from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS
+from fer_spark.sources.numbering.meaning import Numbering
+from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS, stored_names
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import split_of
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
@@ -78,7 +80,8 @@ def _tabled(spark: SparkSession, settings: SourceSettings) -> Annotations:
         _number(table, found["arousal"]).alias("arousal"),
         _not_number(table, found).alias("not_number"),
     )
-    rule = _rule(rows, settings)
+    label = found["label"]
+    rule = _rule(rows, settings, None if label is None else lambda: stored_names(spark, table, label))
     labelled = rows.withColumn("label", rule.name_of(F.col("label_raw")))
     has = frozenset(name for name, column in found.items() if column is not None)
     own = [item.name for item in table.frame.schema if item.name.startswith("in:")]
@@ -108,10 +111,14 @@ def _path(table: AnnotationTable, settings: SourceSettings) -> SparkColumn | Non
     return table.column(settings.path_column, usual, "--path-column", required=required)
 
 
-def _rule(rows: DataFrame, settings: SourceSettings) -> LabelRule:
+def _rule(rows: DataFrame, settings: SourceSettings, stored: Callable[[], Sequence[Numbering]] | None) -> LabelRule:
     if settings.source == "affectnet":
         return label_rule(settings, "affectnet8", "affectnet8")
-    return label_rule(settings, "fer2013", "fer2013") if settings.source == "fer2013" else rule_of(rows, settings)
+    return (
+        label_rule(settings, "fer2013", "fer2013")
+        if settings.source == "fer2013"
+        else rule_of(rows, settings, stored, needed=False)
+    )
 
 
 def _number(table: AnnotationTable, column: SparkColumn | None) -> SparkColumn:
@@ -156,7 +163,7 @@ def _npy(spark: SparkSession, settings: SourceSettings) -> Annotations:
 
 def _listed(spark: SparkSession, settings: SourceSettings) -> Annotations:
     """Sources whose labels are no column: folders, archives, FER+ votes."""
-    source = open_source(spark, settings)
+    source = open_source(spark, settings, labels_needed=False)
     rows = raw_images(source.raw().drop("content") if settings.source == "ferplus" else source.list_keys())
     said = F.when(F.col("reject_reason") == "not_a_face", "no_face").when(
         F.col("reject_reason") == "no_expression", "uncertain"

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.rows import RAW_IMAGE
 from fer_spark.sources.lake import listed_bytes
+from fer_spark.sources.numbering.meaning import Numbering
 
 TASKS_PER_CORE = 4
 """Fewer tasks than this leave cores idle at the end of the expensive operator that follows a source."""
@@ -44,7 +45,7 @@ class Source:
 
     `read(slice)` gives RAW_IMAGE rows; `list_keys()` gives every input that must be accounted for (source_path,
     source_row, label_raw, split), taken from the listing, so a file that vanishes later is a key without a row.
-    (source_path, source_row) is unique in both.
+    (source_path, source_row) is unique in both. `numbering`: what its number labels mean, and who says so.
     """
 
     description: str
@@ -55,6 +56,7 @@ class Source:
     list_keys: Callable[[], DataFrame]
     count: Callable[[], int]
     digest: Callable[[], str]
+    numbering: Numbering | None = None
 
     def raw(self, chunk: int = 0, chunks: int = 1) -> DataFrame:
         """RAW_IMAGE rows of one deterministic slice."""

@@ -31,6 +31,8 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
     "votes": ("fer2013", "ferplus"),
     "drop_nonface": ("fer2013", "ferplus"),
     "images": ("legend", "affectnet", "table"),
+    "codes": ("fer2013", "legend", "affectnet", "folder", "table", "images", "tar"),
+    "unlabelled": ("fer2013", "table"),
     "bytes_column": ("table",),
     "path_column": ("legend", "affectnet", "table"),
     "label_column": ("fer2013", "legend", "affectnet", "table"),
@@ -41,11 +43,16 @@ _ONLY_FOR: dict[str, tuple[str, ...]] = {
 
 
 def open_source(
-    spark: SparkSession, settings: SourceSettings, max_file_bytes: int = 256 << 20, by_path: bool = False
+    spark: SparkSession,
+    settings: SourceSettings,
+    max_file_bytes: int = 256 << 20,
+    by_path: bool = False,
+    labels_needed: bool = True,
 ) -> Source:
     """Open the input named by --source and --input. Files above `max_file_bytes` are listed, not read.
 
     `by_path`: rows of local files hold the file's path instead of its bytes, with the encoding `path`.
+    `labels_needed` False: a table whose labels cannot be found, or are numbers that nobody explains, has none.
 
     Raises SourceError for an unknown source, a flag that does not go with it, or an input that cannot be opened.
     """
@@ -61,7 +68,7 @@ def open_source(
         raise SourceError(f"--label-from goes with --source images or tar, not {settings.source}")
     if settings.glob:
         _check_glob(spark, settings.glob)
-    return _OPENERS[settings.source](spark, settings, FileReading(max_file_bytes, by_path))
+    return _OPENERS[settings.source](spark, settings, FileReading(max_file_bytes, by_path, labels_needed))
 
 
 def _check_glob(spark: SparkSession, glob: str) -> None:

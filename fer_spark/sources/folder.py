@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.labels import TAXONOMIES
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
+from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.pictures import Pictures, file_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of
@@ -19,24 +22,35 @@ def open_folder(spark: SparkSession, settings: SourceSettings, reading: FileRead
     pictures = file_pictures(spark, settings.input, settings.glob, reading)
     if not pictures.root.literal or pictures.root.is_file:
         raise SourceError(f"--source folder needs a folder with one folder per expression; {settings.input!r} is none")
-    return _source(settings, pictures, _by_class)
+    return _source(spark, settings, pictures, _by_class, reading.labels_needed)
 
 
 def open_images(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Every picture below --input, unlabelled; --label-from parent takes the folder's name as the label."""
     pictures = file_pictures(spark, settings.input, settings.glob, reading)
-    return _source(settings, pictures, _by_parent if settings.label_from == "parent" else None)
+    labelled = _by_parent if settings.label_from == "parent" else None
+    return _source(spark, settings, pictures, labelled, reading.labels_needed)
 
 
 def open_tar(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """The pictures in tar archives, unlabelled; --label-from parent takes the member's folder as the label."""
     pictures = tar_pictures(spark, settings.input, settings.glob, reading.max_bytes)
-    return _source(settings, pictures, _by_parent if settings.label_from == "parent" else None)
+    labelled = _by_parent if settings.label_from == "parent" else None
+    return _source(spark, settings, pictures, labelled, reading.labels_needed)
 
 
-def _source(settings: SourceSettings, pictures: Pictures, labelled: object) -> Source:
-    naming = labelled if callable(labelled) else _plain
-    rule = rule_of(naming(pictures.listed()), settings) if labelled else LabelRule(TAXONOMIES["fer2013"], {})
+def _source(
+    spark: SparkSession,
+    settings: SourceSettings,
+    pictures: Pictures,
+    labelled: Callable[[DataFrame], DataFrame] | None,
+    needed: bool,
+) -> Source:
+    naming = labelled or _plain
+    rule = LabelRule(TAXONOMIES["fer2013"], {})
+    if labelled:
+        folders = naming(pictures.listed())
+        rule = rule_of(folders, settings, lambda: names_beside(spark, pictures.root.uri, "label"), needed)
 
     def rows(frame: DataFrame) -> DataFrame:
         named = naming(frame).withColumns({"source_path": F.col("path"), "encoding": F.lit(pictures.encoding)})
@@ -51,6 +65,7 @@ def _source(settings: SourceSettings, pictures: Pictures, labelled: object) -> S
         lambda: rows(pictures.listed()),
         lambda: pictures.listed().count(),
         pictures.digest,
+        rule.numbering,
     )
 
 

@@ -10,7 +10,7 @@ from fer_spark.sources.affectnet import with_feelings
 from fer_spark.sources.annotated import annotated
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
 from fer_spark.sources.conflicts import settle
-from fer_spark.sources.labelling import rule_of
+from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.pictures import whole_path
 from fer_spark.sources.plain_rows import (
     GROUP_COLUMNS,
@@ -19,7 +19,9 @@ from fer_spark.sources.plain_rows import (
     SPLIT_COLUMNS,
     annotation_rows,
     group_of,
+    label_of,
     open_pictures,
+    stored_names,
 )
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
@@ -29,17 +31,19 @@ from fer_spark.sources.tables import AnnotationTable, open_table, optional
 def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Pictures from --bytes-column, else the first binary column (or struct with `bytes`), else from --path-column.
 
-    Paths are relative to --images or to the table's own folder. A table without a label column is unlabelled.
+    Paths are relative to --images or to the table's own folder. A table is unlabelled by --unlabelled, or where none
+    of its columns could be a label.
     """
     table = open_table(spark, settings.input)
     content = _bytes_column(table, settings)
     if content is not None:
-        return _from_bytes(table, settings, content, reading.max_bytes)
+        return _from_bytes(table, settings, content, reading)
     return _from_paths(spark, table, settings, reading)
 
 
-def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, max_file_bytes: int) -> Source:
-    label = table.column(settings.label_column, LABEL_COLUMNS, "--label-column")
+def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, reading: FileReading) -> Source:
+    max_file_bytes = reading.max_bytes
+    label = label_of(table, settings, LABEL_COLUMNS, _holding_bytes(table), reading.labels_needed)
     split = optional(table.column(settings.split_column, SPLIT_COLUMNS, "--split-column"))
     size = F.octet_length(content)
     reason = (
@@ -66,7 +70,7 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
         reason.alias("reject_reason"),
         detail.alias("reject_detail"),
     )
-    rows, names = _labelled(with_feelings(rows, table), settings, label)
+    rows, rule = _labelled(with_feelings(rows, table), settings, table, label, reading.labels_needed)
 
     def read(part: Slice) -> DataFrame:
         mine = part.of(rows, F.col("source_path"))
@@ -74,7 +78,9 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
 
     # Keys must not touch the pictures' bytes: reasons are not part of them.
     keys = rows.select("source_path", "source_row", "label_raw", "split")
-    return Source(f"table {settings.input}", names, False, False, read, lambda: keys, table.scan.count, table.digest)
+    names, numbering = (rule.taxonomy.names, rule.numbering) if rule else ((), None)
+    what, count = f"table {settings.input}", table.scan.count
+    return Source(what, names, False, False, read, lambda: keys, count, table.digest, numbering)
 
 
 def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSettings, reading: FileReading) -> Source:
@@ -83,36 +89,46 @@ def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSet
         raise SourceError(
             f"none of the columns {', '.join(table.columns)} holds pictures; give --bytes-column or --path-column"
         )
-    label = table.column(settings.label_column, LABEL_COLUMNS, "--label-column")
+    label = label_of(table, settings, LABEL_COLUMNS, frozenset(), reading.labels_needed)
     images = settings.images or table.root.uri
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
-    ready, names = _labelled(rows, settings, label)
+    ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
     if label is None:
         ready = ready.withColumn("label", F.lit(None).cast("string"))
     joined = annotated(pictures, settle(ready, ("key",), settings.conflicts), False, settings.input)
     return Source(
         f"table {settings.input} with {images}",
-        names,
+        rule.taxonomy.names if rule else (),
         False,
         False,
         joined.read,
         joined.keys,
         lambda: joined.keys().count(),
         lambda: digest_rows(rows.select("named", "_file", "source_row", "label_raw"), pictures.digest()),
+        rule.numbering if rule else None,
     )
 
 
-def _labelled(rows: DataFrame, settings: SourceSettings, label: Column | None) -> tuple[DataFrame, tuple[str, ...]]:
+def _labelled(
+    rows: DataFrame, settings: SourceSettings, table: AnnotationTable, label: Column | None, needed: bool
+) -> tuple[DataFrame, LabelRule | None]:
     if label is None:
-        return rows, ()
-    rule = rule_of(rows, settings)
-    return rule.apply(rows), rule.taxonomy.names
+        return rows, None
+    rule = rule_of(rows, settings, lambda: stored_names(rows.sparkSession, table, label), needed)
+    return rule.apply(rows), rule
+
+
+def _holding_bytes(table: AnnotationTable) -> frozenset[str]:
+    """Columns of bytes, or of parts such as Hugging Face's image, in lower case: none is a label."""
+    kinds = (BinaryType, StructType)
+    fields = [field for field in table.frame.schema.fields if isinstance(field.dataType, kinds)]
+    return frozenset(field.name.removeprefix("in:").strip().casefold() for field in fields)
 
 
 def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | None:
     if settings.bytes_column:
-        column = table.column(settings.bytes_column, (), "--bytes-column")
+        column = table.column(settings.bytes_column, (), "--bytes-column", nested=True)
         assert column is not None
         kind = table.frame.select(column).schema[0].dataType
         if not isinstance(kind, BinaryType):

@@ -57,7 +57,7 @@ def open_input(spark: SparkSession, source: SourceSettings, shards: str, picture
         source, conflicts="first", keep_no_expression=source.source == "affectnet" or source.keep_no_expression
     )
     try:
-        opened = open_source(spark, lenient, by_path=source.read_files != "spark")
+        opened = open_source(spark, lenient, by_path=source.read_files != "spark", labels_needed=False)
         count = opened.images
     except SourceError as error:
         if pictures.pictures == "auto" and source.source in ("affectnet", "legend", "table") and not source.images:
