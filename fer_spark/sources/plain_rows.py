@@ -21,10 +21,8 @@ PATH_COLUMNS = ("image", "path", "file", "filename", "file_name", "image_path", 
 LABEL_COLUMNS = ("emotion", "expression", "label", "cat_emot", "class", "target")
 GROUP_COLUMNS = ("user.id", "person", "person_id", "subject", "subject_id", "identity", "user", "user_id", "group")
 SPLIT_COLUMNS = ("split", "usage", "subset")
-_NO_LABELS = frozenset(
-    name.casefold()
-    for name in (*PATH_COLUMNS, *GROUP_COLUMNS, *SPLIT_COLUMNS, "valence", "arousal", "pixels", "id", "index", "_c0")
-)
+_OTHER_COLUMNS = ("valence", "arousal", "pixels", "id", "index", "_c0", "unnamed: 0", "__index_level_0__")
+_NO_LABELS = frozenset(name.casefold() for name in (*PATH_COLUMNS, *GROUP_COLUMNS, *SPLIT_COLUMNS, *_OTHER_COLUMNS))
 """Columns that are known not to be labels, in lower case."""
 
 

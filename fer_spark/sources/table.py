@@ -1,10 +1,10 @@
-"""Any Parquet, CSV, JSON-lines or Delta table whose rows hold a picture's bytes or its path."""
+"""Any Parquet, CSV, JSON or Delta table whose rows hold a picture's bytes or its path."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import BinaryType, StructType
+from pyspark.sql.types import BinaryType, DataType, StructType
 
 from fer_spark.sources.affectnet import with_feelings
 from fer_spark.sources.annotated import annotated
@@ -120,10 +120,14 @@ def _labelled(
 
 
 def _holding_bytes(table: AnnotationTable) -> frozenset[str]:
-    """Columns of bytes, or of parts such as Hugging Face's image, in lower case: none is a label."""
-    kinds = (BinaryType, StructType)
-    fields = [field for field in table.frame.schema.fields if isinstance(field.dataType, kinds)]
+    """Columns of bytes, or with such a part as Hugging Face's image has, in lower case: none is a label."""
+    fields = [field for field in table.frame.schema.fields if _has_bytes(field.dataType)]
     return frozenset(field.name.removeprefix("in:").strip().casefold() for field in fields)
+
+
+def _has_bytes(kind: DataType) -> bool:
+    parts = [field.dataType for field in kind.fields] if isinstance(kind, StructType) else [kind]
+    return any(isinstance(part, BinaryType) for part in parts)
 
 
 def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | None:
