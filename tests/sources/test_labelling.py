@@ -35,7 +35,7 @@ def _parquet(path: Path, codes: list[int], names: list[str] | None) -> None:
     pq.write_table(table, path)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_names_in_the_footer_are_used_in_any_order(spark: SparkSession, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     names = draw.sample(SEVEN, 7)
@@ -58,7 +58,7 @@ def test_names_in_the_footer_are_used_in_any_order(spark: SparkSession, tmp_path
         open_source(spark, SourceSettings(**settings))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_numbers_of_a_legend_in_any_numbering_and_dialect(spark: SparkSession, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     first = draw.choice([0, 1, 3])
@@ -85,7 +85,8 @@ def test_a_format_of_its_own_is_not_talked_out_of_its_numbers(spark: SparkSessio
     write(tmp_path, {"a/fer2013.csv": f"emotion,pixels\n{rows}", "b/fer2013.csv": f"emotion,pixels\n{rows}"})
     settings: dict[str, Any] = {"source": "fer2013", "input": str(tmp_path / "a" / "fer2013.csv")}
     source = open_source(spark, SourceSettings(**settings))
-    assert tuple(by_row(source)[i]["label"] for i in range(7)) == SEVEN
+    found = by_row(source)
+    assert tuple(found[i]["label"] for i in range(7)) == SEVEN
     assert str(source.numbering).endswith("from FER-2013's own format")
     alphabetical = ",".join(sorted(SEVEN))
     for flags in ({"labels": alphabetical}, {"codes": "4=neutral"}):

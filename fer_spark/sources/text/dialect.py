@@ -76,8 +76,9 @@ def json_dialect(lines: Sequence[bytes], what: str) -> Dialect:
     first = next((plain(line).strip() for line in lines if plain(line).strip()), "")
     if first.startswith("[") or (first.startswith("{") and not _is_object(first)):
         return Dialect(encoding, whole_files=True)
-    if encoding != UTF8:
-        raise SourceError(f"{what} holds JSON lines in {encoding}: save it as UTF-8")
+    if encoding != UTF8 or (lines and lines[0].startswith(_MARKS[0][0])):
+        mark = encoding if encoding != UTF8 else "UTF-8 after a byte order mark"
+        raise SourceError(f"{what} holds JSON lines in {mark}: save it as UTF-8 without one")
     return Dialect(encoding)
 
 

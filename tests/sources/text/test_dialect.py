@@ -63,8 +63,9 @@ def test_json_by_lines_as_an_array_or_over_several_lines() -> None:
     assert not json_dialect([b'{"a": "' + b"x" * (1 << 16)], "x").whole_files, "cut off, but one line"
     for lines in ([b"[", b'{"a": 1}', b"]"], [b'  [{"a": 1}]'], [b"{", b'"a": 1', b"}"], [b"\xef\xbb\xbf[{}]"]):
         assert json_dialect(lines, "x").whole_files
-    with pytest.raises(SourceError, match="JSON lines in UTF-16: save it as UTF-8"):
-        json_dialect(['{"a": 1}'.encode("utf-16")], "x")
+    for encoding, named in (("utf-16", "UTF-16"), ("utf-8-sig", "UTF-8 after a byte order mark")):
+        with pytest.raises(SourceError, match=f"JSON lines in {named}: save it as UTF-8"):
+            json_dialect(['{"a": 1}'.encode(encoding)], "x")
 
 
 def test_a_table_without_a_header_is_said() -> None:
