@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from fer_spark.labels import CODES, TAXONOMIES, code_names, taxonomy
 from fer_spark.sources.numbering.meaning import CODES_FLAG, LABELS_FLAG, Numbering, agreed, shown
@@ -72,7 +72,7 @@ def _are_names(stored: Numbering, codes: Numbering | None, seen: Seen) -> bool:
     called = [int(name) for name in stored.names.values()]
     if called == list(stored.names):
         return False
-    own = codes.names.keys() if codes is not None else frozenset[int]()
+    own: Set[int] = codes.names.keys() if codes is not None else frozenset()
     if seen.numbers.keys() <= own <= stored.names.keys() and not own <= set(called):
         return False
     raise SourceError(

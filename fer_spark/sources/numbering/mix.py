@@ -52,7 +52,7 @@ def _warning(counts: Mapping[str, int], numbering: Numbering, named: Published |
     Of a named data set every order counts. Data of the user's own may resemble one by chance: there it has to be an
     order that is in use.
     """
-    found = []
+    found: list[tuple[float, str, dict[str, str]]] = []
     for data in [named] if named else PUBLISHED.values():
         orders = [_by_rank(counts, data)] if named else _orders_in_use(numbering, counts)
         found += [(apart, data.name, order) for order in orders if (apart := _better_by(order, counts, data)) >= 0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -69,7 +69,7 @@ def names_of_lines(text: str) -> dict[int, str]:
 
 
 def _in_folder(storage: Storage, column: str) -> Iterator[Numbering]:
-    readers = {
+    readers: dict[str, Callable[[str, str], list[Any]]] = {
         "dataset_info.json": lambda text, name: _infos(_json(text, name), column),
         "dataset_infos.json": lambda text, name: _infos(_json(text, name), column),
         "README.md": lambda text, name: _front_matter(text, column),
