@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -42,8 +43,12 @@ CODES: dict[str, dict[int, str]] = {
     "affectnet7": dict(enumerate((*_AFFECTNET7, "contempt", *NO_EXPRESSION))),
     "ferplus8": dict(enumerate(_FERPLUS)),
     "rafdb": dict(enumerate(_RAFDB, 1)),
+    "expw": dict(enumerate(_FER2013)),
 }
-"""What a number means in each dataset; 7 beside FER-2013's codes is the contempt of CK+ in that form."""
+"""What a number means in each dataset's own form; 7 beside FER-2013's codes is the contempt of CK+ in that form.
+
+A taxonomy that the user names for other data names classes and their order: it says nothing of numbers there.
+"""
 
 ALIASES: dict[str, str] = {
     "anger": "angry",
@@ -96,6 +101,19 @@ def taxonomy(text: str) -> Taxonomy:
     if len(set(names)) < len(names):
         raise ValueError(f"labels {text!r}: one expression is named twice: {', '.join(names)}")
     return Taxonomy(text, names)
+
+
+def code_names(text: str) -> dict[int, str]:
+    """What `1=surprise,2=fear` says of numbers; a name may stand for several. Raises ValueError with what is wrong."""
+    found: dict[int, str] = {}
+    for part in text.split(","):
+        number, sign, word = (piece.strip() for piece in part.partition("="))
+        if not sign or not re.fullmatch(r"[0-9]{1,4}", number):
+            raise ValueError(f"codes {text!r}: {part.strip()!r}, expected NUMBER=NAME, such as 1=surprise,2=fear")
+        name = word.lower() if word.lower() in NO_EXPRESSION else _listed_name(word.lower(), text)
+        if found.setdefault(int(number), name) != name:
+            raise ValueError(f"codes {text!r}: {number} is {found[int(number)]} and {name}")
+    return found
 
 
 def _listed_name(word: str, text: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fer_spark.labels import CODES, TAXONOMIES, canonical, nearest, taxonomy
+from fer_spark.labels import CODES, TAXONOMIES, canonical, code_names, nearest, taxonomy
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,29 @@ def test_a_list_of_names_keeps_its_order_and_may_bring_new_words() -> None:
 def test_bad_taxonomies_say_why(text: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         taxonomy(text)
+
+
+def test_codes_are_named_one_by_one() -> None:
+    assert code_names(" 1=Surprise, 2 = fearful,9=none,10=pain,2=fear") == {
+        1: "surprise",
+        2: "fear",
+        9: "none",
+        10: "pain",
+    }
+    assert CODES["rafdb"] == code_names("1=surprise,2=fear,3=disgust,4=happy,5=sad,6=angry,7=neutral")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("surprise,fear", "expected NUMBER=NAME"),
+        ("1=", "is no name"),
+        ("-1=happy", "expected NUMBER=NAME"),
+        ("1=hapy", "did you mean happy"),
+        ("1=2", "not codes"),
+        ("1=happy,1=sad", "1 is happy and sad"),
+    ],
+)
+def test_bad_codes_say_why(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        code_names(text)

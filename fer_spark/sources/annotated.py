@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images
+from fer_spark.sources.labelling import LabelRule
 from fer_spark.sources.pictures import Pictures
 from fer_spark.sources.settings import SourceError
 from fer_spark.spark.held import held
@@ -37,16 +38,20 @@ class Annotated:
     def source(
         self,
         description: str,
-        label_names: tuple[str, ...],
+        rule: LabelRule | None,
         stated: DataFrame,
         faces_are_cropped: bool = False,
         has_boxes: bool = False,
         beside_table: bool = True,
     ) -> Source:
-        """What a layout opens. `stated`: what its annotations state; with the pictures' names it is the fingerprint."""
+        """What a layout opens.
+
+        rule: how its labels are read; None: it has none. stated: what its annotations state; with the pictures' names
+        it is the fingerprint.
+        """
         return Source(
             description,
-            label_names,
+            rule.taxonomy.names if rule else (),
             faces_are_cropped,
             has_boxes,
             self.read,
@@ -54,6 +59,7 @@ class Annotated:
             lambda: self.keys().count(),
             lambda: digest_rows(stated, self.pictures.digest()),
             beside_table,
+            rule.numbering if rule else None,
         )
 
     def _join(self, pictures: DataFrame, part: Slice) -> DataFrame:

@@ -13,7 +13,7 @@ from pyspark.sql.types import NumericType
 from fer_spark.rows import ANNOTATION
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
-from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS
+from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS, stored_names
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import split_of, split_of_file
 from fer_spark.sources.tables import AnnotationTable, optional
@@ -47,13 +47,13 @@ class TableColumns:
     paths   usual names of the column with the picture's path; none where a row is a picture, or holds it
     labels  usual names of the column with the label
     needed  whether a table without those two is refused
-    rule    (rows with label_raw, settings) → how labels are read
+    rule    how the data set's own labels are read; None: as those of any data
     """
 
     paths: tuple[str, ...] = PATH_COLUMNS
     labels: tuple[str, ...] = LABEL_COLUMNS
     needed: bool = False
-    rule: Callable[[DataFrame, SourceSettings], LabelRule] = rule_of
+    rule: Callable[[SourceSettings], LabelRule] | None = None
 
 
 def tabled(table: AnnotationTable, settings: SourceSettings, columns: TableColumns) -> Annotations:
@@ -72,7 +72,12 @@ def tabled(table: AnnotationTable, settings: SourceSettings, columns: TableColum
         _number(table, found["arousal"]).alias("arousal"),
         _not_number(table, found).alias("not_number"),
     )
-    rule = columns.rule(rows, settings)
+    label = found["label"]
+    if columns.rule is not None:
+        rule = columns.rule(settings)
+    else:
+        stored = None if label is None else lambda: stored_names(rows.sparkSession, table, label)
+        rule = rule_of(rows, settings, stored, needed=False)
     labelled = rows.withColumn("label", rule.name_of(F.col("label_raw")))
     has = frozenset(name for name, column in found.items() if column is not None)
     own = [item.name for item in table.frame.schema if item.name.startswith("in:")]

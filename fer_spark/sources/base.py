@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from fer_spark.preparation.preparation import NO_DETECTOR, OWN_BOX
 from fer_spark.rows import RAW_IMAGE
 from fer_spark.sources.lake import listed_bytes
+from fer_spark.sources.numbering.meaning import Numbering
 
 TASKS_PER_CORE = 4
 """Fewer tasks than this leave cores idle at the end of the expensive operator that follows a source."""
@@ -46,7 +47,7 @@ class Source:
     `read(slice)` gives RAW_IMAGE rows; `list_keys()` gives every input that must be accounted for (source_path,
     source_row, label_raw, split), taken from the listing, so a file that vanishes later is a key without a row.
     (source_path, source_row) is unique in both. `beside_table`: the pictures are files that a table names, in a folder
-    of their own or beside it.
+    of their own or beside it. `numbering`: what its number labels mean, and who says so.
     """
 
     description: str
@@ -58,6 +59,7 @@ class Source:
     count: Callable[[], int]
     digest: Callable[[], str]
     beside_table: bool = False
+    numbering: Numbering | None = None
 
     def raw(self, chunk: int = 0, chunks: int = 1) -> DataFrame:
         """RAW_IMAGE rows of one deterministic slice."""

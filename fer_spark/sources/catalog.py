@@ -66,15 +66,20 @@ def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str
 
 
 def open_source(
-    spark: SparkSession, settings: SourceSettings, max_file_bytes: int = 256 << 20, by_path: bool = False
+    spark: SparkSession,
+    settings: SourceSettings,
+    max_file_bytes: int = 256 << 20,
+    by_path: bool = False,
+    labels_needed: bool = True,
 ) -> Source:
     """Open the input named by --source and --input. Files above `max_file_bytes` are listed, not read.
 
     `by_path`: rows of local files hold the file's path instead of its bytes, with the encoding `path`.
+    `labels_needed` False: a table whose labels cannot be found, or are numbers that nobody explains, has none.
 
     Raises SourceError for an unknown source, a flag that does not go with it, or an input that cannot be opened.
     """
-    return _checked(spark, settings).open(spark, settings, FileReading(max_file_bytes, by_path))
+    return _checked(spark, settings).open(spark, settings, FileReading(max_file_bytes, by_path, labels_needed))
 
 
 def open_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
@@ -82,7 +87,7 @@ def open_annotations(spark: SparkSession, settings: SourceSettings) -> Annotatio
     layout = _checked(spark, settings)
     if layout.annotations is not None:
         return layout.annotations(spark, settings)
-    source = layout.open(spark, settings, FileReading())
+    source = layout.open(spark, settings, FileReading(labels_needed=False))
     return listed(source, source.list_keys())
 
 

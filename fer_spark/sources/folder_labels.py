@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from fer_spark.labels import TAXONOMIES
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
+from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.pictures import Pictures, file_name
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of
@@ -25,13 +26,19 @@ def picture_source(
     naming: Naming | None = None,
     own_rule: LabelRule | None = None,
     faces_are_cropped: bool = False,
+    labels_needed: bool = True,
 ) -> Source:
     """All the pictures, with the labels that their paths state by `naming`; None: unlabelled.
 
-    own_rule: how the data set's own labels are read; None: as those of any data.
+    own_rule: how the data set's own labels are read; None: as those of any data. labels_needed: see open_source.
     """
     name = naming or _plain
-    rule = own_rule or (rule_of(name(pictures.listed()), settings) if naming else LabelRule(TAXONOMIES["fer2013"], {}))
+    rule = own_rule or LabelRule(TAXONOMIES["fer2013"], {})
+    if naming and own_rule is None:
+        folders = name(pictures.listed())
+        rule = rule_of(
+            folders, settings, lambda: names_beside(folders.sparkSession, pictures.root.uri, "label"), labels_needed
+        )
 
     def rows(frame: DataFrame) -> DataFrame:
         named = name(frame).withColumns({"source_path": F.col("path"), "encoding": F.lit(pictures.encoding)})
@@ -46,6 +53,7 @@ def picture_source(
         lambda: rows(pictures.listed()),
         lambda: pictures.listed().count(),
         pictures.digest,
+        numbering=rule.numbering if naming else None,
     )
 
 

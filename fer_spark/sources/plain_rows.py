@@ -9,8 +9,10 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.annotated import place_key
+from fer_spark.sources.numbering.meaning import Numbering
+from fer_spark.sources.numbering.stored import names_beside, names_in_footers
 from fer_spark.sources.pictures import NOT_PICTURES, Pictures, file_pictures
-from fer_spark.sources.settings import FileReading, SourceSettings
+from fer_spark.sources.settings import FileReading, SourceError, SourceSettings, did_you_mean
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, optional
 from fer_spark.sources.tar import TAR_NAME, tar_pictures
@@ -19,6 +21,9 @@ PATH_COLUMNS = ("image", "path", "file", "filename", "file_name", "image_path", 
 LABEL_COLUMNS = ("emotion", "expression", "label", "cat_emot", "class", "target")
 GROUP_COLUMNS = ("user.id", "person", "person_id", "subject", "subject_id", "identity", "user", "user_id", "group")
 SPLIT_COLUMNS = ("split", "usage", "subset")
+_OTHER_COLUMNS = ("valence", "arousal", "pixels", "id", "index", "_c0", "unnamed: 0", "__index_level_0__")
+_NO_LABELS = frozenset(name.casefold() for name in (*PATH_COLUMNS, *GROUP_COLUMNS, *SPLIT_COLUMNS, *_OTHER_COLUMNS))
+"""Columns that are known not to be labels, in lower case."""
 
 
 def open_pictures(
@@ -33,6 +38,41 @@ def open_pictures(
 def group_of(column: Column | None) -> Column:
     """A person or user as splits tell them apart: without outer spaces; blank is unknown, not one more person."""
     return F.nullif(F.trim(optional(column)), F.lit(""))
+
+
+def label_of(
+    table: AnnotationTable, settings: SourceSettings, usual: tuple[str, ...], pictures: frozenset[str], needed: bool
+) -> Column | None:
+    """The label column; None for --unlabelled, and where no column could be one. `pictures`: columns that hold these.
+
+    Raises SourceError listing the columns where labels are `needed` and some column may be them by another name.
+    """
+    if settings.unlabelled:
+        if settings.label_column:
+            raise SourceError(f"--unlabelled and --label-column {settings.label_column}: give one of them")
+        return None
+    label = table.column(settings.label_column, usual, "--label-column")
+    if label is not None or not needed:
+        return label
+    given = (settings.path_column, settings.group_column, settings.split_column, settings.bytes_column)
+    taken = _NO_LABELS | pictures | {name.strip().casefold() for name in given}
+    others = [name for name in table.columns if name.strip().casefold() not in taken]
+    if not others:
+        return None
+    near = [name for name in others if did_you_mean(name.strip().lower(), usual)]
+    meant = f" (is it {near[0]}?)" if near else ""
+    raise SourceError(
+        f"no column of {settings.input!r} is called {', '.join(usual)}, so nothing says which one holds the labels"
+        f"{meant}; the table has: {', '.join(table.columns)}. Name it with --label-column, or build without labels: "
+        "--unlabelled"
+    )
+
+
+def stored_names(spark: SparkSession, table: AnnotationTable, label: Column) -> list[Numbering]:
+    """Names of number labels that are stored with a table: in its footers, and in files beside it."""
+    column = table.frame.select(label).columns[0].removeprefix("in:")
+    footers = names_in_footers(spark, table.files, column) if table.kind == "parquet" else []
+    return [*footers, *names_beside(spark, table.root.uri, column)]
 
 
 def annotation_rows(

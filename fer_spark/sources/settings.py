@@ -5,7 +5,8 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from fer_spark import members
 from fer_spark.settings import check, option
@@ -52,8 +53,12 @@ class SourceSettings:
         False, "with --votes: quarantine pictures that the FER+ votes call no face as not_a_face"
     )
     labels: str = option(
-        "", "taxonomy: fer2013, affectnet8, affectnet7, ferplus8, rafdb or a,b,c; says also what number labels mean"
+        "",
+        "classes and their order: fer2013, affectnet8, affectnet7, ferplus8, rafdb; or a,b,c, which also says that "
+        "the labels 0, 1, 2 are a, b, c",
     )
+    codes: str = option("", "what number labels mean, e.g. 1=surprise,2=fear")
+    unlabelled: bool = option(False, "build without labels, whatever columns the table has")
     glob: str = option("", "only files whose name matches, e.g. '*.jpg'")
     label_from: str = option(
         "none", "for images and tar: take the label from the folder's name", choices=("none", "parent")
@@ -83,6 +88,14 @@ class SourceSettings:
         """What --help shows above these flags."""
         return members.introduction(layouts, "layouts of the input, by --source:")
 
+    def described(self) -> dict[str, Any]:
+        """As a job notes them: settings that older releases did not have are there only where they are given, so that
+        what these releases began is the same job."""
+        return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
+
+
+_LATER = ("codes", "unlabelled")
+
 
 @dataclass(frozen=True)
 class FileReading:
@@ -90,10 +103,12 @@ class FileReading:
 
     `by_path` hands over a file's path instead of its bytes where it lies on a file system (`file:`), for the Python
     worker to open: bytes that go through the JVM cost more than decoding a large photograph at an eighth of its size.
+    `labels_needed`: False where pictures are read for what they show, so that labels that mean nothing do no harm.
     """
 
     max_bytes: int = 256 << 20
     by_path: bool = False
+    labels_needed: bool = True
 
 
 SPLITS = ("train", "val", "test")
@@ -112,7 +127,9 @@ class SplitSettings:
     ratios: str = option("0.8,0.1,0.1", "train,val,test shares where splits are drawn")
     seed: int = option(0, "another seed draws other splits", least=-(2**63), most=2**63 - 1)
     val_from: str = option(
-        "", "train: the source's val becomes test and a new val is drawn from train (AffectNet)", choices=("", "train")
+        "",
+        "train: draw val from train, persons kept together; a val that the source states becomes test",
+        choices=("", "train"),
     )
     val_fraction: float = option(0.1, "share of train that --val-from train draws", least=0, below=1)
     group_by: str = option(

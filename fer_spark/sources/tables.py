@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import itertools
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from fer_spark.sources.base import digest_rows
 from fer_spark.sources.lake import Root, child_names, first_line, listed_bytes, listed_files, open_root
 from fer_spark.sources.settings import SourceError, did_you_mean
+from fer_spark.sources.text.dialect import Dialect, check_header, csv_dialect, json_dialect
+from fer_spark.sources.text.heads import check_headers, first_lines, is_utf8
 
 _COMPRESSION = re.compile(r"\.(zst|gz|bz2|lz4|snappy|deflate)$", re.IGNORECASE)
 _FORMATS = {
@@ -29,6 +29,7 @@ _FORMATS = {
     "ndjson": "json",
 }
 _MARK = "in:"
+_CORRUPT = "_corrupt_record"  # Spark's name for what is no JSON
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class AnnotationTable:
 
     A column `x` is called `in:x` there, so that none can be mistaken for one of ours.
 
-    `scan` is the bare scan behind it; `splits_evenly`: records lie in every split of a file, as in text.
+    `scan` is the bare scan behind it; `splits_evenly`: records lie in every split of a file, as in text. `kind`: csv,
+    json, parquet or delta.
     """
 
     root: Root
@@ -45,20 +47,37 @@ class AnnotationTable:
     scan: DataFrame
     file_count: int
     splits_evenly: bool
+    kind: str
 
     @property
     def columns(self) -> list[str]:
         return [name.removeprefix(_MARK) for name in self.frame.columns if name.startswith(_MARK)]
 
-    def column(self, given: str, usual: tuple[str, ...], flag: str, required: bool = False) -> Column | None:
+    @property
+    def files(self) -> list[str]:
+        """The URL-encoded URI of every file."""
+        return list(self.scan.inputFiles())
+
+    def column(
+        self, given: str, usual: tuple[str, ...], flag: str, required: bool = False, nested: bool = False
+    ) -> Column | None:
         """The column that the user named, else the first usual name that is there (case and outer spaces ignored).
 
-        `a.b` is also found as field b of struct a. Raises SourceError that lists the columns.
+        `a.b` is also found as field b of struct a. A column of structs, arrays or maps counts only where `nested`.
+        Raises SourceError that lists the columns.
         """
         known = {name.strip().casefold(): name for name in reversed(self.columns)}
         for wanted in (given,) if given else usual:
             if wanted.strip().casefold() in known:
-                return F.col(_quoted(_MARK + known[wanted.strip().casefold()]))
+                name = _MARK + known[wanted.strip().casefold()]
+                kind = self.frame.schema[name].dataType
+                if nested or not isinstance(kind, (StructType, ArrayType, MapType)):
+                    return F.col(_quoted(name))
+                if given:
+                    raise SourceError(
+                        f"{flag} {given!r} is {kind.simpleString()}; expected text or numbers{_part(kind, given)}"
+                    )
+                continue
             field = _struct_field(self.frame.schema, wanted)
             if field is not None:
                 return field
@@ -68,8 +87,7 @@ class AnnotationTable:
                 if given
                 else f"none of {', '.join(usual)} is a column"
             )
-            remedy = _other_separator(self.columns) or f"Name it with {flag}"
-            raise SourceError(f"{asked}; the table has: {', '.join(self.columns)}. {remedy}")
+            raise SourceError(f"{asked}; the table has: {', '.join(self.columns)}. Name it with {flag}")
         return None
 
     def with_column(self, name: str, value: Column) -> AnnotationTable:
@@ -89,30 +107,31 @@ class AnnotationTable:
 
 
 def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str = "") -> AnnotationTable:
-    """Open CSV (also .tsv, also compressed), JSON lines, Parquet or, where Spark has it, Delta.
+    """Open CSV (in any dialect, also compressed), JSON (lines or an array), Parquet or, where Spark has it, Delta.
 
     Raises SourceError for an unknown format or a table that cannot be opened.
     """
     root = open_root(spark, text, flag)
-    kind, separator = _format(spark, root, text, flag)
-    reader = spark.read
-    if kind == "csv":
-        reader = reader.option("header", "true").option("escape", '"').option("sep", separator)
-    if glob:
-        reader = reader.option("pathGlobFilter", glob)
-    if root.literal:
-        reader = reader.option("__globPaths__", "false")
+    kind, what = _format(spark, root, text, flag), f"{flag} {text!r}"
     try:
-        scan = reader.format(kind).load(list(root.targets))
+        lines = _reader(spark, root, glob).text(list(root.targets)) if kind in ("csv", "json") else None
+        dialect = _dialect(kind, lines, what)
+        scan = _with_dialect(_reader(spark, root, glob), kind, dialect).format(kind).load(list(root.targets))
     except (AnalysisException, Py4JJavaError) as error:
-        raise SourceError(f"{flag} {text!r} cannot be opened as {kind}: {first_line(error)}") from error
+        raise SourceError(f"{what} cannot be opened as {kind}: {first_line(error)}") from error
     files = len(scan._jdf.inputFiles())
-    if kind == "csv" and files > 1:
-        _check_headers(spark, root, glob, separator, len(scan.columns))
+    if scan.columns == [_CORRUPT]:
+        raise SourceError(
+            f"{what} cannot be opened as json: no line of it is an object, nor all of it an array of them"
+        )
+    if kind == "csv" and lines is not None:
+        check_header(scan.columns, what)
+        if files > 1:
+            check_headers(lines, dialect.separator, len(scan.columns))
     numbered = by_index(scan) if kind in ("parquet", "delta") else by_position(scan, files)
     plain = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
     renamed = numbered.withColumn("_file", plain).toDF(*_marked(scan.columns), "_file", "_row")
-    return AnnotationTable(root, renamed, scan, files, kind in ("csv", "json"))
+    return AnnotationTable(root, renamed, scan, files, kind in ("csv", "json"), kind)
 
 
 def open_list(spark: SparkSession, text: str, columns: tuple[str, ...], flag: str = "--input") -> AnnotationTable:
@@ -128,7 +147,7 @@ def open_list(spark: SparkSession, text: str, columns: tuple[str, ...], flag: st
     parts = F.split(F.trim("value"), r"\s+")
     named = [F.try_element_at(parts, F.lit(i + 1)).alias(_MARK + name) for i, name in enumerate(columns)]
     file = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
-    return AnnotationTable(root, rows.select(*named, file.alias("_file"), "_row"), scan, files, True)
+    return AnnotationTable(root, rows.select(*named, file.alias("_file"), "_row"), scan, files, True, "text")
 
 
 def by_index(scan: DataFrame) -> DataFrame:
@@ -170,47 +189,45 @@ def optional(column: Column | None, cast: str = "string") -> Column:
     return (F.lit(None) if column is None else column).cast(cast)
 
 
-def _format(spark: SparkSession, root: Root, text: str, flag: str) -> tuple[str, str]:
+def _reader(spark: SparkSession, root: Root, glob: str) -> DataFrameReader:
+    reader = spark.read.option("pathGlobFilter", glob) if glob else spark.read
+    return reader.option("__globPaths__", "false") if root.literal else reader
+
+
+def _dialect(kind: str, lines: DataFrame | None, what: str) -> Dialect:
+    """How a text table is written. FER-2013's pixels, digits alone, are not gone through for their encoding."""
+    if lines is None:
+        return Dialect()
+    first = first_lines(lines)
+    if kind == "json":
+        return json_dialect(first, what)
+    digits = bool(first) and b"pixels" in first[0].lower()
+    return csv_dialect(first, valid_utf8=digits or is_utf8(lines))
+
+
+def _with_dialect(reader: DataFrameReader, kind: str, dialect: Dialect) -> DataFrameReader:
+    if kind == "csv":
+        reader = reader.option("header", "true").option("escape", '"').option("sep", dialect.separator)
+        reader = reader.option("encoding", dialect.encoding)
+    return reader.option("multiLine", "true") if dialect.whole_files else reader
+
+
+def _format(spark: SparkSession, root: Root, text: str, flag: str) -> str:
     names = [target.rsplit("/", 1)[-1] for target in root.targets]
     if root.literal and not root.is_file:
         names = child_names(spark, root.uri)
         if "_delta_log" in names:
-            return "delta", ","
+            return "delta"
     endings = [
         _COMPRESSION.sub("", name).rsplit(".", 1)[-1].lower() for name in names if not name.startswith(("_", "."))
     ]
     found = sorted({_FORMATS[ending] for ending in endings if ending in _FORMATS})
     if not found and root.literal and not root.is_file:
-        return "parquet", ","  # a partitioned table: its files lie deeper
+        return "parquet"  # a partitioned table: its files lie deeper
     if len(found) != 1:
         what = " and ".join(found) if found else "no known format"
         raise SourceError(f"{flag} {text!r}: found {what}; expected .csv, .tsv, .jsonl or .parquet, also .csv.zst")
-    return found[0], "\t" if "tsv" in endings else ","
-
-
-def _check_headers(spark: SparkSession, root: Root, glob: str, separator: str, columns: int) -> None:
-    """Spark reads all files of a CSV table by the columns of one: a file with another order would give wrong values.
-
-    A header that only ends sooner is fine, its rows get nulls. Raises SourceError naming two files that differ.
-    """
-    reader = spark.read.option("pathGlobFilter", glob) if glob else spark.read
-    reader = reader.option("__globPaths__", "false") if root.literal else reader
-    lines = reader.text(list(root.targets)).where(F.trim("value") != "")
-    begins = lines.where("_metadata.file_block_start = 0").select(
-        "value", F.col("_metadata.file_path").alias("file"), F.monotonically_increasing_id().alias("id")
-    )
-    named = begins.groupBy("file").agg(F.min_by("value", "id").alias("header"))
-    found = {}
-    for row in sorted(named.collect()):
-        names = next(csv.reader([row["header"].removeprefix("\ufeff")], delimiter=separator))
-        found[unquote(row["file"])] = [name.strip().casefold() for name in names]
-    longest = max(found, key=lambda file: len(found[file]), default="")
-    for file, header in found.items():
-        if header != found[longest][: len(header)] or len(header) > columns:
-            raise SourceError(
-                f"{file} has the columns {', '.join(header)}, {longest} has "
-                f"{', '.join(found[longest])}: the files of one table need the same columns in the same order"
-            )
+    return found[0]
 
 
 def _marked(columns: list[str]) -> list[str]:
@@ -223,14 +240,9 @@ def _marked(columns: list[str]) -> list[str]:
     return [_MARK + name for name in names]
 
 
-def _other_separator(columns: list[str]) -> str:
-    """What to do where the only column is a whole header line that is not cut at commas; else nothing."""
-    found = [sign for sign in ";\t|" if len(columns) == 1 and sign in columns[0]]
-    if not found:
-        return ""
-    if found[0] == "\t":
-        return "It is cut at tabs: call it .tsv"
-    return f"It is cut at {found[0]!r}, which is not read here: save it with commas, or with tabs as .tsv"
+def _part(kind: DataType, name: str) -> str:
+    """Which part of a struct to name instead."""
+    return f": one of {', '.join(f'{name}.{part}' for part in kind.names)}" if isinstance(kind, StructType) else ""
 
 
 def _struct_field(schema: StructType, wanted: str) -> Column | None:

@@ -158,17 +158,26 @@ def test_folders_name_splits_and_labels(spark: SparkSession, tmp_path: Path) -> 
     assert len(source.label_names) == 7
 
 
-def test_folders_may_be_numbers_once_the_taxonomy_is_named(spark: SparkSession, tmp_path: Path) -> None:
+def test_folders_may_be_numbers_once_somebody_says_what_they_mean(spark: SparkSession, tmp_path: Path) -> None:
     root = write(tmp_path, {"train/0/a.jpg": b"1", "train/7/b.jpg": b"2", "val/1/c.jpg": b"3"})
-    nameless = open_source(spark, SourceSettings(source="folder", input=str(root)))
-    assert {row["reject_reason"] for row in check(nameless)} == {"bad_label"}
-    assert "--labels whose code it is" in next(iter(by_path(nameless).values()))["reject_detail"]
-    named = open_source(spark, SourceSettings(source="folder", input=str(root), labels="affectnet8"))
-    assert {path: row["label"] for path, row in by_path(named).items()} == {
-        "train/0/a.jpg": "neutral",
-        "train/7/b.jpg": "contempt",
-        "val/1/c.jpg": "happy",
-    }
+    for labels in ("", "affectnet8"):
+        with pytest.raises(SourceError, match="the numbers 0, 1, 7, and nothing says what they mean"):
+            open_source(spark, SourceSettings(source="folder", input=str(root), labels=labels))
+    expected = {"train/0/a.jpg": "neutral", "train/7/b.jpg": "contempt", "val/1/c.jpg": "happy"}
+    coded = SourceSettings(source="folder", input=str(root), labels="affectnet8", codes="0=neutral,1=happy,7=contempt")
+    named = open_source(spark, coded)
+    assert {path: row["label"] for path, row in by_path(named).items()} == expected
+    write(root, {"data.yaml": "names: {0: neutral, 1: happy, 7: contempt}\n"})
+    stored = open_source(spark, SourceSettings(source="folder", input=str(root), glob="*.jpg"))
+    assert {path: row["label"] for path, row in by_path(stored).items()} == expected
+    assert str(stored.numbering).endswith("from data.yaml beside the data")
+
+
+def test_a_number_among_folders_of_names_is_rejected_alone(spark: SparkSession, tmp_path: Path) -> None:
+    root = write(tmp_path, {"happy/a.jpg": b"1", "3/b.jpg": b"2"})
+    rows = by_path(open_source(spark, SourceSettings(source="folder", input=str(root))))
+    assert (rows["happy/a.jpg"]["label"], rows["3/b.jpg"]["reject_reason"]) == ("happy", "bad_label")
+    assert "say with --codes what it means" in rows["3/b.jpg"]["reject_detail"]
 
 
 def test_label_from_parent(spark: SparkSession, tmp_path: Path) -> None:

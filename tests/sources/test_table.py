@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from pyspark.sql import SparkSession
 
+from fer_spark.labels import TAXONOMIES
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.settings import SourceError, SourceSettings
 from tests.sources.lakes import by_path, by_row, check, write
@@ -51,9 +52,30 @@ def test_a_struct_of_bytes_and_codes(spark: SparkSession, tmp_path: Path) -> Non
         [((b"a", "a.jpg"), 3), ((b"b", None), 0)], "image struct<bytes binary, path string>, label long"
     )
     frame.coalesce(1).write.parquet(str(tmp_path / "t"))
-    assert {row["reject_reason"] for row in by_row(_table(spark, tmp_path / "t")).values()} == {"bad_label"}
-    coded = _table(spark, tmp_path / "t", labels="fer2013", bytes_column="image.bytes")
-    assert {i: row["label"] for i, row in by_row(coded).items()} == {0: "happy", 1: "angry"}
+    for labels in ("", "fer2013"):
+        with pytest.raises(SourceError, match="--codes 0=…,3=…"):
+            _table(spark, tmp_path / "t", labels=labels)
+    scored = open_source(spark, SourceSettings(source="table", input=str(tmp_path / "t")), labels_needed=False)
+    assert [(row["label"], row["reject_reason"]) for row in by_row(scored).values()] == [(None, None)] * 2
+    for meaning in ({"labels": ",".join(TAXONOMIES["fer2013"].names)}, {"codes": "3=happiness,0=Anger"}):
+        coded = _table(spark, tmp_path / "t", bytes_column="image.bytes", **meaning)
+        assert {i: row["label"] for i, row in by_row(coded).items()} == {0: "happy", 1: "angry"}
+    assert str(coded.numbering) == "0 = angry, 3 = happy from --codes"
+
+
+def test_a_label_column_by_another_name_is_asked_for(spark: SparkSession, tmp_path: Path) -> None:
+    frame = spark.createDataFrame([(b"a", "happy", 1), (b"b", "sad", 2)], "img_bytes binary, labels string, id int")
+    frame.coalesce(1).write.parquet(str(tmp_path / "t"))
+    with pytest.raises(SourceError, match=r"\(is it labels\?\); the table has: img_bytes, labels, id\. .*--unlabelled"):
+        _table(spark, tmp_path / "t")
+    named = by_row(_table(spark, tmp_path / "t", label_column="labels"))
+    assert [named[i]["label"] for i in range(2)] == ["happy", "sad"]
+    bare = _table(spark, tmp_path / "t", unlabelled=True)
+    assert (bare.label_names, [row["reject_reason"] for row in by_row(bare).values()]) == ((), [None, None])
+    scored = open_source(spark, SourceSettings(source="table", input=str(tmp_path / "t")), labels_needed=False)
+    assert scored.label_names == ()
+    with pytest.raises(SourceError, match="give one of them"):
+        _table(spark, tmp_path / "t", unlabelled=True, label_column="labels")
 
 
 @pytest.mark.job

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -100,8 +103,43 @@ def test_files_of_one_table_must_agree_on_their_columns(spark: SparkSession, tmp
     assert sorted((row["in:path"], row["in:arousal"]) for row in rows) == [("a.jpg", "-0.5"), ("b.jpg", None)]
 
 
-@pytest.mark.parametrize(("sign", "remedy"), [(";", "save it with commas"), ("\t", r"call it \.tsv")])
-def test_another_separator_is_named(spark: SparkSession, tmp_path: Path, sign: str, remedy: str) -> None:
-    write(tmp_path, {"t.csv": f"image{sign}emotion\r\na.jpg{sign}sad\r\n"})
-    with pytest.raises(SourceError, match=remedy):
-        open_table(spark, str(tmp_path / "t.csv")).column("", ("image",), "--path-column", required=True)
+TABLE = [{"image": "é a.jpg", "emotion": "sad"}, {"image": "x, y.jpg", "emotion": "happy"}] * 20
+
+
+@pytest.mark.parametrize(
+    ("sign", "encoding"),
+    [(",", "utf-16"), (";", "utf-8"), (";", "cp1252"), ("\t", "utf-16"), ("\t", "utf-16-be"), ("|", "utf-8-sig")],
+)
+def test_tables_of_any_dialect_are_read(spark: SparkSession, tmp_path: Path, sign: str, encoding: str) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, ["image", "emotion"], delimiter=sign)
+    writer.writeheader()
+    writer.writerows(TABLE)
+    write(tmp_path, {"t.csv": text.getvalue().encode(encoding)})
+    rows = open_table(spark, str(tmp_path / "t.csv")).frame.orderBy("_row").collect()
+    assert [{"image": row["in:image"], "emotion": row["in:emotion"]} for row in rows] == TABLE
+    assert [row["_row"] for row in rows] == list(range(len(TABLE)))
+
+
+@pytest.mark.parametrize(("indent", "encoding"), [(None, "utf-8"), (2, "utf-8-sig"), (2, "utf-16")])
+def test_a_json_array_is_read(spark: SparkSession, tmp_path: Path, indent: int | None, encoding: str) -> None:
+    write(tmp_path, {"t.json": json.dumps(TABLE, indent=indent, ensure_ascii=False).encode(encoding)})
+    table = open_table(spark, str(tmp_path / "t.json"))
+    rows = table.frame.orderBy("_row").collect()
+    assert [{"image": row["in:image"], "emotion": row["in:emotion"]} for row in rows] == TABLE
+    assert [row["_row"] for row in rows] == list(range(len(TABLE)))
+
+
+def test_what_is_no_table_is_said(spark: SparkSession, tmp_path: Path) -> None:
+    write(tmp_path, {"no.json": "x\ny\n", "list.txt": "train_1.jpg 5\ntrain_2.jpg 3\n", "mixed/a.csv": "a,b\n1,2\n"})
+    write(tmp_path, {"mixed/b.csv": "a;b\n1;2\n", "t.jsonl": '{"image": {"path": "a.jpg"}, "label": 1}\n'})
+    with pytest.raises(SourceError, match="no line of it is an object"):
+        open_table(spark, str(tmp_path / "no.json"))
+    with pytest.raises(SourceError, match="it is a row, and a table needs a first line"):
+        open_table(spark, str(tmp_path / "list.txt"))
+    with pytest.raises(SourceError, match="the same columns in the same order"):
+        open_table(spark, str(tmp_path / "mixed"))
+    nested = open_table(spark, str(tmp_path / "t.jsonl"))
+    assert nested.column("", ("image",), "--path-column") is None
+    with pytest.raises(SourceError, match=r"expected text or numbers: one of image\.path"):
+        nested.column("image", (), "--path-column")

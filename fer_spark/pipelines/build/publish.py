@@ -112,7 +112,13 @@ def _counts(decided: Decided) -> Counts:
 
 
 def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) -> Manifest:
-    source = {"description": build.source.description, "fingerprint": build.source.fingerprint, "input": counts.input}
+    source: dict[str, Any] = {
+        "description": build.source.description,
+        "fingerprint": build.source.fingerprint,
+        "input": counts.input,
+    }
+    if build.source.numbering is not None:
+        source["numbering"] = build.source.numbering.to_dict()
     return Manifest(
         label_names=list(build.source.label_names),
         images={},

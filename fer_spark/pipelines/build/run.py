@@ -181,7 +181,7 @@ def _job(
     resuming_append = settings.shards.on_existing == "resume" and unfinished.get("mode") == "append"
     mode = "append" if appending or resuming_append else "build"
     description = {
-        "source": asdict(settings.source),
+        "source": settings.source.described(),
         "preparation": preparation.to_dict(),
         "fingerprint": source.fingerprint,
         "base": old.checksum if old is not None and mode == "append" else "",

@@ -7,6 +7,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from fer_spark.pipelines.build.publish import Published
+from fer_spark.pipelines.build.remarks import remarks
 from fer_spark.rows import NOT_BAD
 from fer_spark.shards.manifest import NAME, Manifest
 from fer_spark.shards.settings import ShardSettings
@@ -72,6 +73,10 @@ def _labels(console: Console, manifest: Manifest) -> None:
 
 
 def _tail(console: Console, manifest: Manifest, shards: ShardSettings) -> None:
+    console.print()
+    for remark in remarks(manifest):
+        style = "bold yellow" if remark.alarming else ""
+        console.print(remark.text, style=style, highlight=False, soft_wrap=True, markup=False)
     found, run = manifest.duplicates, manifest.run
     lines = []
     if "exact_across" in found:
@@ -95,4 +100,4 @@ def _tail(console: Console, manifest: Manifest, shards: ShardSettings) -> None:
         f"Prepared {run['images_per_s']:,.0f} pictures/s on {run['cores']} cores; {run['total_s']:,.1f} s in all."
     )
     lines.append(f"Manifest: {shards.output.rstrip('/')}/{NAME}   checksum {manifest.checksum}")
-    console.print("\n" + "\n".join(lines), highlight=False, soft_wrap=True, markup=False)
+    console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)

@@ -21,6 +21,7 @@ from fer_spark.pipelines.train.run import FAILURES, USAGE, AllSettings
 from fer_spark.pipelines.train.run import run as train
 from fer_spark.settings import changing, differences
 from fer_spark.shards.read.reader import open_shards
+from fer_spark.shards.read.remedies import no_labels
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.baseline import NearestNeighbours, choose_k, gather
 from fer_spark.training.imbalance.sampling import drawn_counts
@@ -71,6 +72,8 @@ def _check_splits(settings: AllSettings, measured: str) -> str:
     run = settings.run
     for split in dict.fromkeys(filter(None, (run.train_split, run.val_split, measured))):
         with open_shards(run.shards, split, dataclasses.replace(settings.read, cache_dir="")) as reader:
+            if not reader.label_names:
+                raise ValueError(no_labels(run.shards))
             if not reader.class_counts().any():
                 raise ValueError(f"{run.shards}: no row of split {split!r} has a label")
             checksum = reader.manifest.checksum

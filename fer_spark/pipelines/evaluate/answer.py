@@ -23,6 +23,7 @@ from fer_spark.serving.match import (
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.read.files import ShardFiles
 from fer_spark.shards.read.reader import ShardError, open_shards
+from fer_spark.shards.read.remedies import no_labels
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.ranks import choose_device
 
@@ -75,6 +76,8 @@ def match(settings: EvaluateSettings) -> Matched:
         bundle = fused(bundle)
     files = ShardFiles.find(settings.shards, settings.split)
     manifest = files.manifest
+    if not manifest.label_names:
+        raise ShardError(no_labels(settings.shards))
     column = image_column(bundle.card, manifest, settings.image_column)
     rows = manifest.counts.per_label.get(settings.split, {})
     labels = match_labels(manifest.label_names, bundle.labels, rows, settings.map_labels)

@@ -56,7 +56,7 @@ def open_input(spark: SparkSession, source: SourceSettings, shards: str, picture
     layout = layout_of(source.source)
     lenient = replace(source, conflicts="first", keep_no_expression="keep_no_expression" in layout.flags)
     try:
-        opened = open_source(spark, lenient, by_path=source.read_files != "spark")
+        opened = open_source(spark, lenient, by_path=source.read_files != "spark", labels_needed=False)
         count = opened.images
     except SourceError as error:
         if pictures.pictures == "auto" and layout.is_beside_pictures and not source.images:

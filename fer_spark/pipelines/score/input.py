@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
@@ -77,7 +77,7 @@ def open_input(
     by_path = whole and settings.read_files != "spark"
     if settings.read_files == "workers" and not whole:
         raise SourceError("--read-files workers does not go with --incremental; leave it at auto")
-    source = open_source(spark, settings, int(max_file_mb * 2**20), by_path)
+    source = open_source(spark, settings, int(max_file_mb * 2**20), by_path, labels_needed=False)
     files = layout_of(settings.source).files_are_input
     return Input(
         source.description,
@@ -132,7 +132,7 @@ def fingerprint(spark: SparkSession, settings: SourceSettings, source: Source) -
         return ""
     places = [place for place in (settings.input, settings.images, settings.votes) if place]
     digests = [digest_rows(file_stats(spark, settings, place)) for place in places]
-    return ",".join([digest_of(asdict(settings))[:32], *digests])
+    return ",".join([digest_of(settings.described())[:32], *digests])
 
 
 def _open_shards(spark: SparkSession, settings: SourceSettings, card: Card, detector: str) -> Input:

@@ -6,9 +6,16 @@ from typing import TYPE_CHECKING
 
 from fer_spark.shards.read.files import ShardFiles
 from fer_spark.shards.read.reader import ShardReader
+from fer_spark.shards.read.remedies import no_labels
 
 if TYPE_CHECKING:
     from fer_spark.pipelines.train.settings import AllSettings
+
+
+def check_labelled(shards: str, train: ShardReader) -> None:
+    """Raise ValueError for shards that were built without labels."""
+    if not train.label_names:
+        raise ValueError(no_labels(shards))
 
 
 def check_data(settings: AllSettings, train: ShardReader, val: ShardReader | None) -> None:
@@ -23,7 +30,7 @@ def check_data(settings: AllSettings, train: ShardReader, val: ShardReader | Non
     if val is not None and not val.class_counts().any():
         raise ValueError(
             f"{run.shards}: no row of split {run.val_split!r} has a label to choose the epoch by; "
-            "name another --val-split, or none: --val-split ''"
+            "name another --val-split, or none: --val-split '', or build the shards with --val-from train"
         )
     if train.steps(0) < 1:
         raise ValueError(

@@ -11,7 +11,7 @@ import torch
 
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.networks.parameters import parameter_groups
-from fer_spark.pipelines.train.check import check_data
+from fer_spark.pipelines.train.check import check_data, check_labelled
 from fer_spark.pipelines.train.settings import AllSettings
 from fer_spark.pipelines.train.start import Start, make_start, make_teacher
 from fer_spark.settings import changing
@@ -47,6 +47,7 @@ def open_run(settings: AllSettings, ranks: Ranks, device: torch.device, stack: E
         return stack.enter_context(open_shards(run.shards, split, one, rank=ranks.rank, world_size=ranks.world, **more))
 
     natural = reader(run.train_split, read)
+    check_labelled(run.shards, natural)
     counts = natural.class_counts()
     resample = make_resample(settings.imbalance, counts, read.seed)
     train = natural if resample is None else reader(run.train_split, read, resample=resample)

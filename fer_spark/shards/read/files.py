@@ -18,6 +18,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError, ShardFile
+from fer_spark.shards.read.remedies import no_such_split
 
 _HADOOP_NAMES = {"s3a": "s3", "s3n": "s3", "wasb": "abfs", "wasbs": "abfs", "abfss": "abfs"}
 
@@ -68,7 +69,7 @@ class ShardFiles:
         files = cls(uri.rstrip("/"), split, manifest, filesystem, root.rstrip("/"))
         splits = sorted({file.split for file in manifest.files})
         if split not in splits:
-            raise ShardError(f"{uri}: no split {split!r}; there are: {', '.join(splits) or '(none)'}")
+            raise ShardError(no_such_split(uri, split, splits))
         first = 0
         for file in (file for file in manifest.files if file.split == split):
             for number, rows in enumerate(file.row_groups):

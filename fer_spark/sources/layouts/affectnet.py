@@ -21,7 +21,7 @@ from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import NOT_PICTURES, file_pictures, whole_path
-from fer_spark.sources.plain_rows import annotation_rows, open_pictures
+from fer_spark.sources.plain_rows import annotation_rows, open_pictures, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of_file
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
@@ -56,7 +56,7 @@ def open_affectnet(spark: SparkSession, settings: SourceSettings, reading: FileR
 def affectnet_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
     """The table's rows, or the .npy files', without any picture."""
     if not holds_npy(spark, settings.input):
-        columns = TableColumns(PATHS, LABELS, True, lambda _, settings: _rule(settings))
+        columns = TableColumns(PATHS, LABELS, True, _rule)
         return tabled(open_table(spark, lists_folder(spark, settings.input)), settings, columns)
     rule = _rule(settings)
     rows = npy_annotations(spark, open_root(spark, settings.input)).select(
@@ -99,13 +99,13 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(_with_box(annotation_rows(table, settings, named, label, pictures), table), table)
     rows = rows.withColumn("split", F.coalesce("split", split_of_file()))
-    rule = _rule(settings)
+    rule = label_rule(settings, "affectnet8", "affectnet8", rows, stored_names(spark, table, label))
     boxed = any(_FULL_RELEASE.match(name) for name in table.columns)
     place = ("key", "box_left", "box_top", "box_width", "box_height") if boxed else ("key",)
     ready = settle(rule.apply(rows), place, settings.conflicts)
     joined = annotated(pictures, ready, False, where)
     stated = rows.select("named", "_file", "source_row", "label_raw", "valence", "arousal")
-    return joined.source(f"affectnet {where} with {images}", rule.taxonomy.names, stated, cropped, boxed)
+    return joined.source(f"affectnet {where} with {images}", rule, stated, cropped, boxed)
 
 
 def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -117,7 +117,7 @@ def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     joined = annotated(pictures, ready, False, "the .npy annotations")
     stated = rows.select("named", "label_raw", "valence", "arousal")
     description = f"affectnet (8-label release) {settings.input}"
-    return joined.source(description, rule.taxonomy.names, stated, faces_are_cropped=True, beside_table=False)
+    return joined.source(description, rule, stated, faces_are_cropped=True, beside_table=False)
 
 
 def _with_box(rows: DataFrame, table: AnnotationTable) -> DataFrame:
@@ -179,5 +179,5 @@ def recognise(look: Look) -> Match | None:
     return None
 
 
-_FLAGS = ("images", *COLUMNS, "keep_no_expression")
+_FLAGS = ("images", "codes", *COLUMNS, "keep_no_expression")
 LAYOUT = Layout(open_affectnet, affectnet_annotations, _FLAGS, recognise=recognise)

@@ -41,13 +41,13 @@ def open_expw(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     rule = _rule(settings)
     joined = annotated(pictures, settle(rule.apply(rows), ("key", *_BOX), settings.conflicts), True, where)
     stated = rows.select("named", "label_raw", "source_row", *_BOX)
-    return joined.source(f"expw {where} with {images}", rule.taxonomy.names, stated, has_boxes=True)
+    return joined.source(f"expw {where} with {images}", rule, stated, has_boxes=True)
 
 
 def expw_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
     """The list's rows."""
     table = open_list(spark, find_list(spark, settings.input), _COLUMNS)
-    return tabled(table, settings, TableColumns(rule=lambda _, settings: _rule(settings)))
+    return tabled(table, settings, TableColumns(rule=_rule))
 
 
 def find_list(spark: SparkSession, text: str) -> str:
@@ -69,7 +69,7 @@ def recognise(look: Look) -> Match | None:
 
 
 def _rule(settings: SourceSettings) -> LabelRule:
-    return label_rule(settings, "fer2013", "fer2013")
+    return label_rule(settings, "fer2013", "expw")
 
 
 def _pictures_folder(spark: SparkSession, lists: str) -> str:
@@ -90,4 +90,4 @@ def _with_box(rows: DataFrame, table: AnnotationTable) -> DataFrame:
     return rows.withColumns({name: F.when(good, value) for name, value in sides.items()})
 
 
-LAYOUT = Layout(open_expw, expw_annotations, ("images",), recognise=recognise)
+LAYOUT = Layout(open_expw, expw_annotations, ("images", "codes"), recognise=recognise)

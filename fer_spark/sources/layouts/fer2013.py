@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType
 
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
 from fer_spark.sources.labelling import LabelRule, label_rule, reject
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.plain_rows import group_of
+from fer_spark.sources.plain_rows import group_of, label_of, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
@@ -27,28 +28,28 @@ def open_fer2013(spark: SparkSession, settings: SourceSettings, reading: FileRea
     """
     if settings.drop_nonface and not settings.votes:
         raise SourceError("--drop-nonface needs --votes: the file fer2013new.csv of FER+")
-    return open_pixel_rows(spark, settings, _rule(settings), relabel=False)
+    return open_pixel_rows(spark, settings, reading)
 
 
 def fer2013_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
-    columns = TableColumns((), _LABEL, rule=lambda _, settings: _rule(settings))
+    columns = TableColumns((), _LABEL, rule=lambda settings: label_rule(settings, "fer2013", "fer2013"))
     return tabled(open_table(spark, settings.input), settings, columns)
 
 
-def _rule(settings: SourceSettings) -> LabelRule:
-    return label_rule(settings, "fer2013", "fer2013")
-
-
-def open_pixel_rows(spark: SparkSession, settings: SourceSettings, rule: LabelRule, relabel: bool) -> Source:
-    table = open_table(spark, settings.input)
-    rows = _rows(table, settings)
+def open_pixel_rows(
+    spark: SparkSession, settings: SourceSettings, reading: FileReading, votes_rule: LabelRule | None = None
+) -> Source:
+    """`votes_rule`: of the labels that the votes give; None: the rows' own labels are read."""
+    table, relabel = open_table(spark, settings.input), votes_rule is not None
+    label = None if relabel else label_of(table, settings, _LABEL, frozenset(), reading.labels_needed)
+    rows = _rows(table, settings, label)
+    rule = votes_rule or _rule(spark, settings, table, label, rows)
     if settings.votes:
         if table.file_count != 1:
             raise SourceError(f"--votes go with one CSV, row by row; {settings.input!r} holds {table.file_count} files")
         votes = decided_votes(open_table(spark, settings.votes, "--votes"), settings.ferplus_mode, rule.taxonomy.names)
         rows = _voted(rows, votes, settings.drop_nonface, relabel)
-    labelled = relabel or table.column(settings.label_column, _LABEL, "--label-column") is not None
-    ready = rule.apply(rows) if labelled else rows
+    ready = rule.apply(rows) if relabel or label is not None else rows
 
     def read(part: Slice) -> DataFrame:
         return raw_images(spread(part.of(ready, F.col("source_row")), table.scan, "source_row"))
@@ -62,23 +63,32 @@ def open_pixel_rows(spark: SparkSession, settings: SourceSettings, rule: LabelRu
 
     name = f"{settings.source} {settings.input}" + (f" with {settings.votes}" if settings.votes else "")
     count = table.scan.count
-    return Source(name, rule.taxonomy.names, True, False, read, keys, count, digest)
+    numbering = None if label is None else rule.numbering
+    return Source(name, rule.taxonomy.names, True, False, read, keys, count, digest, numbering=numbering)
+
+
+def _rule(
+    spark: SparkSession, settings: SourceSettings, table: AnnotationTable, label: Column | None, rows: DataFrame
+) -> LabelRule:
+    if label is None:
+        return label_rule(settings, "fer2013", "fer2013")
+    return label_rule(settings, "fer2013", "fer2013", rows, stored_names(spark, table, label))
 
 
 _LABEL = ("emotion", "label", "expression")
 
 
-def _rows(table: AnnotationTable, settings: SourceSettings) -> DataFrame:
-    pixels = table.column("", ("pixels",), "--input", required=True)
+def _rows(table: AnnotationTable, settings: SourceSettings, label: Column | None) -> DataFrame:
+    pixels = table.column("", ("pixels",), "--input", required=True, nested=True)
     assert pixels is not None
     usage = optional(table.column(settings.split_column, ("usage", "split"), "--split-column"))
-    text = F.trim(pixels)
+    text = _pixels_text(table, pixels)
     rows = table.frame.select(
         F.concat_ws("#", "_file", F.col("_row").cast("string")).alias("source_path"),
         F.col("_row").alias("source_row"),
         text.cast("binary").alias("content"),
         F.lit("pixels").alias("encoding"),
-        F.trim(optional(table.column(settings.label_column, _LABEL, "--label-column"))).alias("label_raw"),
+        F.trim(optional(label)).alias("label_raw"),
         split_of(usage).alias("split"),
         usage.alias("_usage"),
         group_of(table.column(settings.group_column, (), "--group-column")).alias("group_id"),
@@ -87,6 +97,16 @@ def _rows(table: AnnotationTable, settings: SourceSettings) -> DataFrame:
     )
     problem = unknown_split(F.col("_usage"))
     return reject(rows, F.when(problem.isNotNull(), "bad_annotation"), problem)
+
+
+def _pixels_text(table: AnnotationTable, pixels: Column) -> Column:
+    """Pixels as numbers between blanks, also where they are a list: of a table's own kind, or written as JSON."""
+    kind = table.frame.select(pixels).schema[0].dataType
+    if isinstance(kind, ArrayType):
+        rows = isinstance(kind.elementType, ArrayType)
+        return F.concat_ws(" ", (F.flatten(pixels) if rows else pixels).cast("array<string>"))
+    text = F.trim(pixels)
+    return F.when(text.startswith("["), F.trim(F.translate(text, "[],", "   "))).otherwise(text)
 
 
 def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool) -> DataFrame:
@@ -129,4 +149,4 @@ def pixel_match(look: Look) -> Match | None:
     return Match(Sureness.CERTAIN, "its table has a column pixels", look.table) if "pixels" in look.columns else None
 
 
-LAYOUT = Layout(open_fer2013, fer2013_annotations, ("label_column", *VOTES), recognise=recognise)
+LAYOUT = Layout(open_fer2013, fer2013_annotations, ("label_column", "codes", "unlabelled", *VOTES), recognise=recognise)

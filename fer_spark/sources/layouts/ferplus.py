@@ -19,12 +19,12 @@ def open_ferplus(spark: SparkSession, settings: SourceSettings, reading: FileRea
         raise SourceError(
             "ferplus needs --votes: the file fer2013new.csv of FER+, whose rows follow those of fer2013.csv"
         )
-    return open_pixel_rows(spark, settings, label_rule(settings, "ferplus8", "ferplus8"), relabel=True)
+    return open_pixel_rows(spark, settings, reading, label_rule(settings, "ferplus8", "ferplus8"))
 
 
 def ferplus_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
     """Its labels are the votes', which its keys alone do not state."""
-    source = open_ferplus(spark, settings, FileReading())
+    source = open_ferplus(spark, settings, FileReading(labels_needed=False))
     return listed(source, source.raw().drop("content"))
 
 

@@ -19,7 +19,7 @@ def open_folder(spark: SparkSession, settings: SourceSettings, reading: FileRead
     pictures = file_pictures(spark, settings.input, settings.glob, reading)
     if not pictures.root.literal or pictures.root.is_file:
         raise SourceError(f"--source folder needs a folder with one folder per expression; {settings.input!r} is none")
-    return picture_source(settings, pictures, by_class)
+    return picture_source(settings, pictures, by_class, labels_needed=reading.labels_needed)
 
 
 def recognise(look: Look) -> Match | None:
@@ -35,4 +35,4 @@ def recognise(look: Look) -> Match | None:
     return Match(Sureness.LIKELY, f"its folders are called {some}", outer.settings.input)
 
 
-LAYOUT = Layout(open_folder, files_are_input=True, recognise=recognise)
+LAYOUT = Layout(open_folder, flags=("codes",), files_are_input=True, recognise=recognise)

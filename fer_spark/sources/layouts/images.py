@@ -15,7 +15,8 @@ from fer_spark.sources.settings import FileReading, SourceSettings
 def open_images(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Every picture below --input, unlabelled; --label-from parent takes the folder's name as the label."""
     pictures = file_pictures(spark, settings.input, settings.glob, reading)
-    return picture_source(settings, pictures, by_parent if settings.label_from == "parent" else None)
+    naming = by_parent if settings.label_from == "parent" else None
+    return picture_source(settings, pictures, naming, labels_needed=reading.labels_needed)
 
 
 def recognise(look: Look) -> Match | None:
@@ -24,4 +25,4 @@ def recognise(look: Look) -> Match | None:
     return Match(Sureness.POSSIBLE, f"it holds pictures, such as {found[0]}") if found else None
 
 
-LAYOUT = Layout(open_images, flags=("label_from",), files_are_input=True, recognise=recognise)
+LAYOUT = Layout(open_images, flags=("label_from", "codes"), files_are_input=True, recognise=recognise)

@@ -16,7 +16,7 @@ from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_name, whole_path
-from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures
+from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.tables import open_table
 
@@ -39,11 +39,11 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     only_names = table.frame.where(F.trim(named).rlike(r"[/\\]")).limit(1).count() == 0
     pictures = open_pictures(spark, settings, images, reading, file_name if only_names else whole_path)
     rows = annotation_rows(table, settings, named, label, pictures)
-    rule = rule_of(rows, settings)
+    rule = rule_of(rows, settings, lambda: stored_names(spark, table, label), reading.labels_needed)
     ready = settle(rule.apply(rows), ("key",), settings.conflicts)
     joined = annotated(pictures, ready, only_names, where)
     stated = rows.select("named", "label_raw", "source_row")
-    return joined.source(f"legend {where} with {images}", rule.taxonomy.names, stated)
+    return joined.source(f"legend {where} with {images}", rule, stated)
 
 
 def legend_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
@@ -74,4 +74,4 @@ def recognise(look: Look) -> Match | None:
     return None
 
 
-LAYOUT = Layout(open_legend, legend_annotations, ("images", *COLUMNS), recognise=recognise)
+LAYOUT = Layout(open_legend, legend_annotations, ("images", "codes", *COLUMNS), recognise=recognise)

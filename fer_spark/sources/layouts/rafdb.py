@@ -55,15 +55,15 @@ def open_rafdb(spark: SparkSession, settings: SourceSettings, reading: FileReadi
     joined = annotated(pictures, settle(rule.apply(rows), ("key",), settings.conflicts), True, where)
     stated = rows.select("named", "label_raw", "source_row")
     description = f"rafdb {where} with {images}"
-    return joined.source(description, rule.taxonomy.names, stated, faces_are_cropped=_are_aligned(pictures))
+    return joined.source(description, rule, stated, faces_are_cropped=_are_aligned(pictures))
 
 
 def rafdb_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
     """The list's rows; without a list what the folders say."""
     where = find_list(spark, settings.input)
     if where:
-        return tabled(_open_list(spark, where), settings, TableColumns(rule=lambda _, settings: _rule(settings)))
-    source = open_rafdb(spark, settings, FileReading())
+        return tabled(_open_list(spark, where), settings, TableColumns(rule=_rule))
+    source = open_rafdb(spark, settings, FileReading(labels_needed=False))
     return listed(source, source.list_keys())
 
 
@@ -139,4 +139,4 @@ def recognise(look: Look) -> Match | None:
     return None
 
 
-LAYOUT = Layout(open_rafdb, rafdb_annotations, ("images",), recognise=recognise)
+LAYOUT = Layout(open_rafdb, rafdb_annotations, ("images", "codes"), recognise=recognise)

@@ -1,17 +1,17 @@
-"""Any Parquet, CSV, JSON-lines or Delta table whose rows hold a picture's bytes or its path."""
+"""Any Parquet, CSV, JSON or Delta table whose rows hold a picture's bytes or its path."""
 
 from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import BinaryType, StructType
+from pyspark.sql.types import BinaryType, DataType, StructType
 
 from fer_spark.sources.annotated import annotated
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, raw_images, spread
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.feelings import with_feelings
-from fer_spark.sources.labelling import rule_of
+from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import whole_path
@@ -22,7 +22,9 @@ from fer_spark.sources.plain_rows import (
     SPLIT_COLUMNS,
     annotation_rows,
     group_of,
+    label_of,
     open_pictures,
+    stored_names,
 )
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
@@ -32,12 +34,13 @@ from fer_spark.sources.tables import AnnotationTable, open_table, optional
 def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Pictures from --bytes-column, else the first binary column (or struct with `bytes`), else from --path-column.
 
-    Paths are relative to --images or to the table's own folder. A table without a label column is unlabelled.
+    Paths are relative to --images or to the table's own folder. A table is unlabelled by --unlabelled, or where none
+    of its columns could be a label.
     """
     table = open_table(spark, settings.input)
     content = _bytes_column(table, settings)
     if content is not None:
-        return _from_bytes(table, settings, content, reading.max_bytes)
+        return _from_bytes(table, settings, content, reading)
     return _from_paths(spark, table, settings, reading)
 
 
@@ -45,8 +48,9 @@ def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotati
     return tabled(open_table(spark, settings.input), settings, TableColumns())
 
 
-def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, max_file_bytes: int) -> Source:
-    label = table.column(settings.label_column, LABEL_COLUMNS, "--label-column")
+def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, reading: FileReading) -> Source:
+    max_file_bytes = reading.max_bytes
+    label = label_of(table, settings, LABEL_COLUMNS, _holding_bytes(table), reading.labels_needed)
     split = optional(table.column(settings.split_column, SPLIT_COLUMNS, "--split-column"))
     size = F.octet_length(content)
     reason = (
@@ -73,7 +77,7 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
         reason.alias("reject_reason"),
         detail.alias("reject_detail"),
     )
-    rows, names = _labelled(with_feelings(rows, table), settings, label)
+    rows, rule = _labelled(with_feelings(rows, table), settings, table, label, reading.labels_needed)
 
     def read(part: Slice) -> DataFrame:
         mine = part.of(rows, F.col("source_path"))
@@ -81,7 +85,9 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
 
     # Keys must not touch the pictures' bytes: reasons are not part of them.
     keys = rows.select("source_path", "source_row", "label_raw", "split")
-    return Source(f"table {settings.input}", names, False, False, read, lambda: keys, table.scan.count, table.digest)
+    names, numbering = (rule.taxonomy.names, rule.numbering) if rule else ((), None)
+    what, count = f"table {settings.input}", table.scan.count
+    return Source(what, names, False, False, read, lambda: keys, count, table.digest, numbering=numbering)
 
 
 def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSettings, reading: FileReading) -> Source:
@@ -90,28 +96,41 @@ def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSet
         raise SourceError(
             f"none of the columns {', '.join(table.columns)} holds pictures; give --bytes-column or --path-column"
         )
-    label = table.column(settings.label_column, LABEL_COLUMNS, "--label-column")
+    label = label_of(table, settings, LABEL_COLUMNS, frozenset(), reading.labels_needed)
     images = settings.images or table.root.uri
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
-    ready, names = _labelled(rows, settings, label)
+    ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
     if label is None:
         ready = ready.withColumn("label", F.lit(None).cast("string"))
     joined = annotated(pictures, settle(ready, ("key",), settings.conflicts), False, settings.input)
     stated = rows.select("named", "_file", "source_row", "label_raw")
-    return joined.source(f"table {settings.input} with {images}", names, stated)
+    return joined.source(f"table {settings.input} with {images}", rule, stated)
 
 
-def _labelled(rows: DataFrame, settings: SourceSettings, label: Column | None) -> tuple[DataFrame, tuple[str, ...]]:
+def _labelled(
+    rows: DataFrame, settings: SourceSettings, table: AnnotationTable, label: Column | None, needed: bool
+) -> tuple[DataFrame, LabelRule | None]:
     if label is None:
-        return rows, ()
-    rule = rule_of(rows, settings)
-    return rule.apply(rows), rule.taxonomy.names
+        return rows, None
+    rule = rule_of(rows, settings, lambda: stored_names(rows.sparkSession, table, label), needed)
+    return rule.apply(rows), rule
+
+
+def _holding_bytes(table: AnnotationTable) -> frozenset[str]:
+    """Columns of bytes, or with such a part as Hugging Face's image has, in lower case: none is a label."""
+    fields = [field for field in table.frame.schema.fields if _has_bytes(field.dataType)]
+    return frozenset(field.name.removeprefix("in:").strip().casefold() for field in fields)
+
+
+def _has_bytes(kind: DataType) -> bool:
+    parts = [field.dataType for field in kind.fields] if isinstance(kind, StructType) else [kind]
+    return any(isinstance(part, BinaryType) for part in parts)
 
 
 def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | None:
     if settings.bytes_column:
-        column = table.column(settings.bytes_column, (), "--bytes-column")
+        column = table.column(settings.bytes_column, (), "--bytes-column", nested=True)
         assert column is not None
         kind = table.frame.select(column).schema[0].dataType
         if not isinstance(kind, BinaryType):
@@ -136,5 +155,5 @@ def recognise(look: Look) -> Match | None:
     return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do")
 
 
-_FLAGS = ("images", "bytes_column", *COLUMNS)
+_FLAGS = ("images", "bytes_column", "codes", "unlabelled", *COLUMNS)
 LAYOUT = Layout(open_any_table, table_annotations, _FLAGS, recognise=recognise)

@@ -15,7 +15,8 @@ from fer_spark.sources.tar import TAR_NAME, tar_pictures
 def open_tar(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """The pictures in tar archives, unlabelled; --label-from parent takes the member's folder as the label."""
     pictures = tar_pictures(spark, settings.input, settings.glob, reading.max_bytes)
-    return picture_source(settings, pictures, by_parent if settings.label_from == "parent" else None)
+    naming = by_parent if settings.label_from == "parent" else None
+    return picture_source(settings, pictures, naming, labels_needed=reading.labels_needed)
 
 
 def recognise(look: Look) -> Match | None:
@@ -24,4 +25,4 @@ def recognise(look: Look) -> Match | None:
     return Match(Sureness.LIKELY, f"{found[0]} is an archive") if found else None
 
 
-LAYOUT = Layout(open_tar, flags=("label_from",), recognise=recognise)
+LAYOUT = Layout(open_tar, flags=("label_from", "codes"), recognise=recognise)

@@ -68,7 +68,8 @@ class Sample:
 def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Every picture of the archives, labelled by the member of its name that ends with .cls, or by a field of .json.
 
-    Numbers mean what --labels says. The members of a sample follow one another, as WebDataset itself asks for.
+    Numbers mean what --codes or a list in --labels says. The members of a sample follow one another, as WebDataset
+    itself asks for.
     """
     archives = find_archives(spark, settings.input)
 
@@ -86,7 +87,7 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
 
     listing = samples(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK)
     labelled = listing.where("label_raw IS NOT NULL").limit(1).count() > 0
-    rule = rule_of(listing, settings)
+    rule = rule_of(listing, settings, needed=reading.labels_needed)
 
     def rows(frame: DataFrame) -> DataFrame:
         named = frame.withColumns({"source_path": F.col("path"), "encoding": F.lit("file")})
@@ -100,7 +101,9 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
         return rows(mine.repartition(wanted, "path") if archives.count < wanted else mine)
 
     name, names = f"webdataset {settings.input}", rule.taxonomy.names if labelled else ()
-    return Source(name, names, False, False, read, lambda: rows(listing), listing.count, archives.digest)
+    numbering = rule.numbering if labelled else None
+    keys, count = (lambda: rows(listing)), listing.count
+    return Source(name, names, False, False, read, keys, count, archives.digest, numbering=numbering)
 
 
 def samples_of(members: Iterator[Member], settings: SourceSettings) -> Iterator[Sample]:
@@ -193,5 +196,5 @@ def recognise(look: Look) -> Match | None:
     )
 
 
-_FLAGS = ("label_column", "group_column", "split_column")
+_FLAGS = ("codes", "label_column", "group_column", "split_column")
 LAYOUT = Layout(open_webdataset, flags=_FLAGS, recognise=recognise)

@@ -95,7 +95,12 @@ def test_nothing_is_trained_or_written_before_all_splits_are_there(
     rest = ["--output", str(tmp_path / "out"), "--seeds", "0", "--method", "none", *QUICK]
     unlabelled = {"train": _rows((9, 9, 9), 1), "val": _rows((3, 3, 3), 2), "test": [Row(None, DARK, "x")]}
     other = write_shards(tmp_path / "other", unlabelled, NAMES)
+    valless = write_shards(tmp_path / "valless", {"train": _rows((9, 9, 9), 1), "test": _rows((3, 3, 3), 2)}, NAMES)
+    nameless = {split: [Row(None, DARK, f"{split}-{i}") for i in range(3)] for split in ("train", "val")}
+    bare = write_shards(tmp_path / "bare", nameless, [])
     cases = [
+        (["--shards", str(valless)], "--val-from train"),
+        (["--shards", str(bare)], "were built without labels"),
         (["--shards", str(tmp_path / "typo")], "no _manifest.json"),
         (["--shards", str(shards), "--measure-split", "tset"], "no split 'tset'"),
         (["--shards", str(other), "--measure-split", "test"], "no row of split 'test' has a label"),

@@ -234,6 +234,17 @@ def test_a_damaged_shard_fails_by_name_and_writes_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_shards_without_labels_or_val_are_refused_with_the_remedy(
+    bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = write_shards(tmp_path / "bare", {"val": [replace(row, label=None) for row in VAL]}, [])
+    assert run(bundle, bare, tmp_path / "out") == 2
+    assert "were built without labels" in capsys.readouterr().err
+    valless = write_shards(tmp_path / "valless", {"train": TRAIN}, ["angry", "happy", "sad"])
+    assert run(bundle, valless, tmp_path / "out") == 2
+    assert "--val-from train" in capsys.readouterr().err
+
+
 def test_a_split_without_labels_is_an_error(bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = [replace(row, label=None) for row in VAL]
     shards = write_shards(tmp_path / "shards", {"val": rows}, ["angry", "happy", "sad"])

@@ -197,6 +197,22 @@ def test_shards_that_give_nothing_to_learn_are_refused(tmp_path: Path, capsys: p
     assert "--init" in said
 
 
+def test_shards_without_labels_or_val_are_refused_with_the_remedy(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = write_shards(tmp_path / "bare", {"train": [3, 3], "val": [3, 3]}, NAMES[:2], label=lambda label: None)
+    content = json.loads((bare / NAME).read_text(encoding="utf-8"))
+    (bare / NAME).write_text(json.dumps({**content, "label_names": []}), encoding="utf-8")
+    for more in ([], ["--sampler", "balanced"]):
+        said = refusal(capsys, bare, tmp_path / "out", *more)
+        assert "were built without labels" in said
+        assert "--label-column" in said
+    valless = write_shards(tmp_path / "valless", {"train": [9, 9, 9], "test": [3, 3, 3]})
+    said = refusal(capsys, valless, tmp_path / "out")
+    assert "no split 'val'; there are: test, train" in said
+    assert "--val-from train" in said
+
+
 def test_a_split_without_labels_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shards = write_shards(tmp_path / "shards", {"train": [9, 9, 9], "val": [0, 0, 5]}, label=lambda label: None)
     content = json.loads((shards / "_manifest.json").read_text())

@@ -1,0 +1,54 @@
+"""What build-shards says of the labels it wrote: what their numbers mean, their mix, and what training would lack."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from fer_spark.shards.manifest import Manifest
+from fer_spark.sources.numbering.meaning import Numbering
+from fer_spark.sources.numbering.mix import mix_of
+from fer_spark.sources.numbering.published import named
+
+
+@dataclass(frozen=True)
+class Remark:
+    """`alarming`: the labels may be wrong."""
+
+    text: str
+    alarming: bool = False
+
+
+def remarks(manifest: Manifest) -> list[Remark]:
+    """In the order in which they are read; none for shards without a face."""
+    if not manifest.counts.written_faces:
+        return []
+    counts = _counts(manifest)
+    if not counts:
+        return [Remark("No labels: these faces can be explored and scored, not trained on or evaluated.")]
+    numberings = [one["numbering"] for one in manifest.sources if "numbering" in one]
+    found = [Remark(f"Labels: {words}.") for words in dict.fromkeys(one["in_words"] for one in numberings)]
+    same = numberings and all(one["names"] == numberings[0]["names"] for one in numberings)
+    source = manifest.settings.get("source", {})
+    known = named(source.get("source", ""), source.get("labels", ""))
+    mix = mix_of(counts, Numbering.from_dict(numberings[0]) if same else None, known)
+    if mix is not None:
+        found.append(Remark(f"{mix.line}."))
+        found += [Remark(f"{mix.warning}.", alarming=True)] if mix.warning else []
+    return found + _missing_val(manifest)
+
+
+def _counts(manifest: Manifest) -> dict[str, int]:
+    """Faces by label over all splits, in the order of the classes; none that no face has."""
+    total: Counter[str] = Counter()
+    for counted in manifest.counts.per_label.values():
+        total.update({label: count for label, count in counted.items() if label in manifest.label_names})
+    return {name: total[name] for name in manifest.label_names if total[name]}
+
+
+def _missing_val(manifest: Manifest) -> list[Remark]:
+    splits = manifest.counts.per_split
+    if splits.get("val") or not splits.get("train"):
+        return []
+    remedy = "--val-from train (with --on-existing overwrite) draws one from train"
+    return [Remark(f"No val split, by which train chooses its epoch: {remedy}.")]

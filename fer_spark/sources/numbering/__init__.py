@@ -1,0 +1,1 @@
+"""What numbers in place of labels mean: who may say so, what was found, and whether the counts agree."""

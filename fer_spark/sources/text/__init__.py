@@ -1,0 +1,1 @@
+"""Tables that are text: their encoding, separator and header."""
