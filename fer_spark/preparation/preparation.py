@@ -46,7 +46,7 @@ class Preparation:
                      picture is the face); or unknown: older cards say `auto`
     detector_digest  of everything that changes what it finds; empty where an older file does not tell
     has_model        whether the detector is a model file with a score, so that two of one name may differ; None where
-                     an older file does not tell
+                     the detector is not known
     accepts          `same`: other pictures' faces are to be found by the same detector; `any`: by any, as the data set
                      itself gave these faces, as boxes or as pictures that are faces, and nobody can say what found them
     margin           as used, a fraction of the face box's side
@@ -95,6 +95,8 @@ class Preparation:
         if unknown:
             raise ValueError(f"preparation has unknown settings {unknown}: update fer_spark")
         values = {**known, **given}
+        if values["has_model"] is None and values["detector"] != UNKNOWN:
+            values["has_model"] = values["detector"] in WITH_MODEL
         return cls(**{**values, "sizes": tuple(values["sizes"])})
 
     @property
@@ -119,7 +121,7 @@ class Preparation:
     @property
     def is_by_model(self) -> bool:
         """Whether its faces were found by a model file."""
-        return self.detector in WITH_MODEL if self.has_model is None else self.has_model
+        return bool(self.has_model)
 
     def codec(self, size_px: int, mode: str) -> str:
         """Of the faces of one size: raw, png or jpeg with its quality; empty where there is no such size."""

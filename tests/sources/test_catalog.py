@@ -167,5 +167,5 @@ def test_no_module_asks_for_the_name_of_a_layout() -> None:
     ],
 )
 def test_a_planted_question_for_a_name_is_found(line: str) -> None:
-    assert len(decisions_by_name(line, SOURCES)) == 1
+    assert decisions_by_name(line, SOURCES)
     assert decisions_by_name("x = one['legend'] + call('tar', source='table')", SOURCES) == []

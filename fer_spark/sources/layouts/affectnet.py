@@ -31,6 +31,9 @@ LABELS = ("expression", "cat_emot", "emotion", "label")
 _KAGGLE = frozenset(("pth", "label", "relfcs"))
 """Columns of labels.csv beside faces that are cut out already, in a folder per expression."""
 
+_EIGHT_LABELS = frozenset(("annotations", "images"))
+"""Folders of the 8-label release."""
+
 _LANDMARKS = 136
 _PICTURE_FOLDERS = (
     "Manually_Annotated_Images",
@@ -168,7 +171,7 @@ def recognise(look: Look) -> Match | None:
     lists = [name for name in look.folders if name in _LIST_FOLDERS]
     if lists:
         return Match(Sureness.CERTAIN, f"it holds {lists[0]}")
-    if any("annotations" in one.folders and "images" in one.folders for one in [look, *look.some_inside]):
+    if any(set(one.folders) >= _EIGHT_LABELS for one in [look, *look.some_inside]):
         return Match(Sureness.CERTAIN, "it holds annotations/ beside images/")
     if look.columns >= _KAGGLE:
         return Match(Sureness.CERTAIN, "its table has pth, label and relFCs", look.table)

@@ -204,7 +204,7 @@ def test_wrong_use_is_named_and_touches_nothing(
     (tmp_path / "notes" / "mine.txt").write_text("keep")
     before = manifest(balanced)
     for arguments, message in (
-        (["--shards", str(originals)], "--output: name a directory"),
+        (["--shards", str(originals)], "--output is missing"),
         (["--shards", str(tmp_path), "--output", str(tmp_path / "o")], "has no _manifest.json"),
         (["--shards", str(originals), "--output", str(originals)], "the shards themselves"),
         (["--shards", str(balanced), "--output", str(tmp_path / "o")], "has copies already"),
