@@ -21,7 +21,14 @@ from fer_spark.spark.java import LEAST_VERSION, find_java, how_to_get_java
 FINE, LESS, MISSING = "ok", "less", "missing"
 """LESS: jobs run, something that a part of them needs is not there. MISSING: no job runs."""
 
-NEEDED = {"pyspark": "pyspark", "pyarrow": "pyarrow", "numpy": "numpy", "pandas": "pandas", "PIL": "pillow"}
+NEEDED = {
+    "pyspark": "pyspark",
+    "pyarrow": "pyarrow",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "PIL": "pillow",
+    "yaml": "pyyaml",
+}
 """Modules that every job loads, and what brings them."""
 
 EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {

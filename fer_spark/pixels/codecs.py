@@ -1,11 +1,13 @@
-"""Face arrays to and from JPEG and PNG bytes, and how these codecs are spelled. OpenCV's BGR is seen here alone."""
+"""Face arrays to and from JPEG and PNG bytes, and how these codecs are spelled. OpenCV's BGR is seen here alone.
+
+Settings are checked with these spellings before anything heavy is loaded: OpenCV is imported where it is called.
+"""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -37,6 +39,8 @@ def codec_kind(codec: str) -> str:
 
 def encode_picture(face: Array, codec: str) -> bytes:
     """(S, S) gray or (S, S, 3) RGB uint8 → a file that decodes to it; JPEG keeps colour at half the resolution."""
+    import cv2
+
     if codec == "png":
         return _encode(face, ".png", [cv2.IMWRITE_PNG_COMPRESSION, _PNG_LEVEL])
     return _encode(face, ".jpg", [cv2.IMWRITE_JPEG_QUALITY, int(codec.removeprefix("jpeg"))])
@@ -44,6 +48,8 @@ def encode_picture(face: Array, codec: str) -> bytes:
 
 def decode_picture(content: Content, gray: bool) -> Array | None:
     """A picture file as (H, W) gray or (H, W, 3) RGB uint8; None where OpenCV can make no picture of the bytes."""
+    import cv2
+
     encoded = np.frombuffer(content, np.uint8)
     flags = cv2.IMREAD_GRAYSCALE if gray else cv2.IMREAD_COLOR
     try:
@@ -71,6 +77,8 @@ def to_uint8(face: Array) -> npt.NDArray[np.uint8]:
 
 
 def _encode(face: Array, extension: str, parameters: list[int]) -> bytes:
+    import cv2
+
     shown = face if face.ndim == 2 else cv2.cvtColor(face, cv2.COLOR_RGB2BGR)
     _, encoded = cv2.imencode(extension, shown, parameters)
     return encoded.tobytes()

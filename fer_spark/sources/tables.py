@@ -15,7 +15,17 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 from fer_spark.sources.base import digest_rows
 from fer_spark.sources.lake import Root, child_names, first_line, listed_bytes, listed_files, open_root
 from fer_spark.sources.settings import SourceError, did_you_mean
-from fer_spark.sources.text.dialect import Dialect, check_header, csv_dialect, json_dialect
+from fer_spark.sources.text.dialect import (
+    CONTROLS,
+    SIGNS,
+    WINDOWS,
+    WINDOWS_AS_READ,
+    Dialect,
+    check_header,
+    csv_dialect,
+    json_dialect,
+    windows_text,
+)
 from fer_spark.sources.text.heads import check_headers, first_lines, is_utf8
 
 _COMPRESSION = re.compile(r"\.(zst|gz|bz2|lz4|snappy|deflate)$", re.IGNORECASE)
@@ -130,7 +140,11 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
             check_headers(lines, dialect.separator, len(scan.columns))
     numbered = by_index(scan) if kind in ("parquet", "delta") else by_position(scan, files)
     plain = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
-    renamed = numbered.withColumn("_file", plain).toDF(*_marked(scan.columns), "_file", "_row")
+    windows = dialect.encoding == WINDOWS
+    names = _marked([windows_text(name) for name in scan.columns] if windows else scan.columns)
+    renamed = numbered.withColumn("_file", plain).toDF(*names, "_file", "_row")
+    if windows:
+        renamed = renamed.withColumns({name: F.translate(F.col(f"`{name}`"), CONTROLS, SIGNS) for name in names})
     return AnnotationTable(root, renamed, scan, files, kind in ("csv", "json"), kind)
 
 
@@ -208,7 +222,7 @@ def _dialect(kind: str, lines: DataFrame | None, what: str) -> Dialect:
 def _with_dialect(reader: DataFrameReader, kind: str, dialect: Dialect) -> DataFrameReader:
     if kind == "csv":
         reader = reader.option("header", "true").option("escape", '"').option("sep", dialect.separator)
-        reader = reader.option("encoding", dialect.encoding)
+        reader = reader.option("encoding", WINDOWS_AS_READ if dialect.encoding == WINDOWS else dialect.encoding)
     return reader.option("multiLine", "true") if dialect.whole_files else reader
 
 

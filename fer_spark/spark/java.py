@@ -56,11 +56,11 @@ def check_java() -> Java | None:
 
 def how_to_get_java() -> str:
     """The command that mends it: another Java that is here already, else how to install one."""
-    for folder, pattern in _ELSEWHERE:
-        for program in sorted(Path(folder).glob(pattern), reverse=True):
-            java = _described(program)
-            if java is not None and java.version is not None and java.serves:
-                return f"export JAVA_HOME={program.parent.parent}"
+    found = [_described(program) for folder, pattern in _ELSEWHERE for program in sorted(Path(folder).glob(pattern))]
+    serving = [java for java in found if java is not None and java.version is not None and java.serves]
+    if serving:  # the oldest that serves: Spark was tested with it for longest
+        java = min(serving, key=lambda java: java.version or 0)
+        return f"export JAVA_HOME={java.program.parent.parent}"
     return _INSTALL.get(sys.platform, "apt install openjdk-17-jre-headless") + " (or let JAVA_HOME name one)"
 
 

@@ -16,7 +16,7 @@ from fer_spark.spark.java import Java, check_java
 from fer_spark.spark.quiet import quieten
 
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
-"""For a job of seconds: compile once, and lightly; one thread collects. A long shuffle would be slower by half."""
+"""For a job of seconds: compile once, and lightly; one thread collects. Not for jobs that compute for minutes."""
 
 _OPTIONS = "SPARK_SUBMIT_OPTS"
 _LAUNCHER = "SPARK_LAUNCHER_OPTS"

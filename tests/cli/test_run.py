@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -188,7 +189,7 @@ def test_an_old_java_and_none_are_one_line_in_every_command(tmp_path: Path) -> N
 
 
 def test_a_folder_that_may_not_be_written_is_one_line_in_every_command(tmp_path: Path) -> None:
-    lines = {name: [word.replace("out", "locked/out") for word in words] for name, words in LINES.items()}
+    lines = {name: [re.sub("^out", "locked/out", word) for word in words] for name, words in LINES.items()}
     (tmp_path / "locked").mkdir(mode=0o555)
     told = told_by_every_command(tmp_path, lines, as_anyone=True)
     assert all("may not write to" in line and "give another --output" in line for line in told), told

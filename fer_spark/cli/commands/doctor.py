@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.markup import escape
 
 from fer_spark.cli.flags import USAGE_ERROR
-from fer_spark.cli.run import OK, Command, Given, run_command
+from fer_spark.cli.run import OK, Command, Given
 from fer_spark.settings import option
 
 _DESCRIPTION = """What is there and what is missing for jobs to run on this machine, with the command that mends it.
@@ -47,7 +46,7 @@ def _run(given: Given) -> int:
         print(json.dumps({"ready": fine, "findings": [asdict(one) for one in findings]}, indent=1, ensure_ascii=False))
     else:
         first = next((one for one in findings if one.state == "missing"), None)
-        Console().print("Jobs can run here." if first is None else f"No job can run here yet. First: {first.mend}")
+        print("Jobs can run here." if first is None else f"No job can run here yet. First: {first.mend}")
     return OK if fine else USAGE_ERROR
 
 
@@ -58,8 +57,4 @@ def _print(name: str, state: str, found: str, mend: str) -> None:
 
 
 COMMAND = Command("doctor", _DESCRIPTION, ((DoctorSettings, "output"),), _check, _run, failed="", anywhere=True)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The exit code; wrong usage of flags raises SystemExit(2), as argparse does."""
-    return run_command(COMMAND, argv)
+main = COMMAND.main

@@ -10,9 +10,10 @@ FER2013, AFFECTNET, RAFDB, EXPW, CKPLUS = "FER-2013", "AffectNet", "RAF-DB", "Ex
 
 @dataclass(frozen=True)
 class Published:
-    """`counts`: pictures by expression, of all published splits together."""
+    """`counts`: pictures by expression, of all published splits together. `called`: sources and taxonomies of it."""
 
     name: str
+    called: tuple[str, ...]
     counts: Mapping[str, int]
 
     def shares(self, labels: tuple[str, ...]) -> dict[str, float]:
@@ -31,6 +32,7 @@ PUBLISHED: dict[str, Published] = {
     for one in (
         Published(
             FER2013,
+            ("fer2013",),
             {
                 "angry": 4953,
                 "disgust": 547,
@@ -43,6 +45,7 @@ PUBLISHED: dict[str, Published] = {
         ),
         Published(
             AFFECTNET,
+            ("affectnet", "affectnet7", "affectnet8"),
             {
                 "neutral": 75374,
                 "happy": 134915,
@@ -56,10 +59,12 @@ PUBLISHED: dict[str, Published] = {
         ),
         Published(
             RAFDB,
+            ("rafdb",),
             {"surprise": 1619, "fear": 355, "disgust": 877, "happy": 5957, "sad": 2460, "angry": 867, "neutral": 3204},
         ),
         Published(
             EXPW,
+            ("expw",),
             {
                 "angry": 3671,
                 "disgust": 3995,
@@ -72,23 +77,14 @@ PUBLISHED: dict[str, Published] = {
         ),
         Published(
             CKPLUS,
+            ("ckplus",),
             {"angry": 135, "contempt": 54, "disgust": 177, "fear": 75, "happy": 207, "sad": 84, "surprise": 249},
         ),
     )
 }
 
-_NAMED = {
-    "fer2013": FER2013,
-    "affectnet": AFFECTNET,
-    "affectnet7": AFFECTNET,
-    "affectnet8": AFFECTNET,
-    "rafdb": RAFDB,
-    "expw": EXPW,
-}
-"""By the name of a source or of a taxonomy."""
-
 
 def named(source: str, labels: str) -> Published | None:
     """The data set that --source names, else --labels; None for data of the user's own."""
-    name = _NAMED.get(source) or _NAMED.get(labels)
-    return PUBLISHED[name] if name else None
+    known = {name: one for one in PUBLISHED.values() for name in one.called}
+    return known.get(source) or known.get(labels)

@@ -12,6 +12,10 @@ from fer_spark.sources.settings import SourceError
 
 SEPARATORS = (",", "\t", ";", "|")
 UTF8, WINDOWS = "UTF-8", "windows-1252"
+WINDOWS_AS_READ = "ISO-8859-1"
+"""Spark has no Windows-1252: its bytes are read as this, then `windows_text` puts the other 27 signs in place."""
+CONTROLS = "".join(map(chr, range(0x80, 0xA0)))
+SIGNS = "".join(bytes([code]).decode("cp1252", "ignore") or chr(code) for code in range(0x80, 0xA0))
 _MARKS = ((b"\xef\xbb\xbf", UTF8), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 LINE_BYTES, LINES = 1 << 16, 30
 """Of a table's beginning so many lines, and of each so many bytes, are looked at."""
@@ -26,6 +30,11 @@ class Dialect:
     encoding: str = UTF8
     separator: str = ","
     whole_files: bool = False
+
+
+def windows_text(text: str) -> str:
+    """Windows-1252 that was read as ISO-8859-1, as it is meant."""
+    return text.translate(str.maketrans(CONTROLS, SIGNS))
 
 
 def encoding_of(first: bytes) -> str:

@@ -49,18 +49,16 @@ def test_numbers_are_read_as_they_are_meant_or_refused(
     """One wrong statement beside right ones is always found; one alone is the user's own or the data's."""
     truth = {code + first: name for code, name in truth.items()}
     wrong = dict(zip(truth, draw.sample(list(truth.values()), 8), strict=True))
-    stored, given_flags, said = [], {"labels": taxonomy}, []
+    stored, given_flags, typed = [], {"labels": taxonomy}, {}
     for place, right in states:
         names = truth if right else wrong
         if place == "list" and first == 0:
-            given_flags["labels"] = ",".join(names.values())
+            given_flags["labels"], typed[place] = ",".join(names.values()), names
         elif place == "codes":
-            given_flags["codes"] = pairs(names)
+            given_flags["codes"], typed[place] = pairs(names), names
         elif place != "list":
             stored.append(Numbering(names, place))
-        else:
-            continue
-        said.append(names)
+    said = [*typed.values(), *(one.names for one in stored)]
     there = seen(*list(truth)[:few])
     try:
         meaning = ask(SourceSettings(**given_flags), there, *stored)
