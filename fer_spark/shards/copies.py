@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -68,6 +67,8 @@ class Warp:
     def apply(self, face: Pixels) -> Pixels:
         """(S, S[, 3]) uint8 → the same shape: mirrored, turned and zoomed about the centre, then shifted. What comes in
         from outside repeats the edge."""
+        import cv2
+
         side = face.shape[0]
         matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), self.angle_deg, self.zoom)
         matrix[:, 2] += self.shift_x_frac * side, self.shift_y_frac * side
@@ -105,6 +106,8 @@ def make_copies(
     A copy differs from its original in face_id, `augmented_from`, pixels, and `decodes` (0). All else describes the
     picture it comes from, its hashes included, so that a search for leaks finds copies where it finds their original.
     """
+    import cv2
+
     cv2.setNumThreads(1)
     for batch in batches:
         numbers = batch.column(COPIES).to_numpy(zero_copy_only=False)
