@@ -41,9 +41,6 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """By the name of the extra: what for, and its modules."""
 
-PLUGINS = {"HEIC": ("pillow_heif", "pillow-heif"), "JPEG XL": ("pillow_jxl", "pillow-jxl-plugin")}
-"""Formats that Pillow reads by a plugin: its module, and what brings it."""
-
 _PYTHONS = ((3, 11), (3, 13))
 _LITTLE_MEMORY = 4 << 30
 _LITTLE_DISK = 1 << 30
@@ -75,7 +72,6 @@ def examine() -> Iterator[Finding]:
     yield _petastorm()
     yield _model()
     yield _yunet()
-    yield from (_plugin(name) for name in PLUGINS)
     yield _gpu()
     yield Finding("browser", FINE, "none is needed to write pages; any opens them")
 
@@ -205,13 +201,6 @@ def _yunet() -> Finding:
     except (ModelFileError, OSError) as error:
         return Finding("YuNet", LESS, str(error), mend)
     return Finding("YuNet", FINE, f"{KNOWN_SHA256.get(digest, 'none of the released models')} at {path}")
-
-
-def _plugin(name: str) -> Finding:
-    module, package = PLUGINS[name]
-    if importlib.util.find_spec(module) is None:
-        return Finding(f"{name} pictures", LESS, f"no {module}", f"pip install {package}")
-    return Finding(f"{name} pictures", FINE, module)
 
 
 def _gpu() -> Finding:

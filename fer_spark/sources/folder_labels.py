@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.labels import TAXONOMIES
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.numbering.stored import names_beside
-from fer_spark.sources.pictures import Pictures, file_name
-from fer_spark.sources.settings import SourceSettings
+from fer_spark.sources.pictures import NOT_PICTURES, Pictures, file_name, file_pictures
+from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of
 from fer_spark.sources.tar import ARCHIVE_PART
 
@@ -55,6 +55,21 @@ def picture_source(
         pictures.digest,
         numbering=rule.numbering if naming else None,
     )
+
+
+def open_named(
+    spark: SparkSession,
+    settings: SourceSettings,
+    reading: FileReading,
+    naming: Naming,
+    own_rule: LabelRule,
+    faces_are_cropped: bool = False,
+) -> Source:
+    """Every picture below --input, of a data set whose files' own names say what they show; other files are passed
+    over, unless --glob names them."""
+    skip = "" if settings.glob else NOT_PICTURES
+    pictures = file_pictures(spark, settings.input, settings.glob, reading, skip=skip)
+    return picture_source(settings, pictures, naming, own_rule, faces_are_cropped)
 
 
 def _plain(frame: DataFrame) -> DataFrame:

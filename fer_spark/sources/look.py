@@ -13,7 +13,7 @@ from pyspark.sql import SparkSession
 from fer_spark.sources.lake import Root, first_inside, open_root
 from fer_spark.sources.omitted import PICTURE_SUFFIXES
 from fer_spark.sources.settings import SourceError, SourceSettings
-from fer_spark.sources.tables import open_table
+from fer_spark.sources.tables import table_columns
 
 _TABLE = re.compile(r"\.(csv|tsv|parquet|json|jsonl|ndjson)(\.(zst|gz|bz2|lz4|snappy|deflate))?$", re.IGNORECASE)
 _FEW, _NEARLY_ALL = 20, 0.9
@@ -94,6 +94,11 @@ class Look:
         found = [name for name in names if pattern.match(name)]
         return found[0] if len(found) > _NEARLY_ALL * len(names) else ""
 
+    def by_names(self, pattern: str) -> Match | None:
+        """For a data set whose pictures have names of its own."""
+        example = self.mostly_named(re.compile(pattern))
+        return Match(Sureness.CERTAIN, f"its pictures are called as {example}") if example else None
+
     @cached_property
     def table(self) -> str:
         """The table that it is, the only table in it, or itself where it holds the parts of one; empty where none."""
@@ -106,7 +111,7 @@ class Look:
     def columns(self) -> frozenset[str]:
         """Names of the table's columns, in lower case; none where there is no table that can be read."""
         try:
-            names = open_table(self.spark, self.table).columns if self.table else []
+            names = table_columns(self.spark, self.table) if self.table else []
         except SourceError:
             names = []
         return frozenset(name.strip().casefold() for name in names)

@@ -123,12 +123,7 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
     """
     root = open_root(spark, text, flag)
     kind, what = _format(spark, root, text, flag), f"{flag} {text!r}"
-    try:
-        lines = _reader(spark, root, glob).text(list(root.targets)) if kind in ("csv", "json") else None
-        dialect = _dialect(kind, lines, what)
-        scan = _with_dialect(_reader(spark, root, glob), kind, dialect).format(kind).load(list(root.targets))
-    except (AnalysisException, Py4JJavaError) as error:
-        raise SourceError(f"{what} cannot be opened as {kind}: {first_line(error)}") from error
+    lines, dialect, scan = _scan(spark, root, kind, what, glob)
     files = len(scan._jdf.inputFiles())
     if scan.columns == [_CORRUPT]:
         raise SourceError(
@@ -146,6 +141,28 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
     if windows:
         renamed = renamed.withColumns({name: F.translate(F.col(f"`{name}`"), CONTROLS, SIGNS) for name in names})
     return AnnotationTable(root, renamed, scan, files, kind in ("csv", "json"), kind)
+
+
+def table_columns(spark: SparkSession, text: str) -> list[str]:
+    """The columns of a table, by its first lines or its footer: no more is read. Raises SourceError as open_table."""
+    root = open_root(spark, text)
+    kind = _format(spark, root, text, "--input")
+    _, _, scan = _scan(spark, root, kind, f"--input {text!r}", "", glance=True)
+    return [name.removeprefix(_MARK) for name in _marked(scan.columns)]
+
+
+def _scan(
+    spark: SparkSession, root: Root, kind: str, what: str, glob: str, glance: bool = False
+) -> tuple[DataFrame | None, Dialect, DataFrame]:
+    """Its lines where it is text, how it is written, and the bare scan. `glance`: by the first lines alone, by which
+    Windows-1252 further on is not found."""
+    try:
+        lines = _reader(spark, root, glob).text(list(root.targets)) if kind in ("csv", "json") else None
+        dialect = _dialect(kind, lines, what, glance)
+        reader = _with_dialect(_reader(spark, root, glob), kind, dialect)
+        return lines, dialect, reader.format(kind).load(list(root.targets))
+    except (AnalysisException, Py4JJavaError) as error:
+        raise SourceError(f"{what} cannot be opened as {kind}: {first_line(error)}") from error
 
 
 def open_list(spark: SparkSession, text: str, columns: tuple[str, ...], flag: str = "--input") -> AnnotationTable:
@@ -208,7 +225,7 @@ def _reader(spark: SparkSession, root: Root, glob: str) -> DataFrameReader:
     return reader.option("__globPaths__", "false") if root.literal else reader
 
 
-def _dialect(kind: str, lines: DataFrame | None, what: str) -> Dialect:
+def _dialect(kind: str, lines: DataFrame | None, what: str, glance: bool) -> Dialect:
     """How a text table is written. FER-2013's pixels, digits alone, are not gone through for their encoding."""
     if lines is None:
         return Dialect()
@@ -216,7 +233,7 @@ def _dialect(kind: str, lines: DataFrame | None, what: str) -> Dialect:
     if kind == "json":
         return json_dialect(first, what)
     digits = bool(first) and b"pixels" in first[0].lower()
-    return csv_dialect(first, valid_utf8=digits or is_utf8(lines))
+    return csv_dialect(first, valid_utf8=glance or digits or is_utf8(lines))
 
 
 def _with_dialect(reader: DataFrameReader, kind: str, dialect: Dialect) -> DataFrameReader:

@@ -13,7 +13,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.settings import SourceError
-from fer_spark.sources.tables import open_table
+from fer_spark.sources.tables import open_table, table_columns
 from tests.sources.lakes import write
 
 
@@ -119,6 +119,7 @@ def test_tables_of_any_dialect_are_read(spark: SparkSession, tmp_path: Path, sig
     rows = open_table(spark, str(tmp_path / "t.csv")).frame.orderBy("_row").collect()
     assert [{"image": row["in:image"], "emotion": row["in:emotion"]} for row in rows] == TABLE
     assert [row["_row"] for row in rows] == list(range(len(TABLE)))
+    assert table_columns(spark, str(tmp_path / "t.csv")) == ["image", "emotion"]
 
 
 @pytest.mark.parametrize(("indent", "encoding"), [(None, "utf-8"), (2, "utf-8-sig"), (2, "utf-16")])

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.scoring.settings import ScoreSettings
+from fer_spark.settings import require
 from fer_spark.sources.settings import SourceSettings
 
 
@@ -22,5 +23,4 @@ class Asked:
         """Raise ValueError naming the first setting that cannot be."""
         self.settings.check()
         self.lime.check()
-        if not self.source.source:
-            raise ValueError("--source is missing")
+        require(self.source, "source")

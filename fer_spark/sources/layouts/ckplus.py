@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
-
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Source
-from fer_spark.sources.folder_labels import by_parent, picture_source
+from fer_spark.sources.folder_labels import by_parent, open_named
 from fer_spark.sources.labelling import label_rule
 from fer_spark.sources.layout import Layout
-from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.pictures import NOT_PICTURES, file_name, file_pictures
+from fer_spark.sources.look import Look, Match
+from fer_spark.sources.pictures import file_name
 from fer_spark.sources.settings import FileReading, SourceSettings
 
 _NAME = r"(?i)^(s\d{3})_\d{3}_\d{8}\."
@@ -20,16 +18,13 @@ _NAME = r"(?i)^(s\d{3})_\d{3}_\d{8}\."
 
 def open_ckplus(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """The last pictures of each sequence, in folders called as the seven expressions are, contempt among them."""
-    skip = "" if settings.glob else NOT_PICTURES
-    pictures = file_pictures(spark, settings.input, settings.glob, reading, skip=skip)
     rule = label_rule(settings, "affectnet8")
-    return picture_source(settings, pictures, _by_folder_and_person, rule, faces_are_cropped=True)
+    return open_named(spark, settings, reading, _by_folder_and_person, rule, faces_are_cropped=True)
 
 
 def recognise(look: Look) -> Match | None:
     """By the names of its pictures, in folders."""
-    example = look.mostly_named(re.compile(_NAME)) if look.folders else ""
-    return Match(Sureness.CERTAIN, f"its pictures are called as {example}") if example else None
+    return look.by_names(_NAME) if look.folders else None
 
 
 def _by_folder_and_person(frame: DataFrame) -> DataFrame:
