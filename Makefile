@@ -36,7 +36,7 @@ demo: setup ## draws labelled faces, explores, builds shards, trains, measures, 
 	$(BIN)/fer-spark report --scores $(OUT)/photograph-scores --output $(OUT)/photographs.html
 	@echo "Open $(OUT)/exploration/report.html, $(OUT)/evaluation/report.html, $(OUT)/scores.html, $(OUT)/photographs.html"
 
-test: setup ## the default tests, under 7 minutes on 2 cores
+test: setup ## the default tests, in two workers
 	$(PYTEST) -m "not slow"
 
 test-long: setup ## the long ones: all, or one group by GROUP=kill|cluster|scale|yardstick|notebook|table|store|job
