@@ -15,7 +15,7 @@ from fer_spark.sources.base import Source, digest_rows
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.labelling import label_rule, reject
 from fer_spark.sources.lake import child_names, exists, open_root
-from fer_spark.sources.pictures import NOT_PICTURES, file_pictures, whole_path
+from fer_spark.sources.pictures import file_pictures, whole_path
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of
@@ -80,12 +80,12 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
         joined.keys,
         lambda: joined.keys().count(),
         lambda: digest_rows(rows.select(*told), pictures.digest()),
+        lines=pictures.lines,
     )
 
 
 def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
-    glob = settings.glob
-    pictures = file_pictures(spark, settings.input, glob, reading, picture_stem, "" if glob else NOT_PICTURES)
+    pictures = file_pictures(spark, settings.input, settings.glob, reading, picture_stem)
     rule = label_rule(settings, "affectnet8", "affectnet8")
     rows = npy_annotations(spark, pictures.root)
     ready = rule.apply(check_feelings(rows))
@@ -99,6 +99,7 @@ def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReadin
         joined.keys,
         lambda: joined.keys().count(),
         lambda: digest_rows(rows.select("named", "label_raw", "valence", "arousal"), pictures.digest()),
+        lines=pictures.lines,
     )
 
 

@@ -44,7 +44,7 @@ class Source:
 
     `read(slice)` gives RAW_IMAGE rows; `list_keys()` gives every input that must be accounted for (source_path,
     source_row, label_raw, split), taken from the listing, so a file that vanishes later is a key without a row.
-    (source_path, source_row) is unique in both.
+    (source_path, source_row) is unique in both. `lines()`: what the user should know of the listing, one line each.
     """
 
     description: str
@@ -55,6 +55,7 @@ class Source:
     list_keys: Callable[[], DataFrame]
     count: Callable[[], int]
     digest: Callable[[], str]
+    lines: Callable[[], list[str]] = list
 
     def raw(self, chunk: int = 0, chunks: int = 1) -> DataFrame:
         """RAW_IMAGE rows of one deterministic slice."""

@@ -51,6 +51,7 @@ def _source(settings: SourceSettings, pictures: Pictures, labelled: object) -> S
         lambda: rows(pictures.listed()),
         lambda: pictures.listed().count(),
         pictures.digest,
+        lines=pictures.lines,
     )
 
 

@@ -46,6 +46,7 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
         joined.keys,
         lambda: joined.keys().count(),
         lambda: digest_rows(rows.select("named", "label_raw", "source_row"), pictures.digest()),
+        lines=pictures.lines,
     )
 
 

@@ -100,6 +100,7 @@ def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSet
         joined.keys,
         lambda: joined.keys().count(),
         lambda: digest_rows(rows.select("named", "_file", "source_row", "label_raw"), pictures.digest()),
+        lines=pictures.lines,
     )
 
 
