@@ -38,7 +38,6 @@ PILLOW_ERRORS = (
 )
 """What Pillow's readers raise on damaged bytes (UnidentifiedImageError is an OSError)."""
 
-
 _MOST_PROFILE_BYTES = 4 << 20
 
 
@@ -123,7 +122,8 @@ def _profile(profile: object, mode: str) -> bytes | None:
 def _png_header(content: bytes, _kind: str) -> Header:
     """Step over the chunks to the end chunk; their checksums are left to the decoder."""
     width, height, depth, colour = struct.unpack_from(">IIBB", content, 16)
-    position, orientation, plain, profile = 8, 1, True, None
+    position, orientation, plain = 8, 1, True
+    profile: bytes | None = None
     while True:
         if position + 12 > len(content):
             raise UnreadablePictureError(f"png: cut off after {len(content)} bytes, the end chunk is missing")
@@ -183,6 +183,13 @@ def _webp_header(content: bytes, kind: str) -> Header:
     return header if animated else replace(header, engine="deep")
 
 
+def _jpeg2000_header(content: bytes, kind: str) -> Header:
+    """Its end marker (ISO/IEC 15444-1, A.4.4) cannot occur within its data."""
+    if content.rfind(b"\xff\xd9", content.find(b"\xff\x4f\xff\x51")) < 0:
+        raise UnreadablePictureError(f"{spoken(kind)}: cut off after {len(content)} bytes, the end marker is missing")
+    return _pillow_header(content, kind)
+
+
 def _opencv_header(content: bytes, kind: str) -> Header:
     found = sizes.text_header(content, kind)
     return Header(kind, found.width, found.height, found.channels, 1, "deep", white=found.white)
@@ -240,6 +247,7 @@ _READERS = {
     "gif": _gif_header,
     "webp": _webp_header,
     "tiff": _tiff_header,
+    "jpeg2000": _jpeg2000_header,
     "hdr": _opencv_header,
     "pam": _opencv_header,
     "pfm": _opencv_header,

@@ -174,7 +174,8 @@ def _walk_local(root: Root, trouble: list[str]) -> Iterator[Entry]:
 
 def _listed(place: bytes) -> tuple[list[bytes], list[tuple[bytes, os.stat_result]]]:
     """Folders and files directly in a folder, links followed. Raises OSError for one that may not be read."""
-    folders, files = [], []
+    folders: list[bytes] = []
+    files: list[tuple[bytes, os.stat_result]] = []
     with os.scandir(place) as entries:
         for entry in entries:
             try:

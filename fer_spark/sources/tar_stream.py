@@ -98,7 +98,7 @@ class _Stored(io.RawIOBase):
             raise StorageFailedError(error) from error
 
 
-def _unpacked(stream: IO[bytes]) -> IO[bytes]:
+def _unpacked(stream: IO[bytes]) -> Any:
     """gzip, bzip2 and xz by content; of each all members, as `cat a.gz b.gz` leaves them."""
     stored = _Stored(stream)
     plain = io.BufferedReader(stored, 1 << 16)

@@ -169,8 +169,8 @@ def test_a_folder_that_may_not_be_read_is_said_and_the_rest_is_read(
     root = write(tmp_path, {"a.jpg": b"x", "s/b.jpg": b"y", "lost+found/c.jpg": b"z"})
     real = os.scandir
 
-    def refuse(place: bytes) -> Any:
-        if place.endswith(b"lost+found"):
+    def refuse(place: Any) -> Any:
+        if os.fspath(place) == os.fsencode(root / "lost+found"):
             raise PermissionError(13, "Permission denied")
         return real(place)
 

@@ -40,9 +40,8 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"\x80\xe8\x00\x00", "pixar"),
     (b"P7 332", "xvthumb"),
     (b"P7\n", "pam"),
-    (b"PF\n", "pfm"),
 )
-_NETPBM = re.compile(rb"P([1-6]|f)[ \t\r\n]")
+_NETPBM = re.compile(rb"P[1-6fF][ \t\r\n]")
 _XBM = re.compile(rb"\s*(/\*.*?\*/\s*)?#define[ \t]+\w*_?width[ \t]+\d", re.DOTALL)
 _HEIC_BRANDS = frozenset((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"))
 _DIB_HEADERS = frozenset((12, 16, 40, 52, 56, 64, 108, 124))
@@ -77,7 +76,7 @@ def format_of(content: bytes) -> str | None:
     if len(head) == 16 and head[:2] == b"BM" and (head[6:10] == bytes(4) or head[14] in _DIB_HEADERS):
         return "bmp"
     if _NETPBM.match(head):
-        return "ppm"
+        return "pfm" if head[:2] == b"PF" else "ppm"
     try:
         return _by_fields(content)
     except (struct.error, IndexError):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import importlib
 from functools import cache
+from typing import Any
 
 from PIL import AvifImagePlugin, features
 
-_PACKAGES = {"heif": ("pillow-heif", "pillow_heif"), "jxl": ("pillow-jxl-plugin", "pillow_jxl")}
+_PACKAGES = {"heif": ("pillow-heif", "pillow_heif"), "jxl": ("pillow-jxl-plugin", "pillow_jxl.JpegXLImagePlugin")}
 _THREADS = 1
 """Of one picture: Spark's tasks keep the cores busy."""
 
@@ -24,12 +25,12 @@ def missing_plugin(kind: str) -> str | None:
         return None
     package, module = _PACKAGES[kind]
     try:
-        plugin = importlib.import_module(module)
+        plugin: Any = importlib.import_module(module)
     except ImportError:
         return f"install {package} (pip install 'fer-spark[phones]')"
     if kind == "heif":
         plugin.options.DECODE_THREADS = _THREADS
         plugin.register_heif_opener()
     else:
-        importlib.import_module("pillow_jxl.JpegXLImagePlugin").DECODE_THREADS = 0
+        plugin.DECODE_THREADS = 0  # no threads but the caller's
     return None

@@ -10,6 +10,7 @@ reaches a sixteenth of it; else, and where values are negative, the lowest becom
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
@@ -22,7 +23,7 @@ from fer_spark.faces.geometry import Pixels, as_pixels
 _STRIP_PX = 1 << 18
 _WHITES = (255, 65535)
 _WITH_ALPHA = frozenset(("LA", "La", "PA", "RGBa", "RGBA"))
-Values = npt.NDArray[np.generic]
+Values = npt.NDArray[Any]
 
 
 def shown_array(values: Values, profile: bytes | None, white: float | None = None) -> Pixels:

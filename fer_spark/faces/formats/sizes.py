@@ -38,7 +38,8 @@ def before_opening(content: bytes, kind: str) -> list[tuple[int, int]]:
     if kind == "jxl":
         return [_jxl_size(content)]
     if kind in ("ico", "cur", "icns"):
-        return [struct.unpack(">II", png or jp2) for png, jp2 in _EMBEDDED.findall(content)]
+        found = (struct.unpack(">II", png or jp2) for png, jp2 in _EMBEDDED.findall(content))
+        return [(int(width), int(height)) for width, height in found]
     return []
 
 

@@ -107,8 +107,8 @@ KINDS: dict[str, Kind] = {
     "jp2": Kind("jpeg2000", by_pillow("JPEG2000")),
     "j2k": Kind("jpeg2000", by_pillow("JPEG2000", no_jp2=True), gray=True),
     "jp2 by opencv": Kind("jpeg2000", by_opencv(".jp2"), off=16),
-    "avif": Kind("avif", by_pillow("AVIF", quality=100, subsampling="4:4:4"), off=4),
-    "gray avif": Kind("avif", by_pillow("AVIF", quality=100), gray=True, off=4),
+    "avif": Kind("avif", by_pillow("AVIF", quality=100, subsampling="4:4:4"), off=6),
+    "gray avif": Kind("avif", by_pillow("AVIF", quality=100), gray=True, off=6),
     "tga": Kind("tga", by_pillow("TGA")),
     "tga rle": Kind("tga", by_pillow("TGA", compression="tga_rle")),
     "gray tga": Kind("tga", by_pillow("TGA"), gray=True),
@@ -134,7 +134,7 @@ KINDS: dict[str, Kind] = {
     "webp": Kind("webp", by_pillow("WEBP", lossless=True)),
 }  # fmt: skip
 if missing_plugin("heif") is None:
-    KINDS["heic"] = Kind("heif", by_pillow("HEIF", quality=-1, chroma=444), off=4)
+    KINDS["heic"] = Kind("heif", by_pillow("HEIF", quality=-1, chroma=444), off=6)
 if missing_plugin("jxl") is None:
     KINDS["jxl"] = Kind("jxl", by_pillow("JXL", lossless=True))
     KINDS["gray jxl"] = Kind("jxl", by_pillow("JXL", lossless=True), gray=True)

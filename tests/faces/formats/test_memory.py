@@ -66,7 +66,6 @@ def _files() -> dict[str, tuple[int, bytes]]:
         "bmp": (3, encoded(image, "BMP")),
         "ppm": (3, encoded(image, "PPM")),
         "tga": (4, encoded(clear, "TGA", compression="tga_rle")),
-        "qoi": (4, encoded(clear, "QOI")),
         "avif": (3, encoded(image, "AVIF", speed=10)),
         "jp2": (3, encoded(image, "JPEG2000")),
     }
