@@ -10,7 +10,6 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"PAR1", "a Parquet file"),
     (b"8BPS", "a Photoshop file: export it as PNG"),
-    (b"8BPB", "a Photoshop file: export it as PNG"),
     (b"\x76\x2f\x31\x01", "an OpenEXR picture: convert it to PNG or TIFF"),
     (b"%!PS", "a PostScript drawing: export it as PNG"),
     (b"\x00\x05\x16\x07", "what macOS keeps beside a file (AppleDouble), not the picture itself"),
