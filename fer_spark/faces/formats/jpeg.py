@@ -21,6 +21,9 @@ _ICC = b"ICC_PROFILE\x00"
 _TAILS = (END, b"\xfe" * 64 + END, b"\x55\xaa\x33\x66" * 16 + END)
 """What no decoder reads behind a picture whose data is complete; their first bits differ."""
 
+_MOST_ZEROS = 8
+"""So many at the end may be data."""
+
 
 @dataclass(frozen=True)
 class JpegHeader:
@@ -106,7 +109,13 @@ def _has_every_scan(content: bytes, scan_at: int, ids: bytes, progressive: bool)
 
 def closed(content: bytes) -> bytes:
     """An open-ended file with an end marker, which decoders wait for."""
-    return content.rstrip(b"\xff") + END
+    return _data(content) + END
+
+
+def _data(content: bytes) -> bytes:
+    """Without half an end marker, and without the zeros of space that was reserved: a decoder takes them for rows."""
+    bare = content.rstrip(b"\0\xff")
+    return bare if len(content) - len(bare) > _MOST_ZEROS else content.rstrip(b"\xff")
 
 
 def require_every_row(content: bytes, components: int) -> None:
@@ -115,7 +124,7 @@ def require_every_row(content: bytes, components: int) -> None:
     A decoder fills what is missing with gray and does not say so. But where nothing is missing, it does not read on:
     whatever follows, the pixels are the same.
     """
-    whole = content.rstrip(b"\xff")
+    whole = _data(content)
     if len({_digest(whole + tail, components) for tail in _TAILS}) > 1:
         raise UnreadablePictureError(f"jpeg: cut off after {len(content)} bytes, the end marker is missing")
 
