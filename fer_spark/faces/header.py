@@ -67,7 +67,7 @@ class Header:
 
 
 def inspect(content: bytes, max_megapixels: float) -> Header:
-    """Read a picture's header.
+    """Read a picture's header. Formats whose decoders take more memory have a lower limit: see sizes.NEEDS.
 
     Raises EmptyPictureError, PictureTooLargeError, or UnreadablePictureError for an unknown format or a cut-off file.
     """
@@ -80,15 +80,16 @@ def inspect(content: bytes, max_megapixels: float) -> Header:
     if remedy is not None:
         what = f"{spoken(kind)} picture: {remedy}, or convert it to JPEG or PNG"
         raise UnreadablePictureError(f"not a picture that can be read here; it looks like a {what}")
+    most = sizes.most_megapixels(kind, max_megapixels)
     try:
         for width, height in sizes.before_opening(content, kind):
-            check_area(width, height, max_megapixels)
+            check_area(width, height, most)
         header = _READERS.get(kind, _pillow_header)(content, kind)
     except (struct.error, IndexError) as error:
         raise UnreadablePictureError(f"{kind}: cut off within its header ({len(content)} bytes)") from error
     if header.width <= 0 or header.height <= 0:
         raise UnreadablePictureError(f"{kind}: its header says {header.width}x{header.height} px")
-    check_area(header.width, header.height, max_megapixels)
+    check_area(header.width, header.height, most)
     if header.open_ended:
         require_every_row(content, 4 if header.engine == "pillow" else header.channels)
     return header

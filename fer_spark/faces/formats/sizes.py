@@ -21,6 +21,11 @@ _PAM = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)[ \t]+(\d{1,9})", re.MULTILINE)
 _TIFF_KINDS = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _TIFF_TAGS = {256: "width", 257: "height", 258: "bits", 274: "orientation", 277: "channels"}
 
+NEEDS = {"jpeg2000": 24, "avif": 16, "heif": 16, "jxl": 32, "hdr": 24, "pfm": 24}
+"""Bytes a pixel that the decoder takes at its peak, where it is more than _USUAL: it keeps planes of wide numbers."""
+_USUAL = 11
+"""3 of the result and 8 beyond it."""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -31,6 +36,11 @@ class Size:
     channels: int
     orientation: int = 1
     white: float | None = None
+
+
+def most_megapixels(kind: str, max_megapixels: float) -> float:
+    """The limit for a format, so that none takes more memory than the usual ones at max_megapixels."""
+    return max_megapixels * min(1.0, _USUAL / NEEDS.get(kind, _USUAL))
 
 
 def before_opening(content: bytes, kind: str) -> list[tuple[int, int]]:

@@ -1,4 +1,4 @@
-"""A picture needs at most 8 bytes a pixel beyond its decoded size, whatever its kind."""
+"""A picture needs at most 8 bytes a pixel beyond its decoded size; formats that need more have a lower pixel limit."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_spark.faces.formats import sizes
 from tests.poison import encoded
 
 WIDTH, HEIGHT = 2400, 1600
@@ -67,7 +68,7 @@ def _files() -> dict[str, tuple[int, bytes]]:
         "ppm": (3, encoded(image, "PPM")),
         "tga": (4, encoded(clear, "TGA", compression="tga_rle")),
         "avif": (3, encoded(image, "AVIF", speed=10)),
-        "jp2": (3, encoded(image, "JPEG2000")),
+        "jpeg2000": (3, encoded(image, "JPEG2000")),
     }
 
 
@@ -82,5 +83,9 @@ def test_a_picture_needs_little_beyond_its_decoded_size(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     peaks = json.loads(done.stdout)
     used = {name: peaks[str(path)] / (WIDTH * HEIGHT) for name, path in paths.items()}
-    most = {name: files[name][0] + BEYOND + SPARE / (WIDTH * HEIGHT) for name in files}
+    spare = SPARE / (WIDTH * HEIGHT)
+    most = {name: sizes.NEEDS.get(name, files[name][0] + BEYOND) + spare for name in files}
+    print({name: round(share, 1) for name, share in used.items()})
     assert {name: round(used[name], 1) for name in files if used[name] > most[name]} == {}
+    for name, needs in sizes.NEEDS.items():
+        assert sizes.most_megapixels(name, 80) * needs <= sizes.most_megapixels("png", 80) * 11
