@@ -35,7 +35,7 @@ def by_pillow(kind: str, mode: str = "", **options: object) -> Callable[[Array],
 def by_opencv(suffix: str, dtype: str = "uint8", scale: float = 1) -> Callable[[Array], bytes]:
     def make(pixels: Array) -> bytes:
         values = (pixels * scale).astype(dtype)
-        done, content = cv2.imencode(suffix, values if values.ndim == 2 else values[..., ::-1])
+        done, content = cv2.imencode(suffix, np.ascontiguousarray(values if values.ndim == 2 else values[..., ::-1]))
         assert done
         return content.tobytes()
 
