@@ -54,6 +54,7 @@ class Annotated:
             lambda: self.keys().count(),
             lambda: digest_rows(stated, self.pictures.digest()),
             beside_table,
+            self.pictures.lines,
         )
 
     def _join(self, pictures: DataFrame, part: Slice) -> DataFrame:

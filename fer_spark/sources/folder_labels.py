@@ -46,6 +46,7 @@ def picture_source(
         lambda: rows(pictures.listed()),
         lambda: pictures.listed().count(),
         pictures.digest,
+        lines=pictures.lines,
     )
 
 

@@ -113,6 +113,7 @@ def _counts(decided: Decided) -> Counts:
 
 def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) -> Manifest:
     source = {"description": build.source.description, "fingerprint": build.source.fingerprint, "input": counts.input}
+    lines = build.source.lines()
     return Manifest(
         label_names=list(build.source.label_names),
         images={},
@@ -125,7 +126,7 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
             "preparation": build.preparation.to_dict(),
             "grouping": f"{decided.grouping.by}: {decided.grouping.why}",
         },
-        sources=[source],
+        sources=[source | ({"listing": lines} if lines else {})],
         duplicates=decided.duplicates,
         decodes_per_picture=decided.decodes_per_picture,
         run=run,

@@ -73,7 +73,7 @@ def _labels(console: Console, manifest: Manifest) -> None:
 
 def _tail(console: Console, manifest: Manifest, shards: ShardSettings) -> None:
     found, run = manifest.duplicates, manifest.run
-    lines = []
+    lines = [f"{line[0].upper()}{line[1:]}." for line in (manifest.sources or [{}])[-1].get("listing", [])]
     if "exact_across" in found:
         dropped = f", {found['dropped_from_train']:,} dropped from train" if found.get("leak_guard") == "drop" else ""
         lines.append(

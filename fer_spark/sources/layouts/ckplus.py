@@ -12,7 +12,7 @@ from fer_spark.sources.folder_labels import by_parent, picture_source
 from fer_spark.sources.labelling import label_rule
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.pictures import NOT_PICTURES, file_name, file_pictures
+from fer_spark.sources.pictures import file_name, file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
 
 _NAME = r"(?i)^(s\d{3})_\d{3}_\d{8}\."
@@ -20,8 +20,7 @@ _NAME = r"(?i)^(s\d{3})_\d{3}_\d{8}\."
 
 def open_ckplus(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """The last pictures of each sequence, in folders called as the seven expressions are, contempt among them."""
-    skip = "" if settings.glob else NOT_PICTURES
-    pictures = file_pictures(spark, settings.input, settings.glob, reading, skip=skip)
+    pictures = file_pictures(spark, settings.input, settings.glob, reading)
     rule = label_rule(settings, "affectnet8")
     return picture_source(settings, pictures, _by_folder_and_person, rule, faces_are_cropped=True)
 

@@ -11,7 +11,7 @@ from fer_spark.sources.folder_labels import by_name, picture_source
 from fer_spark.sources.labelling import label_rule
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.pictures import NOT_PICTURES, file_pictures
+from fer_spark.sources.pictures import file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
 
 _NAME = r"(?i)^([a-z]{2})\.(an|di|fe|ha|ne|sa|su)\d*\.\d+\."
@@ -20,8 +20,7 @@ _WORDS = {"AN": "angry", "DI": "disgust", "FE": "fear", "HA": "happy", "NE": "ne
 
 def open_jaffe(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Every picture below --input; the name's first part is the person, the second the expression and a number."""
-    skip = "" if settings.glob else NOT_PICTURES
-    pictures = file_pictures(spark, settings.input, settings.glob, reading, skip=skip)
+    pictures = file_pictures(spark, settings.input, settings.glob, reading)
     return picture_source(settings, pictures, by_name(_NAME, _WORDS), label_rule(settings, "fer2013"))
 
 

@@ -11,7 +11,7 @@ from fer_spark.sources.folder_labels import by_name, picture_source
 from fer_spark.sources.labelling import label_rule
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.pictures import NOT_PICTURES, file_pictures
+from fer_spark.sources.pictures import file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
 
 _NAME = r"(?i)^[ab]([fm]\d\d)(af|an|di|ha|ne|sa|su)(fl|hl|s|hr|fr)\."
@@ -21,8 +21,7 @@ _WORDS = {"AF": "fear", "AN": "angry", "DI": "disgust", "HA": "happy", "NE": "ne
 def open_kdef(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Every picture below --input. The name is session, sex, number, expression and angle: both sessions are of
     one person."""
-    skip = "" if settings.glob else NOT_PICTURES
-    pictures = file_pictures(spark, settings.input, settings.glob, reading, skip=skip)
+    pictures = file_pictures(spark, settings.input, settings.glob, reading)
     return picture_source(settings, pictures, by_name(_NAME, _WORDS), label_rule(settings, "fer2013"))
 
 
