@@ -156,7 +156,7 @@ FACE = Table(
         Column("image_width", "int", "px, upright full-size picture"),
         Column("image_height", "int", "px, upright full-size picture"),
         Column("image_channels", "int", "1 gray, 3 colour"),
-        Column("image_format", "string", "jpeg, png, gif, webp, bmp, tiff, pixels"),
+        Column("image_format", "string", "jpeg, png, heif, tiff … as the bytes say, or pixels"),
         Column("content_bytes", "bigint", "size of the encoded picture"),
         Column("face_px", "float", "geometric mean side of the face box in the full-size picture, px"),
         Column("sharpness", "float", "variance of the Laplacian of the face at 48 px gray; higher is sharper"),
@@ -188,7 +188,7 @@ QUARANTINE = Table(
 REASONS: dict[str, str] = {
     "missing_file": "an annotation names a file that is not there, or it vanished before it was read",
     "unlisted": "a picture that no annotation names",
-    "hidden_name": "Spark does not read files whose name begins with `_` or is not valid UTF-8",
+    "hidden_name": "the name is not valid UTF-8, or begins with `_` or `.` on storage that Spark alone reads",
     "empty": "no bytes",
     "too_large": "more bytes or pixels than the limit",
     "too_small": "shorter side under the limit",

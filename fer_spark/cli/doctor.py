@@ -41,6 +41,9 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 """By the name of the extra: what for, and its modules."""
 
+PLUGINS = {"HEIC": "heif", "JPEG XL": "jxl"}
+"""Formats that Pillow reads by a plugin, as messages and as fer_spark.faces.formats.content name them."""
+
 _PYTHONS = ((3, 11), (3, 13))
 _LITTLE_MEMORY = 4 << 30
 _LITTLE_DISK = 1 << 30
@@ -72,6 +75,7 @@ def examine() -> Iterator[Finding]:
     yield _petastorm()
     yield _model()
     yield _yunet()
+    yield from (_plugin(name, kind) for name, kind in PLUGINS.items())
     yield _gpu()
     yield Finding("browser", FINE, "none is needed to write pages; any opens them")
 
@@ -201,6 +205,16 @@ def _yunet() -> Finding:
     except (ModelFileError, OSError) as error:
         return Finding("YuNet", LESS, str(error), mend)
     return Finding("YuNet", FINE, f"{KNOWN_SHA256.get(digest, 'none of the released models')} at {path}")
+
+
+def _plugin(name: str, kind: str) -> Finding:
+    plugins = _loaded("fer_spark.faces.formats.plugins")
+    if isinstance(plugins, str):
+        return Finding(f"{name} pictures", LESS, plugins)
+    missing = plugins.missing_plugin(kind)
+    if missing is not None:
+        return Finding(f"{name} pictures", LESS, "not read", missing)
+    return Finding(f"{name} pictures", FINE, "read")
 
 
 def _gpu() -> Finding:

@@ -10,9 +10,13 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"%PDF", "a PDF document"),
     (b"PAR1", "a Parquet file"),
     (b"8BPS", "a Photoshop file: export it as PNG"),
-    (b"\x00\x00\x01\x00", "an icon (ICO): export it as PNG"),
-    (b"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture: convert it to JPEG or PNG"),
-    (b"\xff\x0a", "a JPEG XL picture: convert it to JPEG or PNG"),
+    (b"\x76\x2f\x31\x01", "an OpenEXR picture: convert it to PNG or TIFF"),
+    (b"%!PS", "a PostScript drawing: export it as PNG"),
+    (b"\x00\x05\x16\x07", "what macOS keeps beside a file (AppleDouble), not the picture itself"),
+    (b"OggS", "a sound or a video (Ogg)"),
+    (b"FLV\x01", "a video (FLV)"),
+    (b"\x00\x00\x01\xba", "a video (MPEG)"),
+    (b"ID3", "a sound (MP3)"),
     (b"\x1aE\xdf\xa3", "a video (Matroska, WebM)"),
     (b"version https://git-lfs", "a Git LFS pointer, not the picture itself: run `git lfs pull`"),
 )
@@ -24,18 +28,12 @@ def looks_like(content: bytes) -> str:
         if content.startswith(magic):
             return name
     if content[4:8] == b"ftyp":
-        return _iso_media(content[8:12])
+        return "a video (MP4, MOV)"
+    if content[:4] == b"RIFF" and content[8:12] in (b"AVI ", b"WAVE"):
+        return "a video (AVI)" if content[8:12] == b"AVI " else "a sound (WAV)"
     if not content.strip(b"\x00"):
         return "nothing but zero bytes (a copy that was cut off, or a sparse file)"
     return _text(content[:2048])
-
-
-def _iso_media(brand: bytes) -> str:
-    if brand in (b"heic", b"heix", b"mif1", b"heim", b"heis", b"hevc"):
-        return "a HEIC picture: convert it to JPEG or PNG"
-    if brand in (b"avif", b"avis"):
-        return "an AVIF picture: convert it to JPEG or PNG"
-    return "a video (MP4, MOV)"
 
 
 def _text(head: bytes) -> str:

@@ -45,7 +45,12 @@ class FaceSettings:
     denoise: str = option("none", "noise reduction on the face", choices=("none", "median", "bilateral", "nlmeans"))
     photometric: str = option("none", "brightness normalisation of the face", choices=("none", "equalize", "clahe"))
     store: str = option("uint8", "uint8, or float32: raw little-endian floats in [0, 1]", choices=("uint8", "float32"))
-    max_megapixels: float = option(80.0, "pictures of more pixels are refused before they are decoded", above=0)
+    max_megapixels: float = option(
+        80.0,
+        "pictures of more pixels are refused before they are decoded; JPEG 2000, JPEG XL, HEIC, AVIF and HDR, which "
+        "take more memory, at a third to two thirds of it",
+        above=0,
+    )
     max_file_mb: float = option(256.0, "files of more MiB are refused before they are read", above=0, below=2**40)
 
     @staticmethod

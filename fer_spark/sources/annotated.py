@@ -60,6 +60,7 @@ class Annotated:
             lambda: digest_rows(stated, self.pictures.digest()),
             beside_table,
             rule.numbering if rule else None,
+            self.pictures.lines,
         )
 
     def _join(self, pictures: DataFrame, part: Slice) -> DataFrame:

@@ -47,7 +47,8 @@ class Source:
     `read(slice)` gives RAW_IMAGE rows; `list_keys()` gives every input that must be accounted for (source_path,
     source_row, label_raw, split), taken from the listing, so a file that vanishes later is a key without a row.
     (source_path, source_row) is unique in both. `beside_table`: the pictures are files that a table names, in a folder
-    of their own or beside it. `numbering`: what its number labels mean, and who says so.
+    of their own or beside it. `numbering`: what its number labels mean, and who says so. `lines()`: what the user
+    should know of the listing, one line each.
     """
 
     description: str
@@ -60,6 +61,7 @@ class Source:
     digest: Callable[[], str]
     beside_table: bool = False
     numbering: Numbering | None = None
+    lines: Callable[[], list[str]] = list
 
     def raw(self, chunk: int = 0, chunks: int = 1) -> DataFrame:
         """RAW_IMAGE rows of one deterministic slice."""

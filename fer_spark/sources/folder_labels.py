@@ -11,7 +11,7 @@ from fer_spark.labels import TAXONOMIES
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.numbering.stored import names_beside
-from fer_spark.sources.pictures import NOT_PICTURES, Pictures, file_name, file_pictures
+from fer_spark.sources.pictures import Pictures, file_name, file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of
 from fer_spark.sources.tar import ARCHIVE_PART
@@ -54,6 +54,7 @@ def picture_source(
         lambda: pictures.listed().count(),
         pictures.digest,
         numbering=rule.numbering if naming else None,
+        lines=pictures.lines,
     )
 
 
@@ -67,8 +68,7 @@ def open_named(
 ) -> Source:
     """Every picture below --input, of a data set whose files' own names say what they show; other files are passed
     over, unless --glob names them."""
-    skip = "" if settings.glob else NOT_PICTURES
-    pictures = file_pictures(spark, settings.input, settings.glob, reading, skip=skip)
+    pictures = file_pictures(spark, settings.input, settings.glob, reading)
     return picture_source(settings, pictures, naming, own_rule, faces_are_cropped)
 
 

@@ -16,13 +16,15 @@ GLOB_CHARS = frozenset("*?[]{}")
 
 @dataclass(frozen=True)
 class Root:
-    """Where an input lies. `uri`: its folder; `targets`: what to read under it; `literal`: targets hold no glob."""
+    """Where an input lies. `uri`: its folder; `targets`: what to read under it; `literal`: targets hold no glob;
+    `glob`: the input as the user gave it, where that is one."""
 
     uri: str
     encoded_path: str
     targets: tuple[str, ...]
     literal: bool
     is_file: bool
+    glob: str = ""
 
     @property
     def is_local(self) -> bool:
@@ -65,7 +67,9 @@ def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
     if not found:
         raise SourceError(f"{flag} {text!r} does not exist" + (" (nothing matches)" if found is not None else ""))
     base = system.makeQualified(hadoop_path(spark, _fixed_part(text)))
-    return Root(base.toString(), _encoded(base), tuple(status.getPath().toString() for status in found), True, False)
+    return Root(
+        base.toString(), _encoded(base), tuple(status.getPath().toString() for status in found), True, False, text
+    )
 
 
 def exists(spark: SparkSession, text: str) -> bool:

@@ -10,8 +10,8 @@ from functools import cached_property
 
 from pyspark.sql import SparkSession
 
+from fer_spark.sources.files.names import is_picture_name
 from fer_spark.sources.lake import Root, first_inside, open_root
-from fer_spark.sources.omitted import PICTURE_SUFFIXES
 from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.sources.tables import table_columns
 
@@ -86,7 +86,7 @@ class Look:
     @property
     def pictures(self) -> list[str]:
         """Names of files directly in it that are pictures."""
-        return [name for name in self.files if name.lower().endswith(PICTURE_SUFFIXES)]
+        return [name for name in self.files if is_picture_name(name)]
 
     def mostly_named(self, pattern: re.Pattern[str]) -> str:
         """One of the pictures in it or just below, where nearly all have such names; else empty."""

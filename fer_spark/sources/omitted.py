@@ -1,25 +1,29 @@
-"""Files that Spark's readers pass over in silence: without bytes, or with a name that it takes for its own."""
+"""One pass over the names below a root: what Spark's readers pass over in silence, and what its listing stumbles at.
+
+Spark skips files without bytes and names that it takes for its own (`_x`, `.x`). Its listing follows a link that leads
+back up until the system refuses, and fails as a whole at a folder that may not be read. Pictures among what it does not
+list are read by the Python workers instead.
+"""
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
-from fer_spark.sources.lake import Root, file_system, hadoop_path
-
-PICTURE_SUFFIXES = (
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".heic", ".avif",
-)  # fmt: skip
-JUNK = re.compile(
-    r"(^|/)(Thumbs\.db|ehthumbs\.db|desktop\.ini|_SUCCESS|_manifest\.json|\._[^/]*|[^/]*\.crc)$", re.IGNORECASE
-)
-"""What systems and Spark leave beside pictures: neither read nor reported. The same pattern serves Java."""
+from fer_spark.sources.files.globs import NameFilter
+from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
+from fer_spark.sources.lake import Root, file_system, first_line, hadoop_path
+from fer_spark.sources.settings import SourceError
+from fer_spark.sources.tar_stream import open_stream
 
 _STATUS = re.compile(r"path=(.*?); isDirectory=(?:true|false); length=(\d+);", re.DOTALL)
 _SLICE = 10_000
@@ -27,40 +31,113 @@ _SLICE = 10_000
 
 @dataclass(frozen=True)
 class Omitted:
-    """A file that is there and that Spark will not read; `reason` is `empty` or `hidden_name`."""
+    """A file that is there and that will not be read; `reason` is `empty` or `hidden_name`."""
 
     path: str
     reason: str
     detail: str
 
 
-def find_omitted(spark: SparkSession, root: Root, glob: str) -> list[Omitted]:
-    """Every omitted file under a root; dot files and the like count only when named like a picture.
+@dataclass(frozen=True)
+class OwnFile:
+    """A picture that Spark does not list; `modified_us`: µs since 1970, None where unknown."""
 
-    One pass over the names; only what is omitted is kept.
+    path: str
+    size: int
+    modified_us: int | None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A file below a root. `inner`: its path below the part of the input that names it; `valid`: the name is UTF-8."""
+
+    path: str
+    inner: str
+    valid: bool
+    size: int
+    modified_us: int | None
+
+
+@dataclass
+class Found:
+    """What the pass found. `spark_lists`: False where Spark's listing would fail; then `own` holds every picture.
+
+    `not_pictures`: Java pattern of paths that are passed over; `lines`: one for each thing that the user should know.
     """
-    files = _walk_local(root) if root.is_local else _walk_remote(spark, root)
-    accept = spark._jvm.org.apache.hadoop.fs.GlobFilter(glob) if glob else None  # type: ignore[union-attr]
-    found = (judge(path, valid, size) for path, valid, size in files)
-    return [
-        one
-        for one in found
-        if one is not None and (accept is None or accept.accept(hadoop_path(spark, f"/{one.path}")))
-    ]
+
+    not_pictures: str
+    omitted: list[Omitted] = field(default_factory=list)
+    own: list[OwnFile] = field(default_factory=list)
+    spark_lists: bool = True
+    lines: list[str] = field(default_factory=list)
 
 
-def judge(path: str, valid: bool, size: int) -> Omitted | None:
-    """Why Spark would not read a file at this relative path; None when it would, or when it is no picture anyway."""
-    if JUNK.search(path):
-        return None
-    picture = path.lower().endswith(PICTURE_SUFFIXES)
-    if not valid:
-        return Omitted(path, "hidden_name", "the name is not valid UTF-8 (bytes shown as \\x..): rename the file")
-    hidden = next((part for part in path.split("/") if _is_hidden(part)), None)
-    if hidden is not None:
-        detail = f"Spark does not read what is named {hidden!r}: rename it without the leading {hidden[0]!r}"
-        return Omitted(path, "hidden_name", detail) if picture else None
-    return Omitted(path, "empty", "the file has no bytes") if size == 0 else None
+def look_through(spark: SparkSession, root: Root, glob: str, by_name: bool = True) -> Found:
+    """Walk over the names; only what Spark does not read is kept. A lone file is read whatever its name.
+
+    `by_name`: pass over files that are no pictures by their names.
+
+    Raises SourceError for remote storage that cannot be listed.
+    """
+    try:
+        found = _pass(spark, root, glob, by_name, everything=False)
+    except Py4JJavaError as error:
+        raise SourceError(f"{root.uri} cannot be listed: {first_line(error)}") from error
+    if not found.spark_lists:
+        found = _pass(spark, root, glob, by_name, everything=True)
+    if found.own and not root.is_local:
+        _reject_what_python_cannot_open(found, root)
+    return found
+
+
+def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, everything: bool) -> Found:
+    names = PictureNames(glob, root.glob)
+    by_name = by_name and not root.is_file
+    found, accepted, passed_over = Found(names.pattern if by_name else ""), NameFilter(glob), Counter[str]()
+    trouble: list[str] = []
+    for entry in _walk_local(root, trouble) if root.is_local else _walk_remote(spark, root):
+        if not accepted.accepts(entry.path):
+            continue
+        hidden = next((part for part in entry.inner.split("/") if _is_hidden(part)), None)
+        none = _why_none(names, entry, hidden) if by_name else None
+        if none is not None:
+            passed_over[none] += 1
+        elif not entry.valid:
+            detail = "the name is not valid UTF-8 (bytes shown as \\x..): rename the file"
+            found.omitted.append(Omitted(entry.path, "hidden_name", detail))
+        elif entry.size == 0:
+            found.omitted.append(Omitted(entry.path, "empty", "the file has no bytes"))
+        elif hidden is not None or everything:
+            found.own.append(OwnFile(entry.path, entry.size, entry.modified_us))
+    found.spark_lists = not trouble
+    found.lines = [*trouble, *accepted.missed_line(), *passed_over_line(passed_over)]
+    return found
+
+
+def _why_none(names: PictureNames, entry: Entry, hidden: str | None) -> str | None:
+    """What says that a file is no picture; of hidden names, everything but a picture's ending does."""
+    none = names.why_none(entry.path)
+    if none is not None or hidden is None or is_picture_name(entry.path):
+        return none
+    return hidden if entry.inner.endswith(hidden) else f"in {hidden}"
+
+
+def file_uri(root: Root, path: str) -> str:
+    """URL-encoded, as `open_stream` takes it."""
+    scheme, _, place = root.uri.partition(":")
+    return f"{scheme}:{quote(place.rstrip('/'))}/{quote(path)}"
+
+
+def _reject_what_python_cannot_open(found: Found, root: Root) -> None:
+    try:
+        with open_stream(file_uri(root, found.own[0].path)) as stream:
+            stream.read(1)
+    except (OSError, ValueError, ImportError) as error:
+        for file in found.own:
+            hidden = next(part for part in file.path.split("/") if _is_hidden(part))
+            detail = f"Spark does not read what is named {hidden!r}, and Python cannot ({str(error)[:120]}): rename it"
+            found.omitted.append(Omitted(file.path, "hidden_name", detail))
+        found.own = []
 
 
 def _is_hidden(name: str) -> bool:
@@ -70,43 +147,77 @@ def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name.endswith("._COPYING_")
 
 
-def _walk_local(root: Root) -> Iterator[tuple[str, bool, int]]:
-    base = os.fsencode(_local_path(root.uri))
-    pending = [os.fsencode(_local_path(target)) for target in root.targets]
-    while pending:
-        place = pending.pop()
-        if not os.path.isdir(place):
-            yield _entry(place, base, os.path.getsize(place))
+def _walk_local(root: Root, trouble: list[str]) -> Iterator[Entry]:
+    """Every file, links followed but for those that lead back up. `trouble` gets a line for each place left out."""
+    base = os.fsencode(local_folder(root))
+    for target in root.targets:
+        start = os.fsencode(_local_path(target))
+        if os.path.isfile(start):
+            yield _entry(start, base, os.path.dirname(start), os.stat(start))
             continue
-        with os.scandir(place) as entries:
-            for entry in entries:
-                try:
-                    if entry.is_dir():
-                        pending.append(entry.path)
-                    else:
-                        yield _entry(entry.path, base, entry.stat().st_size)
-                except FileNotFoundError:  # a dangling link, or deleted since it was listed
+        pending = [(start, frozenset[tuple[int, int]]())]
+        while pending:
+            place, above = pending.pop()
+            shown = os.fsdecode(place[len(base.rstrip(b"/")) + 1 :]) or "."
+            try:
+                status = os.stat(place)
+                if (status.st_dev, status.st_ino) in above:
+                    trouble.append(f"the link {shown!r} leads back to a folder above it: not followed")
                     continue
+                folders, files = _listed(place)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                trouble.append(f"the folder {shown!r} may not be read ({error.strerror}): left out")
+                continue
+            pending += [(folder, above | {(status.st_dev, status.st_ino)}) for folder in folders]
+            for path, of_file in files:
+                yield _entry(path, base, start, of_file)
 
 
-def _entry(path: bytes, base: bytes, size: int) -> tuple[str, bool, int]:
-    below = path[len(base.rstrip(b"/")) + 1 :]
+def _listed(place: bytes) -> tuple[list[bytes], list[tuple[bytes, os.stat_result]]]:
+    """Folders and files directly in a folder, links followed. Raises OSError for one that may not be read."""
+    folders: list[bytes] = []
+    files: list[tuple[bytes, os.stat_result]] = []
+    with os.scandir(place) as entries:
+        for entry in entries:
+            try:
+                if entry.is_dir():
+                    folders.append(entry.path)
+                else:
+                    files.append((entry.path, entry.stat()))
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ELOOP):  # links to nothing, or deleted since it was listed
+                    raise
+    return folders, files
+
+
+def _entry(path: bytes, base: bytes, start: bytes, status: os.stat_result) -> Entry:
+    below, inner = path[len(base.rstrip(b"/")) + 1 :], path[len(start.rstrip(b"/")) + 1 :]
+    modified_us = status.st_mtime_ns // 1_000_000 * 1000  # Spark's listing has milliseconds
     try:
-        return below.decode("utf-8"), True, size
+        return Entry(below.decode("utf-8"), inner.decode("utf-8"), True, status.st_size, modified_us)
     except UnicodeDecodeError:
-        return below.decode("utf-8", "backslashreplace"), False, size
+        shown, inside = (name.decode("utf-8", "backslashreplace") for name in (below, inner))
+        return Entry(shown, inside, False, status.st_size, modified_us)
 
 
-def _walk_remote(spark: SparkSession, root: Root) -> Iterator[tuple[str, bool, int]]:
+def _walk_remote(spark: SparkSession, root: Root) -> Iterator[Entry]:
     iterators: Any = spark._jvm.org.apache.hadoop.util.functional.RemoteIterators  # type: ignore[union-attr]
     system = file_system(spark, root.uri)
     below = len(unquote(root.encoded_path)) + 1
     for target in root.targets:
+        start = len(_without_scheme(target)) + 1
         statuses = iterators.toList(system.listFiles(hadoop_path(spark, target), True))
-        for start in range(0, statuses.size(), _SLICE):
-            for uri, size in _uris_and_sizes(statuses.subList(start, min(start + _SLICE, statuses.size()))):
-                path = re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?", "", uri)
-                yield path[below:], True, size
+        for first in range(0, statuses.size(), _SLICE):
+            for uri, size in _uris_and_sizes(statuses.subList(first, min(first + _SLICE, statuses.size()))):
+                path = _without_scheme(uri)
+                inner = path[start:] if len(path) >= start else path.rsplit("/", 1)[-1]
+                yield Entry(path[below:], inner, True, size, None)
+
+
+def _without_scheme(uri: str) -> str:
+    return re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?", "", uri)
 
 
 def _uris_and_sizes(statuses: Any) -> list[tuple[str, int]]:
@@ -115,6 +226,11 @@ def _uris_and_sizes(statuses: Any) -> list[tuple[str, int]]:
     if len(found) == statuses.size() and all(uri != "null" for uri, _ in found):
         return found
     return [(str(status.getPath().toString()), int(status.getLen())) for status in statuses]  # viewfs prints no paths
+
+
+def local_folder(root: Root) -> str:
+    """The root's folder as a program on this machine names it."""
+    return _local_path(root.uri).rstrip("/") or "/"
 
 
 def _local_path(uri: str) -> str:

@@ -1,24 +1,25 @@
-"""Pictures that are files: Spark lists and reads them; what it would pass over becomes a row with a reason."""
+"""Pictures that are files. Spark lists and reads them; the Python workers read those that it passes over, and what
+cannot be read becomes a row with a reason."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
-from fer_spark.sources.base import Slice, digest_rows
+from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
 from fer_spark.sources.lake import Root, listed_bytes, listed_files, local_path, open_root
-from fer_spark.sources.omitted import JUNK, find_omitted
+from fer_spark.sources.omitted import Found, file_uri, local_folder, look_through
 from fer_spark.sources.settings import FileReading
+from fer_spark.sources.tar_stream import open_stream
 
-NOT_PICTURES = (
-    r"(?i:\.(csv|tsv|txt|md|json|jsonl|ndjson|parquet|npy|npz|lst|xml|ya?ml|zip|7z|tar|t?gz|tbz2?|bz2|xz|zst)$)"
-)
-"""Beside an annotation table, files with these endings are not taken for pictures that the table forgot."""
+_OWN = pa.schema([("path", pa.string()), ("size", pa.int64()), ("modified_us", pa.int64())])
+_BATCH_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Pictures:
 
     `read(slice)` gives rows.PICTURE of the slice of `key(path)`; `listed()` the same rows without reading any
     picture (content null). `key_of_name` makes the same key of a path as an annotation table spells it.
-    `encoding` says what content is: `file`, a picture's bytes, or `path`, where they lie.
+    `encoding` says what content is: `file`, a picture's bytes, or `path`, where they lie. `lines()`: what the user
+    should know of the listing, one line each.
     """
 
     description: str
@@ -38,6 +40,7 @@ class Pictures:
     listed: Callable[[], DataFrame]
     digest: Callable[[], str]
     encoding: str = "file"
+    lines: Callable[[], list[str]] = list
 
 
 def whole_path(path: Column) -> Column:
@@ -54,45 +57,127 @@ def file_pictures(
     glob: str,
     reading: FileReading,
     key: Callable[[Column], Column] = whole_path,
-    skip: str = "",
 ) -> Pictures:
-    """Pictures under a file, folder or glob. `skip`: Java pattern of relative paths that are no input."""
+    """Pictures under a file, folder or glob; files that are none by their names are passed over."""
     root = open_root(spark, text)
-    scan = _scan(spark, root, glob)
-    omitted = find_omitted(spark, root, glob)
-    lost = _rows(spark, [(o.path, None, o.reason, o.detail) for o in omitted])
-    path = root.relative(F.col("_metadata.file_path"))
+    found = look_through(spark, root, glob)
+    scan = _scan(spark, root, glob) if found.spark_lists else None
+    own = _own_files(spark, found)
+    lost = _rows(spark, [(o.path, None, o.reason, o.detail) for o in found.omitted])
     by_path = reading.by_path and root.is_local
-    content = (local_path(F.col("_metadata.file_path")).cast("binary") if by_path else F.col("content")).alias(
-        "content"
-    )
-    nothing = (F.lit(None).cast("string").alias("reject_reason"), F.lit(None).cast("string").alias("reject_detail"))
-
-    def wanted(frame: DataFrame, column: Column) -> DataFrame:
-        frame = frame.where(~column.rlike(f"(?i){JUNK.pattern}"))
-        return frame.where(~column.rlike(skip)) if skip else frame
 
     def read(part: Slice) -> DataFrame:
-        here = part.of(wanted(scan, path), key(path))
-        size = F.col("_metadata.file_size")
-        fine = here.where(size <= reading.max_bytes).select(path.alias("path"), content.alias("content"), *nothing)
-        detail = F.format_string(f"%d bytes, the limit is {reading.max_bytes}; see --max-file-mb", size)
-        large = here.where(size > reading.max_bytes).select(
-            path.alias("path"), F.lit(None).cast("binary").alias("content"), F.lit("too_large"), detail
-        )
-        rest = part.of(wanted(lost, F.col("path")), key(F.col("path")))
-        return fine.unionAll(large).unionAll(rest)
+        rows = part.of(lost, key(F.col("path")))
+        if scan is not None:
+            path = root.relative(F.col("_metadata.file_path"))
+            here = part.of(_wanted(scan, path, found.not_pictures), key(path))
+            whole = local_path(F.col("_metadata.file_path")).cast("binary") if by_path else F.col("content")
+            rows = _sized(here, path, whole, F.col("_metadata.file_size"), reading.max_bytes).unionAll(rows)
+        if own is not None:
+            rows = rows.unionAll(_read_own(part.of(own, key(F.col("path"))), root, by_path, reading.max_bytes))
+        return rows
 
     def listed() -> DataFrame:
-        names = listed_files(scan).select(root.relative(F.col("file")).alias("path"))
-        extra = wanted(lost, F.col("path"))
-        names = wanted(names, F.col("path")).join(F.broadcast(extra), "path", "left_anti")
-        return names.select("path", F.lit(None).cast("binary").alias("content"), *nothing).unionAll(extra)
+        names = lost.select("path").limit(0)
+        if scan is not None:
+            names = _wanted(
+                listed_files(scan).select(root.relative(F.col("file")).alias("path")), F.col("path"), found.not_pictures
+            )
+            names = names.join(F.broadcast(lost), "path", "left_anti")
+        if own is not None:
+            names = names.unionAll(own.select("path"))
+        return names.select("path", F.lit(None).cast("binary").alias("content"), *_nothing()).unionAll(lost)
 
     def digest() -> str:
-        return digest_rows(listed().select("path"), listed_bytes(scan))
+        size = (listed_bytes(scan) if scan is not None else 0) + sum(file.size for file in found.own)
+        return digest_rows(listed().select("path"), size)
 
-    return Pictures(text, root, key, key, read, listed, digest, "path" if by_path else "file")
+    encoding = "path" if by_path else "file"
+    return Pictures(text, root, key, key, read, listed, digest, encoding, lambda: found.lines)
+
+
+def file_stats(spark: SparkSession, root: Root, glob: str, pictures: bool) -> DataFrame:
+    """path (below the root), length and modified_us of every file, from the listing alone.
+
+    `pictures`: without files that are passed over as none by their names.
+    """
+    found = look_through(spark, root, glob, by_name=pictures)
+    own = _own_files(spark, found)
+    stats = None if own is None else own.select("path", F.col("size").alias("length"), "modified_us")
+    if found.spark_lists:
+        listed = _wanted(stats_of(_scan(spark, root, glob), root), F.col("path"), found.not_pictures)
+        stats = listed if stats is None else listed.unionAll(stats)
+    return stats if stats is not None else spark.createDataFrame([], "path string, length bigint, modified_us bigint")
+
+
+def stats_of(files: DataFrame, root: Root) -> DataFrame:
+    """The same of all files of a scan."""
+    return files.select(
+        root.relative(F.col("_metadata.file_path")).alias("path"),
+        F.col("_metadata.file_size").alias("length"),
+        F.unix_micros("_metadata.file_modification_time").alias("modified_us"),
+    )
+
+
+def _nothing() -> tuple[Column, Column]:
+    return F.lit(None).cast("string").alias("reject_reason"), F.lit(None).cast("string").alias("reject_detail")
+
+
+def _wanted(frame: DataFrame, path: Column, not_pictures: str) -> DataFrame:
+    return frame.where(~path.rlike(not_pictures)) if not_pictures else frame
+
+
+def _sized(files: DataFrame, path: Column, content: Column, size: Column, most: int) -> DataFrame:
+    """PICTURE rows; the content of files of more than `most` bytes is not touched."""
+    fine = files.where(size <= most).select(path.alias("path"), content.alias("content"), *_nothing())
+    detail = F.format_string(f"%d bytes, the limit is {most}; see --max-file-mb", size)
+    large = files.where(size > most)
+    return fine.unionAll(
+        large.select(path.alias("path"), F.lit(None).cast("binary").alias("content"), F.lit("too_large"), detail)
+    )
+
+
+def _own_files(spark: SparkSession, found: Found) -> DataFrame | None:
+    if not found.own:
+        return None
+    rows = [[getattr(file, name) for file in found.own] for name in _OWN.names]
+    frame = spark.createDataFrame(pa.Table.from_arrays([pa.array(row) for row in rows], schema=_OWN))
+    wanted = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
+    return frame.repartition(wanted, "path") if len(found.own) > wanted else frame
+
+
+def _read_own(own: DataFrame, root: Root, by_path: bool, most: int) -> DataFrame:
+    """PICTURE rows of files that the Python workers open."""
+    if by_path:
+        place = F.concat(F.lit(local_folder(root).rstrip("/") + "/"), "path").cast("binary")
+        return _sized(own, F.col("path"), place, F.col("size"), most)
+    rows = _sized(own, F.col("path"), F.lit(None).cast("binary"), F.col("size"), most)
+    return rows.mapInArrow(_opener(root), PICTURE.ddl)
+
+
+def _opener(root: Root) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            rows: list[dict[str, object]] = []
+            size = 0
+            for row in batch.to_pylist():
+                if row["reject_reason"] is None:
+                    try:
+                        with open_stream(file_uri(root, row["path"])) as stream:
+                            row["content"] = stream.read()
+                    except FileNotFoundError:  # found missing by its key, as where Spark reads
+                        continue
+                    except PermissionError:
+                        row |= {"reject_reason": "missing_file", "reject_detail": "listed, but may not be opened"}
+                rows.append(row)
+                size += len(row["content"] or b"")
+                if size >= _BATCH_BYTES:
+                    yield pa.RecordBatch.from_pylist(rows, schema=PICTURE.arrow_schema)
+                    rows, size = [], 0
+            if rows:
+                yield pa.RecordBatch.from_pylist(rows, schema=PICTURE.arrow_schema)
+
+    return read
 
 
 def _rows(spark: SparkSession, rows: list[tuple[Any, ...]]) -> DataFrame:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from fer_spark.sources.annotated import place_key
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.numbering.stored import names_beside, names_in_footers
-from fer_spark.sources.pictures import NOT_PICTURES, Pictures, file_pictures
+from fer_spark.sources.pictures import Pictures, file_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings, did_you_mean
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, optional
@@ -32,7 +32,7 @@ def open_pictures(
     """The pictures that a table speaks of: a folder, a glob or archives."""
     if TAR_NAME.search(images):
         return tar_pictures(spark, images, settings.glob, reading.max_bytes, key)
-    return file_pictures(spark, images, settings.glob, reading, key, "" if settings.glob else NOT_PICTURES)
+    return file_pictures(spark, images, settings.glob, reading, key)
 
 
 def group_of(column: Column | None) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -13,9 +14,10 @@ from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
+from fer_spark.sources.files.globs import glob_pattern
+from fer_spark.sources.files.names import PictureNames, passed_over_line
 from fer_spark.sources.lake import Root, listed_bytes, listed_files, open_root
-from fer_spark.sources.omitted import JUNK
-from fer_spark.sources.pictures import NOT_PICTURES, Pictures, whole_path
+from fer_spark.sources.pictures import Pictures, whole_path
 from fer_spark.sources.settings import SourceError
 from fer_spark.sources.tar_stream import Member, read_archive
 
@@ -27,6 +29,8 @@ _Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _ARCHIVES_PER_CHUNK = 8
 _BATCH_BYTES = 16 << 20
 _BATCH_ROWS = 512
+PASSED_OVER = "not_a_picture"
+"""Stands in for a reason in the listing alone, beside what says so of the member's name."""
 _SCHEMA = pa.schema(
     [("path", pa.string()), ("content", pa.binary()), ("reject_reason", pa.string()), ("reject_detail", pa.string())]
 )
@@ -79,8 +83,7 @@ def tar_pictures(
     make_key = key or whole_path
 
     def members(names: DataFrame, with_content: bool) -> DataFrame:
-        rows = archives.read(names, _reader(glob, max_file_bytes, with_content), PICTURE.ddl)
-        return rows.where(~F.col("path").rlike(f"#.*{NOT_PICTURES}")) if key and not glob else rows
+        return archives.read(names, _reader(glob, max_file_bytes, with_content), PICTURE.ddl)
 
     def member_key(path: Column) -> Column:
         return path if key is None else make_key(F.regexp_replace(path, ARCHIVE_PART, ""))
@@ -93,8 +96,19 @@ def tar_pictures(
         return rows.repartition(wanted, "path") if archives.count < wanted else rows
 
     # Names alone, kept: listing an archive means streaming it.
-    listing = members(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK)
-    return Pictures(text, archives.root, member_key, make_key, read, lambda: listing, archives.digest)
+    listing, lines = told_apart(members(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK))
+    return Pictures(text, archives.root, member_key, make_key, read, lambda: listing, archives.digest, lines=lines)
+
+
+def told_apart(everything: DataFrame) -> tuple[DataFrame, Callable[[], list[str]]]:
+    """The rows of a listing that are inputs, and what says how many others `accepted` passed over."""
+    passed_over = F.coalesce(F.col("reject_reason") == PASSED_OVER, F.lit(False))
+
+    def lines() -> list[str]:
+        kinds = everything.where(passed_over).groupBy("reject_detail").count().collect()
+        return passed_over_line(Counter({row["reject_detail"]: row["count"] for row in kinds}))
+
+    return everything.where(~passed_over), lines
 
 
 def _reader(glob: str, max_file_bytes: int, with_content: bool) -> _Batches:
@@ -102,35 +116,23 @@ def _reader(glob: str, max_file_bytes: int, with_content: bool) -> _Batches:
         for batch in batches:
             for row in batch.to_pylist():
                 members = read_archive(row["file"], row["name"], max_file_bytes, with_content)
-                yield from to_batches(accepted(members, glob))
+                yield from to_batches(accepted(members, glob, PictureNames(glob), not with_content))
 
     return read
 
 
-def accepted(members: Iterator[Member], glob: str) -> Iterator[Member]:
-    """Without what systems leave behind, and without names that the glob does not match."""
+def accepted(members: Iterator[Member], glob: str, names: PictureNames, listing: bool) -> Iterator[Member]:
+    """Members that the glob matches and whose names are pictures'; of the others the listing keeps what they are."""
     accepts = glob_pattern(glob)
     for member in members:
         inside = member.path.partition("#")[2]
-        if not inside or (not JUNK.search(inside) and accepts.fullmatch(inside.rsplit("/", 1)[-1])):
+        if inside and not accepts.fullmatch(inside.rsplit("/", 1)[-1]):
+            continue
+        none = names.why_none(inside)
+        if none is None:
             yield member
-
-
-def glob_pattern(glob: str) -> re.Pattern[str]:
-    """Hadoop's glob for one name: *, ?, [a-z], [^a] and {a,b}."""
-    if not glob:
-        return re.compile(".*", re.DOTALL)
-    out, depth = "", 0
-    for sign in glob:
-        if sign == "{":
-            out, depth = out + "(?:", depth + 1
-        elif sign == "}" and depth:
-            out, depth = out + ")", depth - 1
-        elif sign == "," and depth:
-            out += "|"
-        else:
-            out += {"*": ".*", "?": "."}.get(sign, sign if sign in "[]^-" else re.escape(sign))
-    return re.compile(out, re.DOTALL)
+        elif listing:
+            yield Member(member.path, None, PASSED_OVER, none)
 
 
 def to_batches(members: Iterator[Member]) -> Iterator[pa.RecordBatch]:

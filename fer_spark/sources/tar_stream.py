@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import io
 import lzma
 import re
 import tarfile
@@ -32,43 +35,114 @@ class DamagedArchiveError(Exception):
     """The archive ends or breaks where it should not; members after that point are lost."""
 
 
+class StorageFailedError(Exception):
+    """The storage failed, not the archive."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class _Archive(tarfile.TarFile):
+    """`ended`: whether the block read last was one of the zeros that end an archive."""
+
+    ended = False
+
+
 class _CheckedHeader(tarfile.TarInfo):
     """tarfile takes a broken header after the first member for the end of the archive; this one says so."""
 
     @classmethod
     def fromtarfile(cls, archive: tarfile.TarFile) -> _CheckedHeader:
+        assert isinstance(archive, _Archive)
         try:
-            return super().fromtarfile(archive)
+            header = super().fromtarfile(archive)
         except tarfile.EOFHeaderError:  # type: ignore[attr-defined]
+            archive.ended = True  # another archive may follow, as `cat a.tar b.tar` leaves it
             raise
-        except tarfile.EmptyHeaderError as error:  # type: ignore[attr-defined]
+        except (tarfile.EmptyHeaderError, tarfile.TruncatedHeaderError) as error:  # type: ignore[attr-defined]
+            if archive.ended:
+                raise
             raise DamagedArchiveError("no end-of-archive mark: it was cut off, or never finished") from error
         except tarfile.HeaderError as error:
-            raise DamagedArchiveError(f"{error} at byte {archive.offset}") from error
+            what = "more data follows its end, which is no archive: " if archive.ended else ""
+            raise DamagedArchiveError(f"{what}{error} at byte {archive.offset}") from error
+        archive.ended = False
+        return header
+
+
+class _Stored(io.RawIOBase):
+    """An archive's bytes as the storage gives them. `head`: the first ones, which tell the packing."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self.head = self._read(6)
+        self._pending = self.head
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        content = self._pending[: len(view)] or self._read(len(view))
+        self._pending = self._pending[len(content) :]
+        view[: len(content)] = content
+        return len(content)
+
+    def _read(self, size: int) -> bytes:
+        try:
+            return self._stream.read(size)
+        except OSError as error:
+            if "decompress" in str(error).lower():  # Arrow unpacks .zst
+                raise DamagedArchiveError(str(error)) from error
+            raise StorageFailedError(error) from error
+
+
+def _unpacked(stream: IO[bytes]) -> Any:
+    """gzip, bzip2 and xz by content; of each all members, as `cat a.gz b.gz` leaves them."""
+    stored = _Stored(stream)
+    plain = io.BufferedReader(stored, 1 << 16)
+    if stored.head.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=plain, mode="rb")
+    if stored.head.startswith(b"BZh"):
+        return bz2.BZ2File(plain)
+    if stored.head.startswith((b"\xfd7zXZ", b"\x5d\x00\x00\x80")):
+        return lzma.LZMAFile(plain)
+    return plain
 
 
 def read_archive(
     uri: str, name: str, max_member_bytes: int, with_content: bool = True, always: tuple[str, ...] = ()
 ) -> Iterator[Member]:
-    """Regular files in the archive's order; links, folders and devices are passed over.
+    """Regular files in the archive's order, and of archives that follow it; links, folders and devices are passed over.
 
     `uri`: URL-encoded; `name`: the archive's relative path. A second member of the same name gets `~2` after its name.
     `always`: endings, in lower case, of members whose content is read even without `with_content`.
+    Raises OSError where the storage failed, not the archive: Spark tries the task again.
     """
+    try:
+        with open_stream(uri) as stream:
+            yield from _members(stream, name, max_member_bytes, with_content, always)
+    except FileNotFoundError as error:
+        yield Member(name, None, "missing_file", f"the archive vanished before it was read: {str(error)[:200]}")
+
+
+def _members(stream: IO[bytes], name: str, limit: int, with_content: bool, always: tuple[str, ...]) -> Iterator[Member]:
     seen: dict[int, int] = {}
     try:
-        with open_stream(uri) as stream, tarfile.open(fileobj=stream, mode="r|*", tarinfo=_CheckedHeader) as archive:
+        with (
+            _unpacked(stream) as plain,
+            _Archive.open(fileobj=plain, mode="r|", tarinfo=_CheckedHeader, ignore_zeros=True) as archive,
+        ):
             for info in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every header: a leak in a long stream
                 if info.isreg():
                     path = f"{name}#{_unique(_readable(info.name), seen)}"
                     content = with_content or info.name.lower().endswith(always)
-                    yield _member(archive, info, path, max_member_bytes, content)
-    except FileNotFoundError as error:
-        yield Member(name, None, "missing_file", f"the archive vanished before it was read: {str(error)[:200]}")
+                    yield _member(archive, info, path, limit, content)
+    except StorageFailedError as failed:
+        raise failed.error from failed
     except (DamagedArchiveError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
-        if isinstance(error, OSError) and "decompress" not in str(error).lower():
-            raise  # the storage failed, not the archive: let Spark try the task again
         what = f"{type(error).__name__}: {str(error)[:200]}"
         yield Member(name, None, "unreadable", f"damaged archive, read up to here: {what}")
 

@@ -171,6 +171,8 @@ def test_a_cut_off_file_is_refused_wherever_it_is_cut(name: str) -> None:
     content = CUT[name]
     read(content)
     lengths = sorted({*range(0, len(content), max(1, len(content) // 97)), *range(len(content) - 9, len(content))})
+    if content.startswith(b"\xff\xd8"):  # without its end marker alone it is read: see formats/test_jpeg.py
+        lengths = [length for length in lengths if length < len(content) - 2]
     for length in lengths:
         with pytest.raises(RejectedPictureError):
             read(content[:length])

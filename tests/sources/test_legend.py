@@ -72,7 +72,7 @@ def test_every_row_and_every_file_is_accounted_for(spark: SparkSession, tmp_path
             (6, "fight.jpg", "happy", "bad_annotation"),
             (7, "fight.jpg", "sad", "bad_annotation"),
             (8, "odd.jpg", None, "bad_label"),
-            (9, "_hid.jpg", "neutral", "hidden_name"),
+            (9, "_hid.jpg", "neutral", None),
             (10, "empty.jpg", "neutral", "empty"),
             (11, "big.jpg", "neutral", "too_large"),
             (12, "legend.csv#12", "neutral", "bad_annotation"),

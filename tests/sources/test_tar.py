@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
+import importlib
 import io
 import tarfile
+import tempfile
 import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.catalog import open_source
@@ -79,8 +84,8 @@ def test_links_folders_copies_and_limits(spark: SparkSession, tmp_path: Path) ->
 
 def test_labels_from_the_members_folder(spark: SparkSession, tmp_path: Path) -> None:
     _tar(tmp_path / "t.tar", MEMBERS)
-    settings = SourceSettings(source="tar", input=str(tmp_path / "t.tar"), label_from="parent", glob="*.{jpg,png}")
-    rows = by_path(open_source(spark, settings))
+    by_parent = SourceSettings(source="tar", input=str(tmp_path / "t.tar"), label_from="parent", glob="*.{jpg,png}")
+    rows = by_path(open_source(spark, by_parent))
     assert {path: row["label"] for path, row in rows.items()} == {
         "t.tar#happy/a.jpg": "happy",
         "t.tar#sad/日 #2.png": "sad",
@@ -117,6 +122,51 @@ def test_a_damaged_archive_gives_what_can_be_read_and_says_so(tmp_path: Path, ki
 def test_a_whole_archive_has_no_such_row(tmp_path: Path) -> None:
     path = _tar(tmp_path / "t.tar", MEMBERS)
     assert all(member.reason is None for member in read_archive(f"file://{path}", "t.tar", 1 << 20))
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    parts=st.lists(st.integers(0, 4), min_size=1, max_size=4),
+    packing=st.sampled_from(["", "gzip", "bz2", "lzma"]),
+    cut=st.integers(0, 10_000),
+)
+def test_all_members_of_archives_behind_each_other_are_read(parts: list[int], packing: str, cut: int) -> None:
+    """As `cat a.tar b.tar` and `cat a.gz b.gz` leave them; the packed bytes may be cut anywhere into members."""
+    numbers = iter(range(100))
+    whole, names = b"", []
+    for count in parts:
+        members = {f"{next(numbers)}.jpg": b"x" * 700 for _ in range(count)}
+        names += members
+        with tempfile.NamedTemporaryFile() as file:
+            whole += _tar(Path(file.name), members).read_bytes()
+    with tempfile.NamedTemporaryFile(suffix=".tar") as file:
+        at = cut % len(whole)
+        pack = importlib.import_module(packing).compress if packing else bytes
+        Path(file.name).write_bytes(pack(whole[:at]) + pack(whole[at:]))
+        found = list(read_archive(f"file://{file.name}", "t.tar", 1 << 20))
+    assert [member.path for member in found] == [f"t.tar#{name}" for name in names]
+    assert all(member.content == b"x" * 700 for member in found)
+
+
+def test_what_follows_an_archive_and_is_none_is_said(tmp_path: Path) -> None:
+    path = _tar(tmp_path / "t.tar", {"a.jpg": b"1"})
+    path.write_bytes(path.read_bytes() + b"more " * 200)
+    first, last = read_archive(f"file://{path}", "t.tar", 1 << 20)
+    assert (first.path, last.path, last.reason) == ("t.tar#a.jpg", "t.tar", "unreadable")
+    assert "more data follows its end" in str(last.detail)
+    path.write_bytes(gzip.compress(_tar(tmp_path / "u.tar", {"a.jpg": b"1"}).read_bytes()) + b"more")
+    first, last = read_archive(f"file://{path}", "t.tar", 1 << 20)
+    assert (first.path, last.reason) == ("t.tar#a.jpg", "unreadable")
+
+
+def test_sidecars_of_a_webdataset_are_passed_over_and_counted(spark: SparkSession, tmp_path: Path) -> None:
+    members = {f"{i:03d}.{ending}": b"1" for i in range(4) for ending in ("jpg", "cls", "json")}
+    _tar(tmp_path / "t.tar", {**members, "_u.jpg": b"1", "._0.jpg": b"1"})
+    source = open_source(spark, SourceSettings(source="tar", input=str(tmp_path)))
+    assert reasons(check(source)) == {
+        f"t.tar#{name}": None for name in ("000.jpg", "001.jpg", "002.jpg", "003.jpg", "_u.jpg")
+    }
+    assert source.lines() == ["passed over 9 files, not pictures by their names: 4 .cls, 4 .json, 1 ._*"]
 
 
 def test_a_damaged_archive_is_one_row_of_the_source(spark: SparkSession, tmp_path: Path) -> None:

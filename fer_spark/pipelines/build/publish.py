@@ -119,6 +119,7 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
     }
     if build.source.numbering is not None:
         source["numbering"] = build.source.numbering.to_dict()
+    lines = build.source.lines()
     return Manifest(
         label_names=list(build.source.label_names),
         images={},
@@ -131,7 +132,7 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
             "preparation": build.preparation.to_dict(),
             "grouping": f"{decided.grouping.by}: {decided.grouping.why}",
         },
-        sources=[source],
+        sources=[source | ({"listing": lines} if lines else {})],
         duplicates=decided.duplicates,
         decodes_per_picture=decided.decodes_per_picture,
         run=run,

@@ -67,7 +67,7 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
         by_path = _workers_read(settings, staging)
         source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20), by_path)
     if source.images == 0:
-        raise SourceError(f"no pictures found: {source.description}")
+        raise SourceError("; ".join([f"no pictures found: {source.description}", *source.lines()]))
     detector = resolve_detector(settings.faces, source.detector)
     preparation = resolve(settings.faces, detector, source.detector)
     job = _job(settings, source, preparation, old, staging)
@@ -79,6 +79,8 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     if plan.base is not None:
         check_appendable(plan.base, settings.as_dict(), preparation, source.label_names)
     progress.say(f"{source.description}; faces by {detector.name}")
+    for line in source.lines():
+        progress.say(line)
     staged = prepare_chunks(build)
     prepare_s = time.monotonic() - began
     rows = sum(staging.committed().values())

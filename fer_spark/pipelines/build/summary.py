@@ -78,7 +78,7 @@ def _tail(console: Console, manifest: Manifest, shards: ShardSettings) -> None:
         style = "bold yellow" if remark.alarming else ""
         console.print(remark.text, style=style, highlight=False, soft_wrap=True, markup=False)
     found, run = manifest.duplicates, manifest.run
-    lines = []
+    lines = [f"{line[0].upper()}{line[1:]}." for line in (manifest.sources or [{}])[-1].get("listing", [])]
     if "exact_across" in found:
         dropped = f", {found['dropped_from_train']:,} dropped from train" if found.get("leak_guard") == "drop" else ""
         lines.append(

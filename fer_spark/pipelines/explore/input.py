@@ -79,7 +79,7 @@ def _chosen(source: Source, count: int, settings: PictureSettings) -> tuple[Call
         rows = drawn(named.select("path", "split", "label", "reason", "encoding", "content"), settings.seed)
         return look_at_pictures(rows, RawLook(), Keep(settings.sheet_faces, settings.mean_faces))
 
-    return looked, said
+    return looked, "; ".join([said, *source.lines()])
 
 
 def _open_shards(spark: SparkSession, where: str, settings: PictureSettings) -> Input:

@@ -103,7 +103,7 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
     if asked.lime.label and asked.lime.label not in shipped.card.label_names:
         raise ValueError(f"--label: {asked.lime.label!r} is none of {', '.join(shipped.card.label_names)}")
     if opened.images == 0 and not settings.incremental:  # a night without pictures is a night without work
-        raise SourceError(f"no pictures found: {opened.description}")
+        raise SourceError("; ".join([f"no pictures found: {opened.description}", *opened.lines]))
     if opened.pixels is not None and opened.preparation is not None:
         preparation = opened.preparation
         if settings.detector not in ("", preparation.detector):
@@ -117,4 +117,6 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
         rows = RowSettings(prepare.digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, pixel_format(shipped.card, faces), rows, prepare)
         progress.say(f"{opened.description}; faces by {preparation.detector}")
+    for line in opened.lines:
+        progress.say(line)
     return Run(spark, settings, source, output, opened, shipped, job, progress, warm, asked.lime, preparation.margin)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
@@ -19,7 +19,10 @@ from fer_spark.shards.manifest import read_manifest
 from fer_spark.shards.write import read_files
 from fer_spark.sources.base import Slice, Source, digest_rows
 from fer_spark.sources.catalog import layout_of, open_source
-from fer_spark.sources.lake import GLOB_CHARS, Root, open_root
+from fer_spark.sources.files.names import PictureNames
+from fer_spark.sources.lake import GLOB_CHARS, open_root
+from fer_spark.sources.pictures import file_stats as listed_stats
+from fer_spark.sources.pictures import stats_of
 from fer_spark.sources.settings import SourceError, SourceSettings
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ class Input:
     stream    the same as a stream that gives up to so many files at a time; else None
     detector  what the source says of its pictures
     pixels, preparation    of faces that are prepared already; else None
+    lines     what the user should know of the listing
     """
 
     description: str
@@ -62,6 +66,7 @@ class Input:
     pixels: StoredPixels | None = None
     preparation: Preparation | None = None
     stream: Callable[[int], DataFrame] | None = None
+    lines: list[str] = field(default_factory=list)
 
 
 def open_input(
@@ -88,18 +93,13 @@ def open_input(
         lambda: fingerprint(spark, settings, source),
         source.detector,
         stream=(lambda most: file_stream(spark, settings, most)) if files else None,
+        lines=source.lines(),
     )
 
 
-def file_stats(spark: SparkSession, settings: SourceSettings, where: str = "") -> DataFrame:
-    """path (below the input's root), length and modified_us of every file, from the listing alone."""
-    root = open_root(spark, where or settings.input)
-    reader = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
-    if root.literal:
-        reader = reader.option("__globPaths__", "false")
-    if settings.glob and not where:
-        reader = reader.option("pathGlobFilter", settings.glob)
-    return _stats(reader.load(list(root.targets)), root)
+def file_stats(spark: SparkSession, settings: SourceSettings) -> DataFrame:
+    """path (below the input's root), length and modified_us of every picture, from the listing alone."""
+    return listed_stats(spark, open_root(spark, settings.input), settings.glob, pictures=True)
 
 
 def file_stream(spark: SparkSession, settings: SourceSettings, files_per_chunk: int) -> DataFrame:
@@ -112,15 +112,8 @@ def file_stream(spark: SparkSession, settings: SourceSettings, files_per_chunk: 
     reader = reader.option("maxFilesPerTrigger", files_per_chunk).option("maxFileAge", _ANY_AGE)
     if settings.glob:
         reader = reader.option("pathGlobFilter", settings.glob)
-    return _stats(reader.load(where), root)
-
-
-def _stats(files: DataFrame, root: Root) -> DataFrame:
-    return files.select(
-        root.relative(F.col("_metadata.file_path")).alias("path"),
-        F.col("_metadata.file_size").alias("length"),
-        F.unix_micros("_metadata.file_modification_time").alias("modified_us"),
-    )
+    names = PictureNames(settings.glob, root.glob)
+    return stats_of(reader.load(where), root).where(~F.col("path").rlike(names.pattern))
 
 
 def fingerprint(spark: SparkSession, settings: SourceSettings, source: Source) -> str:
@@ -131,7 +124,7 @@ def fingerprint(spark: SparkSession, settings: SourceSettings, source: Source) -
     if source.beside_table and not settings.images:
         return ""
     places = [place for place in (settings.input, settings.images, settings.votes) if place]
-    digests = [digest_rows(file_stats(spark, settings, place)) for place in places]
+    digests = [digest_rows(listed_stats(spark, open_root(spark, place), "", pictures=False)) for place in places]
     return ",".join([digest_of(settings.described())[:32], *digests])
 
 

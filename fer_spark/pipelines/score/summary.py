@@ -47,6 +47,7 @@ def summarise(
         "output": run.output.name,
         "format": run.output.scores.form,
         "input": run.input.description,
+        **({"listing": run.input.lines} if run.input.lines and not run.salt else {}),
         "pictures": figures.pictures + unchanged,
         "unchanged": unchanged,
         "scored_pictures": figures.scored_pictures,
@@ -90,6 +91,8 @@ def print_summary(done: Scored, settings: ScoreSettings, console: Console | None
         console.print(f"Nothing new: all {told['pictures']:,} pictures are scored already.", highlight=False)
         return
     _pictures(console, done)
+    for line in told.get("listing", []):
+        console.print(f"{line[0].upper()}{line[1:]}.", highlight=False, markup=False, soft_wrap=True)
     if told["faces"]:
         _labels(console, told)
     for shift in told["drift"]:

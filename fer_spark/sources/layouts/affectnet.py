@@ -20,7 +20,7 @@ from fer_spark.sources.labelling import LabelRule, label_rule
 from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.pictures import NOT_PICTURES, file_pictures, whole_path
+from fer_spark.sources.pictures import file_pictures, whole_path
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of_file
@@ -112,8 +112,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
 
 
 def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
-    glob = settings.glob
-    pictures = file_pictures(spark, settings.input, glob, reading, picture_stem, "" if glob else NOT_PICTURES)
+    pictures = file_pictures(spark, settings.input, settings.glob, reading, picture_stem)
     rule = _rule(settings)
     rows = npy_annotations(spark, pictures.root)
     ready = rule.apply(check_feelings(rows))

@@ -17,7 +17,7 @@ from fer_spark.sources.labelling import LabelRule, label_rule
 from fer_spark.sources.lake import exists, open_root
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.pictures import NOT_PICTURES, Pictures, file_name, file_pictures
+from fer_spark.sources.pictures import Pictures, file_name, file_pictures
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of
@@ -41,9 +41,7 @@ def open_rafdb(spark: SparkSession, settings: SourceSettings, reading: FileReadi
     """
     where = find_list(spark, settings.input)
     if not where:
-        pictures = file_pictures(
-            spark, settings.input, settings.glob, reading, skip="" if settings.glob else NOT_PICTURES
-        )
+        pictures = file_pictures(spark, settings.input, settings.glob, reading)
         return picture_source(settings, pictures, _by_folder, _rule(settings), _are_aligned(pictures))
     table = _open_list(spark, where)
     images = settings.images or _pictures_folder(spark, table.root.uri)

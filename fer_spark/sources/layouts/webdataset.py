@@ -16,14 +16,15 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, Source, raw_images
+from fer_spark.sources.files.globs import glob_pattern
+from fer_spark.sources.files.names import PICTURE_SUFFIXES, PictureNames, is_picture_name
 from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.omitted import PICTURE_SUFFIXES
 from fer_spark.sources.plain_rows import GROUP_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
-from fer_spark.sources.tar import TAR_NAME, accepted, find_archives, glob_pattern
+from fer_spark.sources.tar import PASSED_OVER, TAR_NAME, accepted, find_archives, told_apart
 from fer_spark.sources.tar_stream import Member, read_archive
 
 SIDECARS = (".cls", ".json")
@@ -85,7 +86,7 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
             }
         )
 
-    listing = samples(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK)
+    listing, lines = told_apart(samples(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK))
     labelled = listing.where("label_raw IS NOT NULL").limit(1).count() > 0
     rule = rule_of(listing, settings, needed=reading.labels_needed)
 
@@ -103,22 +104,29 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
     name, names = f"webdataset {settings.input}", rule.taxonomy.names if labelled else ()
     numbering = rule.numbering if labelled else None
     keys, count = (lambda: rows(listing)), listing.count
-    return Source(name, names, False, False, read, keys, count, archives.digest, numbering=numbering)
+    return Source(name, names, False, False, read, keys, count, archives.digest, numbering=numbering, lines=lines)
 
 
 def samples_of(members: Iterator[Member], settings: SourceSettings) -> Iterator[Sample]:
-    """Members that follow one another and share their key; what is no picture and no sidecar is passed over."""
+    """Members that follow one another and share their key; what is no picture and no sidecar is passed over.
+
+    What a listing keeps of members to count them belongs to no sample, and ends none.
+    """
     sample, wanted = Sample(""), glob_pattern(settings.glob)
     for member in members:
         key = sample_key(member.path)
+        path = _COPY.sub("", member.path)
+        matches = wanted.fullmatch(posixpath.basename(path.partition("#")[2])) is not None
+        if member.reason == PASSED_OVER:
+            if matches:
+                yield Sample(key, [member])
+            continue
         if key != sample.key:
             yield sample
             sample = Sample(key)
-        path = _COPY.sub("", member.path)
-        name = path.lower()
-        if name.endswith(SIDECARS):
+        if path.lower().endswith(SIDECARS):
             _state(sample, member, settings)
-        elif "#" not in name or (name.endswith(PICTURE_SUFFIXES) and wanted.fullmatch(posixpath.basename(path))):
+        elif "#" not in path or (is_picture_name(path) and matches):
             sample.pictures.append(member)  # an archive that is damaged is a row of its own
     yield sample
 
@@ -156,10 +164,12 @@ def _reader(
     settings: SourceSettings, max_bytes: int, with_content: bool
 ) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        names = PictureNames(settings.glob, *SIDECARS)
         for batch in batches:
             for row in batch.to_pylist():
                 members = read_archive(row["file"], row["name"], max_bytes, with_content, SIDECARS)
-                yield from _batches(samples_of(accepted(members, ""), settings))
+                found = accepted(members, "", names, not with_content)
+                yield from _batches(samples_of(found, settings))
 
     return read
 

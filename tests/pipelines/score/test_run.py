@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tests.pipelines.evaluate.evaluations import expected, write_bundle
 from tests.pipelines.score.worlds import BRIGHT, DARK, MIDDLE, NAMES, lake, picture, score, scores, summary
 
 GRAYS = {"a.png": DARK, "b.png": MIDDLE, "c/d.png": BRIGHT, "c/e.png": 60, "c/f f+%.png": 90}
+UNNAMED = "lat\\xe9.png"
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +29,11 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five pictures, a text, a file without bytes, and one whose name Spark takes for its own."""
+    """Five pictures, a text, a file without bytes, and one whose name is no valid text."""
     root = lake(tmp_path_factory.mktemp("lake"), GRAYS)
     (root / "text.png").write_bytes(b"this is no picture")
     (root / "nothing.png").write_bytes(b"")
-    picture(root / "_hidden.png", DARK)
+    picture(root / os.fsdecode(b"lat\xe9.png"), DARK)
     return root
 
 
@@ -44,7 +46,7 @@ def scored(spark: SparkSession, bundle: Path, pictures: Path, tmp_path_factory: 
 
 def test_every_picture_is_a_row_with_the_answer_of_the_formula_or_a_status(scored: Path) -> None:
     rows = {row["source_path"]: row for row in scores(scored)}
-    assert rows.keys() == {*GRAYS, "text.png", "nothing.png", "_hidden.png"}
+    assert rows.keys() == {*GRAYS, "text.png", "nothing.png", UNNAMED}
     for name, gray in GRAYS.items():
         row, truth = rows[name], expected(gray, NAMES)
         assert row["status"] == "ok"
@@ -54,7 +56,7 @@ def test_every_picture_is_a_row_with_the_answer_of_the_formula_or_a_status(score
         assert row["margin"] == pytest.approx(np.sort(truth)[-1] - np.sort(truth)[-2], abs=1e-5)
         assert row["abstained"] == (truth.max() < 0.8)
         assert (cv2.imdecode(np.frombuffer(row["crop"], np.uint8), cv2.IMREAD_UNCHANGED) == gray).all()
-    for name, status in (("text.png", "unreadable"), ("nothing.png", "empty"), ("_hidden.png", "hidden_name")):
+    for name, status in (("text.png", "unreadable"), ("nothing.png", "empty"), (UNNAMED, "hidden_name")):
         assert rows[name]["status"] == status
         assert rows[name]["detail"]
         assert rows[name]["label"] is None
