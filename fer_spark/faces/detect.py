@@ -40,16 +40,20 @@ class Detector(Protocol):
 
 @dataclass(frozen=True)
 class DetectorSpec:
-    """What a worker needs to load the detector: picklable, the model's bytes included."""
+    """What a worker needs to load the detector: picklable, the model's bytes included.
+
+    `least_px`: with every_face, the shorter side of the smallest faces to look for, px of the full-size picture.
+    """
 
     name: str
     score: float = 0.6
     every_face: bool = False
     model: bytes = b""
+    least_px: int = 24
 
     @property
     def digest(self) -> str:
-        """32 hex digits over everything that changes what is found."""
+        """32 hex digits over everything that changes what is found; how small it may be is a setting of its own."""
         head = f"{self.name}|{self.score}|{self.every_face}|{cv2.__version__ if self.name == 'haar' else ''}|"
         return hashlib.sha256(head.encode() + self.model).hexdigest()[:32]
 
@@ -79,9 +83,9 @@ class AnnotatedBox:
 def load_detector(spec: DetectorSpec) -> Detector:
     """Load what a spec describes. Raises ValueError for an unknown name, ModelFileError for a model that is none."""
     if spec.name == "yunet":
-        return YunetDetector(spec.model, spec.score, spec.every_face)
+        return YunetDetector(spec.model, spec.score, spec.every_face, spec.least_px)
     if spec.name == "haar":
-        return HaarDetector()
+        return HaarDetector(spec.every_face, spec.least_px)
     if spec.name == "source":
         return AnnotatedBox()
     if spec.name == "none":
@@ -101,7 +105,8 @@ def resolve_detector(settings: FaceSettings, source_detector: str | None = None)
         name = source_detector or ("yunet" if find_model(settings.detector_model) else "haar")
         if name == "haar":
             _log.warning("YuNet's model is not found; Haar cascades miss one face in six: `fer-spark fetch-detector`")
-    spec = DetectorSpec(name, settings.detector_score, settings.faces == "all", _model(name, settings))
+    every_face, model = settings.faces == "all", _model(name, settings)
+    spec = DetectorSpec(name, settings.detector_score, every_face, model, settings.min_face_px)
     load_detector(spec)
     return spec
 

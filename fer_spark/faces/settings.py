@@ -7,6 +7,10 @@ from dataclasses import dataclass
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.settings import check, option
 
+BY_FACES = -1
+"""--min-face-px where it is not given: by --faces."""
+_MIN_FACE_PX = {"largest": 16, "all": 24}
+
 
 @dataclass(frozen=True)
 class FaceSettings:
@@ -21,8 +25,9 @@ class FaceSettings:
     )
     detector: str = option(
         "auto",
-        "how faces are found; auto: the source's own box, or nothing for pictures that are faces already, "
-        "else YuNet where its model file is found, else OpenCV's Haar cascade",
+        "how faces are found; auto: the source's own box, or nothing for pictures that are faces already (the source "
+        "says so, or nearly all are one same square of at most 128 px), else YuNet where its model file is found, else "
+        "OpenCV's Haar cascade",
         choices=("auto", "yunet", "haar", "source", "none"),
     )
     detector_model: str = option(
@@ -30,7 +35,16 @@ class FaceSettings:
     )
     detector_score: float = option(0.6, "least YuNet score of a face", least=0, most=1)
     faces: str = option("largest", "which faces of a picture to keep", choices=("largest", "all"))
-    min_face_px: int = option(16, "smaller faces (shorter side in the picture) are not faces", least=0)
+    min_face_px: int = option(
+        BY_FACES,
+        "smaller faces (shorter side in the picture) are not faces; with --faces all, large pictures are searched for "
+        "faces down to this size. -1: 16 for the largest face, 24 for all",
+        least=BY_FACES,
+    )
+    try_turned: bool = option(
+        False,
+        "where upright shows no good face, look at the picture in its three other turns; angle_deg says which",
+    )
     margin: float = option(0.1, "added on each side of the face box, as a fraction of its side", above=-0.5, most=10)
     align: str = option(
         "eyes", "eyes: rotate until the eyes are level, where landmarks are known", choices=("eyes", "none")
@@ -40,6 +54,10 @@ class FaceSettings:
     store: str = option("uint8", "uint8, or float32: raw little-endian floats in [0, 1]", choices=("uint8", "float32"))
     max_megapixels: float = option(80.0, "pictures of more pixels are refused before they are decoded", above=0)
     max_file_mb: float = option(256.0, "files of more MiB are refused before they are read", above=0, below=2**40)
+
+    def __post_init__(self) -> None:
+        if self.min_face_px == BY_FACES:
+            object.__setattr__(self, "min_face_px", _MIN_FACE_PX.get(self.faces, BY_FACES))
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""

@@ -149,7 +149,9 @@ def chosen_device(spark: SparkSession, device: str) -> str:
     return "gpu" if given else "cpu"
 
 
-def face_settings(card: Card, faces: str, detector: str = "", detector_model: str = "") -> FaceSettings:
+def face_settings(
+    card: Card, faces: str, detector: str = "", detector_model: str = "", try_turned: bool = False
+) -> FaceSettings:
     """Settings by which the bundle's training pictures were prepared, and these over them.
 
     Raises BundleError for a card of a newer release, or that gives no picture of the size that the network takes.
@@ -159,7 +161,8 @@ def face_settings(card: Card, faces: str, detector: str = "", detector_model: st
     margin = kept.margin
     if kept.detector == NO_DETECTOR and not is_older(card.preparation):
         margin = FaceSettings.margin  # pictures that were the face have none to go by
-    settings = settings_like(kept, faces=faces, detector=chosen, detector_model=detector_model, margin=margin)
+    given = {"detector": chosen, "detector_model": detector_model, "margin": margin}
+    settings = settings_like(kept, faces=faces, **given, try_turned=try_turned or kept.try_turned)
     pixel_format(card, settings)
     return settings
 
