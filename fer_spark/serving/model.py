@@ -181,7 +181,7 @@ def prepare_for(card: Card, settings: FaceSettings, detector: str = "", source_d
         raise (ModelFileError(f"{error}. {_way_out(kept)}") if bound else error) from error
     if bound:
         _check_alike(kept, settings, spec, source_detector)
-    if not is_older(card.preparation):
+    if not is_older(card.preparation) or settings.try_turned:  # which no older release had
         return Prepare(settings, spec, resolve(settings, spec).digest)
     typed = card.preparation.get("size") or [f"{card.image.size_px}:{card.image.mode}"]
     return Prepare(settings, spec, scored_digest({**asdict(settings), "size": typed}, spec.digest))

@@ -23,13 +23,15 @@ def detect_at_any_turn(detect: Callable[[Picture], list[Detection]], picture: Pi
 
     They are in px of `picture`'s full size, upright as it is, and each says its turn. Raises NoFaceFoundError.
     """
+    best: list[Detection] = []
+    reason = ""
     try:
-        upright = detect(picture)
-        best, seen = upright, _goodness(upright)
-        if any(_is_good(face) for face in upright):
-            return upright
+        best = detect(picture)
     except NoFaceFoundError as nothing:
-        reason, best, seen = nothing, [], 0.0
+        reason = nothing.detail
+    if any(_is_good(face) for face in best):
+        return best
+    seen = _goodness(best)
     for turn in _TURNS:
         try:
             faces = detect(_turned(picture, turn))
@@ -38,7 +40,7 @@ def detect_at_any_turn(detect: Callable[[Picture], list[Detection]], picture: Pi
         if _goodness(faces) > seen:
             best, seen = [_turned_back(face, turn, picture) for face in faces], _goodness(faces)
     if not best:
-        raise NoFaceFoundError(f"{reason.detail}; nor at another turn")
+        raise NoFaceFoundError(f"{reason}; nor at another turn")
     return best
 
 
