@@ -53,7 +53,7 @@ class HaarDetector:
         sizes = f"{_SIZE_PX} px"
         if self._every_face and max(picture.width, picture.height) * self._finest > _SIZE_PX:
             boxes = np.concatenate([boxes, self._look_at_tiles(detailed(picture, self._finest))])
-            boxes = boxes[distinct(boxes, boxes[:, 4])]
+            boxes = boxes[distinct(list(boxes), boxes[:, 4].tolist())]
             sizes += f" and in tiles of {TILE_PX}"
         if len(boxes) == 0:
             raise NoFaceFoundError(f"Haar cascade: no frontal face of {_LEAST_PX} px at {sizes}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from fer_spark.faces.decode import decode
@@ -79,8 +80,9 @@ class OpenedPicture:
             pixels, scale = self.view(reduction), 1 / reduction
             while max(pixels.shape[:2]) >= OVERVIEW_PX and min(pixels.shape[:2]) > 1:  # a strip may be 8 px high
                 pixels, scale = halved(pixels), scale / 2
-            self._overviews[reduction] = Picture(pixels, self.header.width, self.header.height, scale, self._finer)
-        return self._overviews[reduction]
+            self._overviews[reduction] = Picture(pixels, self.header.width, self.header.height, scale)
+        # not kept: it would hold this picture, and so itself, in memory until the next collection of garbage
+        return replace(self._overviews[reduction], finer=self._finer)
 
     def _finer(self, scale: float) -> Picture:
         """The picture with at least `scale` px per px of its full size: nothing is halved, so large ones are large."""

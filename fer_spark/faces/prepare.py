@@ -83,8 +83,9 @@ class FacePreparer:
         opened = self._open(content, row["encoding"]) if content else None
         base["image_id"] = opened.image_id if opened else None
         base["content_bytes"] = None if content is None else len(content)
-        looked_at = opened is not None and reason == "no_face"  # else known before the decoder is done
-        base["decodes"] = len({self._first_reduction(opened, None), *opened.searched}) if looked_at else 0
+        base["decodes"] = 0
+        if opened is not None and reason == "no_face":  # every other reason is known before the decoder is done
+            base["decodes"] = len({self._first_reduction(opened, None), *opened.searched})
         return base | {"reason": reason, "detail": detail}
 
     def _read(self, path: bytes) -> bytes:
