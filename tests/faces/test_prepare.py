@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -184,6 +186,20 @@ def test_small_faces_are_looked_for_in_a_finer_decode_that_the_crops_share(
     assert (row["pixel_hash"], row["image_48_gray"]) == (largest["pixel_hash"], largest["image_48_gray"])
     (nothing,) = FacePreparer(FaceSettings(faces="all"), FixedDetector(finest=finest)).prepare(raw(content))
     assert (nothing["reason"], nothing["decodes"]) == ("no_face", 2 if scale != 0.25 else 1)
+
+
+def test_no_picture_but_the_last_is_kept_in_memory() -> None:
+    """Without waiting for a collection of garbage: a photograph takes as much memory as thousands of objects."""
+    preparer = FacePreparer(FaceSettings(faces="all", try_turned=True), DetectorSpec("haar", every_face=True))
+    gc.disable()
+    try:
+        preparer.prepare(raw(poison.jpeg(900, 400)))
+        before = weakref.ref(preparer._last)
+        assert before() is not None
+        preparer.prepare(raw(poison.jpeg(300, 200)))
+        assert before() is None
+    finally:
+        gc.enable()
 
 
 def test_a_face_is_as_small_as_its_setting_says_and_that_depends_on_how_many_are_kept() -> None:
