@@ -152,7 +152,12 @@ FACE = Table(
             "detector", "string", "its name, e.g. yunet; source: the row's own box; none: the whole picture is the face"
         ),
         Column("detector_score", "float", "[0, 1]; null where the detector gives none"),
-        Column("angle_deg", "float", "rotation applied to bring the eyes level; 0 without alignment"),
+        Column(
+            "angle_deg",
+            "float",
+            "rotation applied to bring the eyes level, 0 without alignment; near 90, -90 or 180 where --try-turned "
+            "found the face on its side or head",
+        ),
         Column("image_width", "int", "px, upright full-size picture"),
         Column("image_height", "int", "px, upright full-size picture"),
         Column("image_channels", "int", "1 gray, 3 colour"),
@@ -222,7 +227,7 @@ def prepared_table(pixel_columns: list[str]) -> Table:
     return FACE.with_columns(
         "PREPARED",
         Column("reason", "string", "null on a face; else why the picture gave none, and every pixel column is null"),
-        Column("detail", "string", "as in QUARANTINE"),
+        Column("detail", "string", "as in QUARANTINE; on a face, why it is in doubt, else null"),
         *(Column(name, "binary", "pixels, encoded as the manifest's `images` says") for name in pixel_columns),
         *(
             Column(moments_column(name), "array<double>", "sum of each channel, then sum of squares; pixels 0-255")
@@ -294,7 +299,7 @@ SCORE = Table(
             "detector", "string", "its name, e.g. yunet; source: the row's own box; none: the whole picture is the face"
         ),
         Column("detector_score", "float", "[0, 1]; null where the detector gives none"),
-        Column("angle_deg", "float", "rotation applied to bring the eyes level; 0 without alignment"),
+        Column("angle_deg", "float", "as in FACE"),
         Column("image_width", "int", "px, upright full-size picture"),
         Column("image_height", "int", "px, upright full-size picture"),
         Column("face_px", "float", "geometric mean side of the face box in the full-size picture, px"),
@@ -305,7 +310,11 @@ SCORE = Table(
         Column("confidence", "float", "[0, 1], the highest probability"),
         Column("probabilities", "map<string,float>", "of each of the bundle's labels, in its order; they sum to 1"),
         Column("margin", "float", "[0, 1], the highest probability less the second"),
-        Column("abstained", "boolean", "whether confidence is below --abstain-below"),
+        Column(
+            "abstained",
+            "boolean",
+            "whether confidence is below --abstain-below, or the face is in doubt: see detail",
+        ),
         Column("valence", "float", "[-1, 1]; null for a bundle without that output"),
         Column("arousal", "float", "[-1, 1]; null for a bundle without that output"),
         Column("given_label", "string", "the label that the source states; null without one"),
@@ -314,7 +323,7 @@ SCORE = Table(
             "string",
             "ok; already_known: the same bytes are scored under this image_id; else one of REASONS: no face, no answer",
         ),
-        Column("detail", "string", "what exactly was wrong; null with --salt, as it may name a path"),
+        Column("detail", "string", "what exactly was wrong or in doubt; null with --salt, as it may name a path"),
         Column("model_digest", "string", "names the weights and settings that probabilities depend on"),
         Column("preparation_digest", "string", "names the settings, and the detector, that faces are prepared with"),
         Column("crop", "binary", "PNG of the face as the model saw it; null without --keep-crop"),

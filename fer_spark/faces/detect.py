@@ -72,12 +72,16 @@ class DetectorKind:
 
 @dataclass(frozen=True)
 class DetectorSpec:
-    """What a worker needs to load the detector: picklable, the model's bytes included."""
+    """What a worker needs to load the detector: picklable, the model's bytes included.
+
+    `least_px`: with every_face, the shorter side of the smallest faces to look for, px of the full-size picture.
+    """
 
     name: str
     score: float = 0.6
     every_face: bool = False
     model: bytes = b""
+    least_px: int = 24
 
     @property
     def kind(self) -> DetectorKind:
@@ -86,7 +90,7 @@ class DetectorSpec:
 
     @property
     def digest(self) -> str:
-        """32 hex digits over everything that changes what is found."""
+        """32 hex digits over everything that changes what is found; how small it may be is a setting of its own."""
         head = f"{self.name}|{self.score}|{self.every_face}|{self.kind.version}|"
         return hashlib.sha256(head.encode() + self.model).hexdigest()[:32]
 
@@ -117,7 +121,8 @@ def resolve_detector(settings: FaceSettings, source_detector: str | None = None)
         name = source_detector or _first_there(settings.detector_model)
         if kind_of(name).regret:
             _log.warning(kind_of(name).regret)
-    spec = DetectorSpec(name, settings.detector_score, settings.faces == "all", _model(kind_of(name), settings))
+    every_face, model = settings.faces == "all", _model(kind_of(name), settings)
+    spec = DetectorSpec(name, settings.detector_score, every_face, model, settings.min_face_px)
     load_detector(spec)
     return spec
 

@@ -7,7 +7,8 @@ OpenCV's affine warps put pixel i at i instead; `CropSquare.matrix` is the only 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,12 +25,16 @@ def as_pixels(array: npt.NDArray[Any]) -> Pixels:
 
 @dataclass(frozen=True)
 class Picture:
-    """What a detector looks at: pixels at `scale` px per px of the upright full-size picture of (height, width) px."""
+    """What a detector looks at: pixels at `scale` px per px of the upright full-size picture of (height, width) px.
+
+    `finer(scale)` is the same picture with at least that scale, or all that there is; None: this is all that there is.
+    """
 
     pixels: Pixels
     width: int
     height: int
     scale: float = 1.0
+    finer: Callable[[float], Picture] | None = None
 
     @classmethod
     def whole(cls, pixels: Pixels) -> Picture:
@@ -114,15 +119,21 @@ def _mean(points: tuple[tuple[float, float], ...]) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Detection:
-    """One face; `score` in [0, 1] or None where the detector gives none."""
+    """One face; `score` in [0, 1] or None where the detector gives none.
+
+    `confirmed`: a second look at the face alone showed one as well. `turn_deg`: it was found with the picture turned
+    back by so much, -90, 90 or 180; the sign is that of eye_angle_deg.
+    """
 
     box: FaceBox
     landmarks: Landmarks | None = None
     score: float | None = None
+    confirmed: bool = True
+    turn_deg: int = 0
 
     def scaled(self, scale_x: float, scale_y: float) -> Detection:
         points = None if self.landmarks is None else self.landmarks.scaled(scale_x, scale_y)
-        return Detection(self.box.scaled(scale_x, scale_y), points, self.score)
+        return replace(self, box=self.box.scaled(scale_x, scale_y), landmarks=points)
 
 
 _LEAST_ANGLE_DEG = 0.5

@@ -1,23 +1,27 @@
-"""Prepare the faces of a whole table: one Arrow job, one row in, one or more rows out."""
+"""Prepare the faces of a whole table: one Arrow job, one row in, one or more rows out; and a look at its sizes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
 import cv2
 import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.prepare import FacePreparer
+from fer_spark.faces.search.crops import HEADER_BYTES, LEAST_PICTURES, SAMPLE, crop_side, size_of, size_of_file
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.pixels.cells import rows_of
 from fer_spark.rows import RAW_IMAGE, prepared_table
 
 _BATCH_BYTES = 8 * 2**20
 _BATCH_ROWS = 2048
+_MOST_SLICES = 200
+"""A sample's pictures come from one slice of so many: of what must be read whole, a half percent is read for it."""
 
 
 def prepare_faces(raw: DataFrame, settings: FaceSettings, detector: DetectorSpec) -> DataFrame:
@@ -31,6 +35,22 @@ def prepare_faces(raw: DataFrame, settings: FaceSettings, detector: DetectorSpec
     return raw.select(*RAW_IMAGE.names).mapInArrow(
         lambda batches: prepare_in_worker(batches, settings, detector), table.spark_schema
     )
+
+
+def sampled_crop_side(
+    read: Callable[[int, int], DataFrame], pictures: int, least_pictures: int = LEAST_PICTURES
+) -> int:
+    """The side of the small square that nearly all of an input's pictures are, px, else 0; by a sample's headers.
+
+    `read(chunk, chunks)`: RAW_IMAGE rows of one slice of the input of so many `pictures`.
+    """
+    if pictures < least_pictures:
+        return 0
+    raw = read(0, max(1, min(pictures // SAMPLE, _MOST_SLICES)))
+    start = F.substring("content", 1, HEADER_BYTES).alias("start")
+    rows = raw.where("content IS NOT NULL").select("encoding", start).limit(SAMPLE).collect()
+    sizes = [(size_of_file if row["encoding"] == "path" else size_of)(bytes(row["start"])) for row in rows]
+    return crop_side(sizes, least_pictures)
 
 
 def prepare_in_worker(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 from fer_spark.faces.decode import decode
@@ -29,6 +30,8 @@ class OpenedPicture:
         self.content, self.encoding = content, encoding
         self.image_id = image_id(content)
         self.found: list[Detection] | None = None
+        self.searched: set[int] = set()
+        """Reductions at which a detector looked for small faces."""
         self.decodes = 0
         self._settings, self._gray = settings, gray
         self._views: dict[int, Pixels] = {}
@@ -78,7 +81,14 @@ class OpenedPicture:
             while max(pixels.shape[:2]) >= OVERVIEW_PX and min(pixels.shape[:2]) > 1:  # a strip may be 8 px high
                 pixels, scale = halved(pixels), scale / 2
             self._overviews[reduction] = Picture(pixels, self.header.width, self.header.height, scale)
-        return self._overviews[reduction]
+        # not kept: it would hold this picture, and so itself, in memory until the next collection of garbage
+        return replace(self._overviews[reduction], finer=self._finer)
+
+    def _finer(self, scale: float) -> Picture:
+        """The picture with at least `scale` px per px of its full size: nothing is halved, so large ones are large."""
+        reduction = self.reduction_for(1.0, scale)
+        self.searched.add(reduction)
+        return Picture(self.view(reduction), self.header.width, self.header.height, 1 / reduction)
 
     def hashes(self, reduction: int) -> tuple[str, int]:
         """(pixel_hash, perceptual_hash) of the overview."""

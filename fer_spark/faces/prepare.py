@@ -18,6 +18,8 @@ from fer_spark.faces.errors import (
 from fer_spark.faces.geometry import CropSquare, Detection, eye_angle_deg
 from fer_spark.faces.hashes import face_id
 from fer_spark.faces.opened import OpenedPicture
+from fer_spark.faces.quality import doubt
+from fer_spark.faces.search.turned import detect_at_any_turn
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.preparation.preparation import NO_DETECTOR, OWN_BOX, margin_used
 from fer_spark.rows import RAW_IMAGE, prepared_table
@@ -62,7 +64,8 @@ class FacePreparer:
     def prepare(self, row: Mapping[str, Any]) -> list[Row]:
         """Rows of `prepared_table`: one per face kept, largest first, or one that says why there is none.
 
-        `row` holds RAW_IMAGE's columns. A picture that cannot be used never raises; a bug does.
+        The `detail` of a face in doubt says why it is. `row` holds RAW_IMAGE's columns. A picture that cannot be used
+        never raises; a bug does.
         """
         base = self._blank | {name: row[name] for name in self._kept}
         if row["reject_reason"] is not None:
@@ -77,9 +80,12 @@ class FacePreparer:
 
     def _rejected(self, base: Row, row: Mapping[str, Any], reason: str, detail: str | None) -> Row:
         content = row["content"]
-        base["image_id"] = self._open(content, row["encoding"]).image_id if content else None
+        opened = self._open(content, row["encoding"]) if content else None
+        base["image_id"] = opened.image_id if opened else None
         base["content_bytes"] = None if content is None else len(content)
-        base["decodes"] = 1 if reason == "no_face" else 0  # every other reason is known before the decoder is done
+        base["decodes"] = 0
+        if opened is not None and reason == "no_face":  # every other reason is known before the decoder is done
+            base["decodes"] = len({self._first_reduction(opened, None), *opened.searched})
         return base | {"reason": reason, "detail": detail}
 
     def _read(self, path: bytes) -> bytes:
@@ -119,8 +125,9 @@ class FacePreparer:
             identity = {
                 "face_id": face_id(opened.image_id, row["source_path"], row["source_row"], index),
                 "face_index": index,
-                "decodes": (1 if finest == first else 2) if index == 0 else 0,
+                "decodes": len({first, finest, *opened.searched}) if index == 0 else 0,
                 "angle_deg": square.angle_deg,
+                "detail": doubt(face, square.angle_deg),
             }
             rows.append(common | identity | _face_columns(face) | columns)
         return rows
@@ -140,7 +147,11 @@ class FacePreparer:
         """Faces in px of the upright full-size picture, largest first."""
         if annotated is None and opened.found is not None:
             return opened.found
-        faces = self.detector.detect(opened.overview(reduction), annotated)
+        picture = opened.overview(reduction)
+        if self.settings.try_turned and self.detector.looks_at_px:
+            faces = detect_at_any_turn(lambda turned: self.detector.detect(turned, annotated), picture)
+        else:
+            faces = self.detector.detect(picture, annotated)
         opened.found = faces if annotated is None else None
         return faces
 
@@ -158,7 +169,8 @@ class FacePreparer:
         return large if self.settings.faces == "all" else large[:1]
 
     def _angle_deg(self, face: Detection) -> float:
-        return eye_angle_deg(face) if self.settings.align == "eyes" else 0.0
+        """How far a face is turned to be upright: by its eyes, else by the turn at which it was found."""
+        return (eye_angle_deg(face) if self.settings.align == "eyes" else 0.0) or float(face.turn_deg)
 
     def _picture_columns(self, opened: OpenedPicture, reduction: int) -> Row:
         pixel_hash, perceptual_hash = opened.hashes(reduction)

@@ -13,6 +13,9 @@ AUTO = "auto"
 """Not a detector: the choice is left to the source's pictures, and to what is installed."""
 DETECTORS = (AUTO, *members.names(detectors))
 """What --detector takes."""
+BY_FACES = -1
+"""--min-face-px where it is not given: by --faces."""
+_MIN_FACE_PX = {"largest": 16, "all": 24}
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,9 @@ class FaceSettings:
     )
     detector: str = option(
         AUTO,
-        "how faces are found; auto: the source's own box, or nothing for pictures that are faces already, "
-        "else YuNet where its model file is found, else OpenCV's Haar cascade",
+        "how faces are found; auto: the source's own box, or nothing for pictures that are faces already (the source "
+        "says so, or nearly all are one same square of at most 128 px), else YuNet where its model file is found, else "
+        "OpenCV's Haar cascade",
         choices=DETECTORS,
     )
     detector_model: str = option(
@@ -37,7 +41,16 @@ class FaceSettings:
     )
     detector_score: float = option(0.6, "least YuNet score of a face", least=0, most=1)
     faces: str = option("largest", "which faces of a picture to keep", choices=("largest", "all"))
-    min_face_px: int = option(16, "smaller faces (shorter side in the picture) are not faces", least=0)
+    min_face_px: int = option(
+        BY_FACES,
+        "smaller faces (shorter side in the picture) are not faces; with --faces all, large pictures are searched for "
+        "faces down to this size. -1: 16 for the largest face, 24 for all",
+        least=BY_FACES,
+    )
+    try_turned: bool = option(
+        False,
+        "where upright shows no good face, look at the picture in its three other turns; angle_deg says which",
+    )
     margin: float = option(0.1, "added on each side of the face box, as a fraction of its side", above=-0.5, most=10)
     align: str = option(
         "eyes", "eyes: rotate until the eyes are level, where landmarks are known", choices=("eyes", "none")
@@ -52,6 +65,10 @@ class FaceSettings:
         above=0,
     )
     max_file_mb: float = option(256.0, "files of more MiB are refused before they are read", above=0, below=2**40)
+
+    def __post_init__(self) -> None:
+        if self.min_face_px == BY_FACES:
+            object.__setattr__(self, "min_face_px", _MIN_FACE_PX.get(self.faces, BY_FACES))
 
     @staticmethod
     def introduction() -> str:

@@ -49,6 +49,7 @@ class Preparation:
                      the detector is not known
     accepts          `same`: other pictures' faces are to be found by the same detector; `any`: by any, as the data set
                      itself gave these faces, as boxes or as pictures that are faces, and nobody can say what found them
+    try_turned       whether pictures in which upright shows no good face were looked at in their other turns
     margin           as used, a fraction of the face box's side
     max_megapixels, max_file_mb    larger pictures and files are refused
     """
@@ -62,6 +63,7 @@ class Preparation:
     faces: str = _field(Reuse.SHARDS, DEFAULTS["faces"])
     min_face_px: int = _field(Reuse.PIXELS, DEFAULTS["min_face_px"])
     margin: float = _field(Reuse.PIXELS, DEFAULTS["margin"])
+    try_turned: bool = _field(Reuse.SHARDS, False)
     align: str = _field(Reuse.PIXELS, DEFAULTS["align"])
     denoise: str = _field(Reuse.PIXELS, DEFAULTS["denoise"])
     photometric: str = _field(Reuse.PIXELS, DEFAULTS["photometric"])

@@ -51,6 +51,8 @@ def score_rows(
     columns["given_label"] = table.column("label")
     columns |= _answer_columns(known, answers, scorer.labels, settings.abstain_below)
     columns |= _status_columns(table, known)
+    doubted = pc.and_(pc.equal(columns["status"], OK), pc.is_valid(columns["detail"]))  # a face's detail is a doubt
+    columns["abstained"] = pc.or_(columns["abstained"], doubted)
     crops = [to_png(face) for face in images] if settings.keep_crop else [None] * len(images)
     columns["crop"] = _at(known, pa.array(crops, pa.binary()))
     if settings.salt:

@@ -29,6 +29,10 @@ class ScoreSettings:
     detector_model: str = option(
         "", "YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache", path=True
     )
+    try_turned: bool = option(
+        False,
+        "where upright shows no good face, look at the picture in its three other turns; angle_deg says which",
+    )
     format: str = option("parquet", "of the output", choices=tuple(FORMATS))
     overwrite: bool = option(False, "replace the scores that are there, once new ones are whole", changes_result=False)
     abstain_below: float = option(0.0, "faces of less confidence are marked as abstained", least=0, most=1)

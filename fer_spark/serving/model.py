@@ -152,7 +152,9 @@ def chosen_device(spark: SparkSession, device: str) -> str:
     return "gpu" if given else "cpu"
 
 
-def face_settings(card: Card, faces: str, detector: str = "", detector_model: str = "") -> FaceSettings:
+def face_settings(
+    card: Card, faces: str, detector: str = "", detector_model: str = "", try_turned: bool = False
+) -> FaceSettings:
     """Settings by which the bundle's training pictures were prepared, and these over them.
 
     Raises BundleError for a card of a newer release, or that gives no picture of the size that the network takes.
@@ -162,7 +164,8 @@ def face_settings(card: Card, faces: str, detector: str = "", detector_model: st
     margin = kept.margin
     if kept.detector == NO_DETECTOR and not is_older(card.preparation):
         margin = FaceSettings.margin  # pictures that were the face have none to go by
-    settings = settings_like(kept, faces=faces, detector=chosen, detector_model=detector_model, margin=margin)
+    given = {"detector": chosen, "detector_model": detector_model, "margin": margin}
+    settings = settings_like(kept, faces=faces, **given, try_turned=try_turned or kept.try_turned)
     pixel_format(card, settings)
     return settings
 
@@ -181,7 +184,7 @@ def prepare_for(card: Card, settings: FaceSettings, detector: str = "", source_d
         raise (ModelFileError(f"{error}. {_way_out(kept)}") if bound else error) from error
     if bound:
         _check_alike(kept, settings, spec, source_detector)
-    if not is_older(card.preparation):
+    if not is_older(card.preparation) or settings.try_turned:  # which no older release had
         return Prepare(settings, spec, resolve(settings, spec).digest)
     typed = card.preparation.get("size") or [f"{card.image.size_px}:{card.image.mode}"]
     return Prepare(settings, spec, scored_digest({**asdict(settings), "size": typed}, spec.digest))

@@ -3,6 +3,7 @@
 python -m tests.benchmarks prepare        # small pictures: the Spark job against bare two-process loops
 python -m tests.benchmarks photographs    # 8-megapixel photographs, 48 px gray and 256 px colour
 python -m tests.benchmarks eyes           # where the eyes are found: small first, one pass at 320 px, and the truth
+python -m tests.benchmarks faces          # all the faces of group photographs: recall and cost, ours and one pass
 python -m tests.benchmarks reader         # batches of 48 px faces: ours, and the other ways to read them
 python -m tests.benchmarks training       # the training loop on shards, and on a tensor in memory
 python -m tests.benchmarks.lime --bundle B # explanations per second: ours and stock lime_image

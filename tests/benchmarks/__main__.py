@@ -10,7 +10,19 @@ if __name__ == "__main__":
     line.add_argument(
         "what",
         nargs="*",
-        choices=["prepare", "photographs", "eyes", "scale", "reader", "training", "score", "explore", "start", []],
+        choices=[
+            "prepare",
+            "photographs",
+            "eyes",
+            "scale",
+            "reader",
+            "training",
+            "score",
+            "explore",
+            "start",
+            "faces",
+            [],
+        ],
         default=[],
     )
     line.add_argument(
@@ -45,6 +57,10 @@ if __name__ == "__main__":
             from tests.benchmarks.score import run as run_score
 
             run_score(asked.images, asked.rounds, asked.cores, asked.bundle)
+        elif name == "faces":
+            from tests.benchmarks.faces import run as run_faces
+
+            run_faces(asked.rounds)
         elif name == "eyes":
             from tests.benchmarks.eyes import run as run_eyes
 

@@ -19,12 +19,15 @@ class FixedDetector:
 
     name, needs_colour, looks_at_px = "yunet", True, 640
 
-    def __init__(self, *faces: Detection) -> None:
-        self.faces = list(faces)
+    def __init__(self, *faces: Detection, finest: float = 0.0) -> None:
+        """finest: the scale at which it looks for small faces; 0: it does not."""
+        self.faces, self.finest = list(faces), finest
         self.shown: list[Picture] = []
 
     def detect(self, picture: Picture, annotated: Detection | None) -> list[Detection]:
         self.shown.append(picture)
+        if self.finest and picture.finer is not None:
+            self.shown.append(picture.finer(self.finest))
         if not self.faces:
             raise NoFaceFoundError("none")
         return self.faces

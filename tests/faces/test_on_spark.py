@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
-from fer_spark.faces.on_spark import prepare_batches, prepare_faces
+from fer_spark.faces.on_spark import prepare_batches, prepare_faces, sampled_crop_side
 from fer_spark.faces.prepare import FacePreparer
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.rows import RAW_IMAGE
@@ -40,6 +41,28 @@ def test_a_bug_fails_the_job(spark: SparkSession) -> None:
     table = spark.createDataFrame([tuple(row.values())], RAW_IMAGE.spark_schema)
     with pytest.raises(Exception, match="encoding: expected file or pixels, got 'fiel'"):
         prepare_faces(table, SETTINGS, DetectorSpec("none")).collect()
+
+
+def test_a_sample_tells_crops_from_photographs_by_bytes_and_by_paths(spark: SparkSession, tmp_path: Path) -> None:
+    crop, photograph = poison.jpeg(48, 48), poison.jpeg(400, 300)
+    file = tmp_path / "ü+%20.jpg"
+    file.write_bytes(crop)
+    rows = [raw(crop, f"{number}.jpg") for number in range(6)]
+    rows += [raw(os.fsencode(file), f"p{number}.jpg", encoding="path") for number in range(6)]
+    rows.append(raw(None, "gone.jpg", reject_reason="missing_file"))
+
+    def side(more: list[dict[str, object]], pictures: int) -> tuple[int, list[tuple[int, int]]]:
+        read = []
+
+        def slice_of(chunk: int, chunks: int) -> DataFrame:
+            read.append((chunk, chunks))
+            return spark.createDataFrame([tuple(row.values()) for row in rows + more], RAW_IMAGE.spark_schema)
+
+        return sampled_crop_side(slice_of, pictures), read
+
+    assert side([], 13) == (48, [(0, 1)])
+    assert side([raw(photograph, "x.jpg")] * 2, 5_000) == (0, [(0, 50)])
+    assert side([raw(b"no picture", "x.jpg")] * 2, 10**9) == (48, [(0, 200)])
 
 
 def test_batches_are_bounded_by_bytes() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
+import weakref
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -167,6 +169,69 @@ def test_a_photograph_is_decoded_only_as_finely_as_needed(
     (shown,) = detector.shown
     assert max(shown.pixels.shape) * max(reduction, 4) == 3264
     assert shown.scale == 1 / max(reduction, 4)
+
+
+@pytest.mark.parametrize(("finest", "scale", "decodes"), [(0.83, 1.0, 2), (0.5, 0.5, 2), (0.2, 0.25, 1)])
+def test_small_faces_are_looked_for_in_a_finer_decode_that_the_crops_share(
+    finest: float, scale: float, decodes: int
+) -> None:
+    content = poison.jpeg(3264, 2448)
+    detector = FixedDetector(Detection(FaceBox(700, 600, 30, 30), score=0.9), finest=finest)
+    preparer = FacePreparer(FaceSettings(faces="all"), detector)
+    (row,) = preparer.prepare(raw(content))
+    whole, fine = detector.shown
+    assert (whole.scale, fine.scale, max(fine.pixels.shape)) == (0.25, scale, 3264 * scale)
+    assert row["decodes"] == preparer.total_decodes == (decodes if scale == 1 else decodes + 1)  # the crop needs all
+    (largest,) = FacePreparer(FaceSettings(), FixedDetector(*detector.faces)).prepare(raw(content))
+    assert (row["pixel_hash"], row["image_48_gray"]) == (largest["pixel_hash"], largest["image_48_gray"])
+    (nothing,) = FacePreparer(FaceSettings(faces="all"), FixedDetector(finest=finest)).prepare(raw(content))
+    assert (nothing["reason"], nothing["decodes"]) == ("no_face", 2 if scale != 0.25 else 1)
+
+
+def test_no_picture_but_the_last_is_kept_in_memory() -> None:
+    """Without waiting for a collection of garbage: a photograph takes as much memory as thousands of objects."""
+    preparer = FacePreparer(FaceSettings(faces="all", try_turned=True), DetectorSpec("haar", every_face=True))
+    gc.disable()
+    try:
+        preparer.prepare(raw(poison.jpeg(900, 400)))
+        before = weakref.ref(preparer._last)
+        assert before() is not None
+        preparer.prepare(raw(poison.jpeg(300, 200)))
+        assert before() is None
+    finally:
+        gc.enable()
+
+
+def test_a_face_is_as_small_as_its_setting_says_and_that_depends_on_how_many_are_kept() -> None:
+    assert (FaceSettings().min_face_px, FaceSettings(faces="all").min_face_px) == (16, 24)
+    assert (FaceSettings(min_face_px=0).min_face_px, FaceSettings(faces="all", min_face_px=40).min_face_px) == (0, 40)
+    small = Detection(FaceBox(10, 10, 20, 30))
+    for settings, reason in ((FaceSettings(), None), (FaceSettings(faces="all"), "no_face")):
+        (row,) = FacePreparer(settings, FixedDetector(small)).prepare(raw(poison.jpeg(400, 300)))
+        assert row["reason"] == reason
+
+
+@pytest.mark.parametrize(
+    ("score", "angle", "confirmed", "turn", "words"),
+    [
+        (0.7, 0, False, 0, "score 0.70, not seen again"),
+        (0.7, 60, True, 0, "score 0.70, its eyes at 60 degrees"),
+        (0.7, 60, True, 90, ""),
+        (0.7, 10, True, 0, ""),
+        (0.93, 60, False, 0, ""),
+        (None, 0, True, 0, ""),
+    ],
+)
+def test_a_face_in_doubt_says_why_in_its_row(
+    score: float | None, angle: float, confirmed: bool, turn: int, words: str
+) -> None:
+    slope = np.tan(np.radians(angle))
+    eyes = Landmarks(((150.0, 150.0), (180.0, 150.0 + 30 * slope)))
+    face = Detection(FaceBox(100, 100, 100, 100), eyes, score, confirmed, turn)
+    (row,) = FacePreparer(FaceSettings(), FixedDetector(face)).prepare(raw(poison.jpeg(400, 300)))
+    assert row["reason"] is None
+    assert words in (row["detail"] or "")
+    assert bool(row["detail"]) == bool(words)
 
 
 def test_a_reduced_decode_gives_the_same_face_as_the_full_one() -> None:

@@ -94,7 +94,9 @@ def test_a_setting_of_a_newer_release_is_refused() -> None:
         Preparation.from_dict({"tint": 1})
 
 
-@pytest.mark.parametrize("dropped", ["align", "denoise", "photometric", "min_face_px", "max_file_mb", "detector_score"])
+@pytest.mark.parametrize(
+    "dropped", ["align", "denoise", "photometric", "min_face_px", "max_file_mb", "detector_score", "try_turned"]
+)
 def test_a_field_that_a_file_does_not_have_is_what_older_releases_used(dropped: str) -> None:
     made = resolve(TWO, HAAR)
     there = {name: value for name, value in made.to_dict().items() if name != dropped}

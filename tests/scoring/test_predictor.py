@@ -73,6 +73,17 @@ def rows(batches: list[pa.RecordBatch], **settings: Any) -> tuple[list[dict[str,
     return [row for batch in found for row in batch.to_pylist()], scorer
 
 
+def test_a_face_in_doubt_is_no_sure_answer() -> None:
+    doubted = prepared(51, None, 204).to_pylist()
+    doubted[2]["detail"] = "a face in doubt"
+    batch = pa.RecordBatch.from_pylist(doubted, SCHEMA)
+    for secret, detail in (("", "a face in doubt"), ("pepper", None)):
+        found, _ = rows([batch], salt=Salt(secret))
+        assert [row["abstained"] for row in found] == [False, None, True]
+        assert [row["status"] for row in found] == ["ok", "no_face", "ok"]
+        assert found[2]["detail"] == detail
+
+
 def test_answers_go_to_their_own_rows_and_nothing_to_the_others() -> None:
     found, _ = rows([prepared(51, None, 204), prepared(None, start=3), prepared(153, start=4)])
     assert [row["source_path"] for row in found] == ["0.png", "1.png", "2.png", "3.png", "4.png"]

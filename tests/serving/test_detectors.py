@@ -119,6 +119,15 @@ def test_digests_of_what_older_bundles_scored_stay() -> None:
         assert found.digest == row["digest"], row
 
 
+@pytest.mark.usefixtures("yunet_here")
+def test_pictures_that_were_tried_turned_are_scored_under_a_name_of_their_own() -> None:
+    for card in (SHIPPED, card_of(YUNET)):
+        found = prepare_for(card, face_settings(card, "largest", try_turned=True))
+        assert found.settings.try_turned
+        assert found.digest != prepared(card).digest
+    assert face_settings(card_of(YUNET, try_turned=True), "largest").try_turned
+
+
 def test_digests_of_today_are_those_of_the_preparation() -> None:
     card = card_of(DetectorSpec("haar"))
     found = prepared(card)

@@ -13,8 +13,10 @@ from pyspark.sql import functions as F
 from fer_spark.artifacts import Storage
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.model_file import ModelFileError
-from fer_spark.faces.on_spark import prepare_faces
+from fer_spark.faces.on_spark import prepare_faces, sampled_crop_side
 from fer_spark.faces.resolve import resolve
+from fer_spark.faces.search.crops import LEAST_PICTURES, taken_for_crops
+from fer_spark.faces.settings import AUTO
 from fer_spark.pipelines.build.context import Build, BuildSettings
 from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
 from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of
@@ -22,7 +24,7 @@ from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, pl
 from fer_spark.pipelines.build.publish import Published, publish
 from fer_spark.pipelines.build.summary import print_summary
 from fer_spark.preparation.older import described
-from fer_spark.preparation.preparation import Preparation
+from fer_spark.preparation.preparation import NO_DETECTOR, Preparation
 from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
 from fer_spark.shards.staging import Job, Staging, StagingError
 from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
@@ -68,8 +70,9 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
         source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20), by_path)
     if source.images == 0:
         raise SourceError("; ".join([f"no pictures found: {source.description}", *source.lines()]))
-    detector = resolve_detector(settings.faces, source.detector)
-    preparation = resolve(settings.faces, detector, source.detector)
+    called_for = _detector_called_for(settings, source, _earlier(settings, old, staging), progress)
+    detector = resolve_detector(settings.faces, called_for)
+    preparation = resolve(settings.faces, detector, called_for)
     job = _job(settings, source, preparation, old, staging)
     plan = plan_run(settings.shards.on_existing, old, staging, job, _by_older_releases(job, settings, detector))
     build = Build(spark, settings, storage, staging, source, detector, preparation, plan, progress)
@@ -126,6 +129,30 @@ def _workers_read(settings: BuildSettings, staging: Staging) -> bool:
     if appending and settings.source.read_files == "workers":
         raise SourceError("--read-files workers does not go with --on-existing append; leave it at auto")
     return settings.source.read_files != "spark" and not appending
+
+
+def _earlier(settings: BuildSettings, old: Manifest | None, staging: Staging) -> Preparation | None:
+    """How the faces were prepared that this build adds to, or goes on with."""
+    if settings.shards.on_existing not in ("append", "resume"):
+        return None
+    unfinished = staging.unfinished()
+    if unfinished is not None:
+        return Preparation.described(unfinished)
+    return None if old is None else old.preparation
+
+
+def _detector_called_for(
+    settings: BuildSettings, source: Source, earlier: Preparation | None, progress: JobProgress
+) -> str | None:
+    """What the pictures call for under `--detector auto`, decided once: as the source says, else by their sizes."""
+    stated = source.detector
+    if stated or settings.faces.detector != AUTO or (earlier is not None and earlier.searches):
+        return stated
+    side = sampled_crop_side(source.raw, source.images, 1 if earlier else LEAST_PICTURES)
+    if side == 0:
+        return None
+    progress.say(taken_for_crops(side))
+    return NO_DETECTOR
 
 
 def prepare_chunks(build: Build) -> DataFrame:

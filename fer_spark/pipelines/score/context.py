@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any
 from pyspark.sql import functions as F
 
 from fer_spark.explaining.settings import LimeSettings
+from fer_spark.faces.on_spark import sampled_crop_side
+from fer_spark.faces.search.crops import taken_for_crops
+from fer_spark.faces.settings import AUTO, FaceSettings
 from fer_spark.networks.card import digest_of
 from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.input import Input, open_input
+from fer_spark.preparation.preparation import NO_DETECTOR
 from fer_spark.scoring.choice import Wish
 from fer_spark.scoring.choose import check_conditions
 from fer_spark.scoring.columns import RowSettings
@@ -25,6 +29,7 @@ from fer_spark.scoring.salt import Salt
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.serving.match import MismatchError
 from fer_spark.serving.model import Shipped, face_settings, pixel_format, prepare_for, ship_bundle
+from fer_spark.sources.base import Slice
 from fer_spark.sources.catalog import recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
 
@@ -96,7 +101,7 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
     check_conditions(spark, wishes)
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
     warm = warm_up(spark, shipped.spec)
-    faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model)
+    faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model, settings.try_turned)
     source = recognised(spark, source, progress.say)
     with progress.step("listing the input"):
         opened = open_input(spark, source, shipped.card, faces.max_file_mb, not settings.incremental, settings.detector)
@@ -112,7 +117,7 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
         rows = RowSettings(digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, opened.pixels, rows)
     else:
-        prepare = prepare_for(shipped.card, faces, settings.detector, opened.detector)
+        prepare = prepare_for(shipped.card, faces, settings.detector, _called_for(opened, faces, settings, progress))
         preparation = prepare.preparation
         rows = RowSettings(prepare.digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, pixel_format(shipped.card, faces), rows, prepare)
@@ -120,3 +125,17 @@ def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobPro
     for line in opened.lines:
         progress.say(line)
     return Run(spark, settings, source, output, opened, shipped, job, progress, warm, asked.lime, preparation.margin)
+
+
+def _called_for(opened: Input, faces: FaceSettings, settings: ScoreSettings, progress: JobProgress) -> str | None:
+    """The detector that the pictures call for: as the source says, else by their sizes, as build-shards decides.
+
+    Not by their sizes in an incremental run: one night's few pictures would be found otherwise than the last night's.
+    """
+    if opened.detector is not None or faces.detector != AUTO or settings.incremental:
+        return opened.detector
+    side = sampled_crop_side(lambda chunk, chunks: opened.read(Slice(chunk, chunks)), opened.images)
+    if side == 0:
+        return None
+    progress.say(taken_for_crops(side))
+    return NO_DETECTOR

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
+from fer_spark.faces.detect import DetectorSpec
+from fer_spark.faces.resolve import resolve
+from fer_spark.faces.settings import FaceSettings
+from fer_spark.pipelines.build import run
 from fer_spark.sample import write_folder
 from fer_spark.shards.staging import Job, Staging
 from tests.pipelines.build.builds import build, manifest, quarantine, shards
@@ -75,6 +81,48 @@ def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
     assert build(tmp_path / "out", source="folder", input=lake, detector="none") == 0
     lost = [row for row in quarantine(tmp_path / "out") if row["reason"] == "missing_file"]
     assert [row["source_path"] for row in lost] == [f"{gone.parent.name}/{gone.name}"]
+
+
+def test_crops_are_not_searched_for_faces_unless_asked(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, output = tmp_path / "lake", tmp_path / "out"
+
+    def add(count: int) -> None:
+        for number in range(count):
+            path = lake / ("happy", "sad")[number % 2] / f"{len(list(lake.rglob('*.jpg')))}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(jpeg(48, 48) + number.to_bytes(2, "big"))
+
+    add(12)
+    flags = {"source": "folder", "input": lake}
+    assert build(output, **flags) == 0
+    assert "nearly all pictures are 48x48 px" in capsys.readouterr().err
+    written = manifest(output)
+    assert written["settings"]["preparation"]["detector"] == "none"
+    assert written["counts"]["written_faces"] == 12
+    for file in lake.rglob("*.jpg"):
+        file.unlink()
+    (lake / "sad" / "new.jpg").write_bytes(jpeg(48, 48) + b"new")  # one alone, which tells nothing by itself
+    assert build(output, **flags, on_existing="append") == 0
+    assert manifest(output)["settings"]["preparation"] == written["settings"]["preparation"]
+    assert manifest(output)["counts"]["written_faces"] == 13
+
+
+@pytest.mark.parametrize("searched", [None, DetectorSpec("haar")])
+def test_what_the_user_and_the_shards_say_comes_before_the_sizes(
+    searched: DetectorSpec | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "sampled_crop_side", lambda *_: 48)
+    source: Any = SimpleNamespace(has_boxes=False, faces_are_cropped=False, raw=None, images=100)
+    lines: Any = SimpleNamespace(say=lambda text: None)
+    earlier = resolve(FaceSettings(), searched) if searched else None
+    for detector, expected in (("auto", None if searched else "none"), ("haar", None), ("yunet", None)):
+        settings: Any = SimpleNamespace(faces=FaceSettings(detector=detector))
+        assert run._detector_called_for(settings, source, earlier, lines) == expected
+    source.has_boxes = True
+    auto: Any = SimpleNamespace(faces=FaceSettings())
+    assert run._detector_called_for(auto, source, earlier, lines) == "source"
 
 
 @pytest.mark.job
