@@ -9,17 +9,23 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from tests.groups import long_group
 from tests.jvm import quick_jvm
 
 pytest_plugins = ["tests.groups", "pytester"]
 os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names by its locale
-# before torch is loaded, for processes that tests start too: two workers have twice the threads that there are cores,
-# and threads that spin while they wait leave the others a tenth of their speed
+# before torch is loaded, for processes that tests start too: two workers with two threads each are twice what there are
+# cores, and threads that spin while they wait leave the others a tenth of their speed
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+INTERPRETED = ("spark.sql.codegen.wholeStage=false", "spark.sql.codegen.factoryMode=NO_CODEGEN")
+"""For default tests, of few rows: Spark's own tests hold that compiled and interpreted expressions agree. Long tests,
+and all commands that run in processes of their own, compile as users' jobs do."""
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
+def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
     """local[2,4]: two cores, and a task that fails is tried four times, as on a cluster."""
     from fer_spark.spark.session import get_session
 
@@ -35,6 +41,7 @@ def spark() -> Iterator[SparkSession]:
             "spark.ui.retainedTasks=200",
             "spark.ui.enabled=false",
             "spark.sql.shuffle.partitions=4",
+            *(INTERPRETED if not any(map(long_group, request.session.items)) else ()),
         ],
     )
     yield session

@@ -45,7 +45,10 @@ def decode(
     if header.engine == "cv2":
         pixels = _by_opencv(content, header, gray, reduction)
     elif header.engine == "deep":
-        pixels = shown_array(_opencv_imdecode(content, header, cv2.IMREAD_UNCHANGED), header.profile, header.white)
+        values = _opencv_imdecode(content, header, cv2.IMREAD_UNCHANGED)
+        if header.format == "pam" and values.ndim == 3 and values.shape[2] >= 3:
+            values[..., :3] = values[..., 2::-1].copy()  # OpenCV leaves the colours of this one format as they lie
+        pixels = shown_array(values, header.profile, header.white)
     else:
         pixels = _by_pillow(content, header, max_megapixels)
     if gray and pixels.ndim == 3:

@@ -196,6 +196,14 @@ def _opencv_header(content: bytes, kind: str) -> Header:
     return Header(kind, found.width, found.height, found.channels, 1, "deep", white=found.white)
 
 
+def _pcx_header(content: bytes, kind: str) -> Header:
+    """The palette of 256 colours is the end of the file; without it Pillow would show the colours' numbers as grays."""
+    version, bits, planes, grays = content[1], content[3], content[65:66], content[68:69] == b"\2"
+    if version >= 5 and bits == 8 and planes == b"\1" and not grays and content[-769:-768] != b"\x0c":
+        raise UnreadablePictureError(f"pcx: cut off after {len(content)} bytes, the palette is missing")
+    return _pillow_header(content, kind)
+
+
 def _tiff_header(content: bytes, kind: str) -> Header:
     """By Pillow; where it has no name for the values (floats in three channels), by the tags alone, for OpenCV."""
     try:
@@ -249,6 +257,7 @@ _READERS = {
     "webp": _webp_header,
     "tiff": _tiff_header,
     "jpeg2000": _jpeg2000_header,
+    "pcx": _pcx_header,
     "hdr": _opencv_header,
     "pam": _opencv_header,
     "pfm": _opencv_header,

@@ -81,7 +81,7 @@ def test_the_astronaut_is_happy(astronaut: npt.NDArray[np.uint8]) -> None:
     assert found.max() > 0.8
 
 
-@pytest.mark.parametrize("hide", ["gray", "blur", "mean"])
+@pytest.mark.parametrize("hide", ["gray", *(pytest.param(how, marks=pytest.mark.job) for how in ("blur", "mean"))])
 def test_it_is_the_mouth_that_makes_her_happy(astronaut: npt.NDArray[np.uint8], hide: str) -> None:
     """The photograph's mouth lies at rows 33-40 and columns 15-32 of the prepared face."""
     bundle, settings = load_bundle("fer2013"), LimeSettings(samples=400, views="single", hide=hide)

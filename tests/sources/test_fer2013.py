@@ -91,7 +91,8 @@ def test_votes_give_labels_row_by_row(spark: SparkSession, tmp_path: Path) -> No
     files = _plus(tmp_path)
     source = open_source(spark, SourceSettings(source="ferplus", drop_nonface=True, **files))
     check(source)
-    told = {i: (row["label"], row["reject_reason"]) for i, row in by_row(source).items()}
+    rows = by_row(source)
+    told = {i: (row["label"], row["reject_reason"]) for i, row in rows.items()}
     assert told == {
         0: ("happy", None),
         1: (None, "no_expression"),
@@ -101,7 +102,7 @@ def test_votes_give_labels_row_by_row(spark: SparkSession, tmp_path: Path) -> No
         5: (None, "bad_annotation"),  # no votes
     }
     assert source.label_names.index("contempt") == 7
-    details = {i: row["reject_detail"] for i, row in by_row(source).items()}
+    details = {i: row["reject_detail"] for i, row in rows.items()}
     assert details[1] == "FER+ votes: no expression agreed on (sad 5, angry 5)"
     assert "not aligned" in details[4]
     soft = by_row(open_source(spark, SourceSettings(source="ferplus", ferplus_mode="soft", **files)))

@@ -35,7 +35,7 @@ def _parquet(path: Path, codes: list[int], names: list[str] | None) -> None:
     pq.write_table(table, path)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.job)])
 def test_names_in_the_footer_are_used_in_any_order(spark: SparkSession, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     names = draw.sample(SEVEN, 7)
@@ -58,7 +58,7 @@ def test_names_in_the_footer_are_used_in_any_order(spark: SparkSession, tmp_path
         open_source(spark, SourceSettings(**settings))
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.job)])
 def test_numbers_of_a_legend_in_any_numbering_and_dialect(spark: SparkSession, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     first = draw.choice([0, 1, 3])

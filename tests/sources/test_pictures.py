@@ -193,12 +193,14 @@ def test_a_glob_that_misses_other_cases_says_so(spark: SparkSession, tmp_path: P
 
 
 def test_stats_know_every_file_that_is_read(spark: SparkSession, tmp_path: Path) -> None:
-    root = write(tmp_path, {"a.jpg": b"x", "_b.jpg": b"yy"})
+    root = write(tmp_path, {"a.jpg": b"x", "_b.jpg": b"yy", "list.csv": b"zzz"})
     os.utime(root / "a.jpg", ns=(10**18, 10**18 + 123_456_789))
     os.utime(root / "_b.jpg", ns=(10**18, 10**18 + 123_456_789))
-    stats = {row["path"]: row for row in file_stats(spark, open_root(spark, str(root)), "").collect()}
+    stats = {row["path"]: row for row in file_stats(spark, open_root(spark, str(root)), "", pictures=True).collect()}
     assert {path: row["length"] for path, row in stats.items()} == {"a.jpg": 1, "_b.jpg": 2}
     assert stats["a.jpg"]["modified_us"] == stats["_b.jpg"]["modified_us"] == 10**15 + 123_000
+    every = file_stats(spark, open_root(spark, str(root)), "", pictures=False).collect()
+    assert {row["path"]: row["length"] for row in every} == {"a.jpg": 1, "_b.jpg": 2, "list.csv": 3}
 
 
 def test_a_file_that_vanishes_stays_a_key(spark: SparkSession, tmp_path: Path) -> None:

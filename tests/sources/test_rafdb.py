@@ -30,7 +30,10 @@ def read(spark: SparkSession, where: Path, **more: str) -> tuple[dict[str, tuple
     return found, source.detector
 
 
-@pytest.mark.parametrize(("ending", "folder", "detector"), [("_aligned", "aligned", "none"), ("", "original", None)])
+@pytest.mark.parametrize(
+    ("ending", "folder", "detector"),
+    [pytest.param("_aligned", "aligned", "none", marks=pytest.mark.job), ("", "original", None)],
+)
 def test_a_list_beside_its_pictures(
     spark: SparkSession, tmp_path: Path, ending: str, folder: str, detector: str | None
 ) -> None:

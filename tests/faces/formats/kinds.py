@@ -86,6 +86,15 @@ def icon(pixels: Array) -> bytes:
     return encoded(image, "ICO", sizes=[image.size])
 
 
+def icon_of_bitmap(pixels: Array) -> bytes:
+    """Rows of colours and of the mask from the bottom, each filled up to four bytes; the mask hides nothing."""
+    height, width = pixels.shape[:2]
+    rows = b"".join(row.tobytes().ljust(-(-width * 3 // 4) * 4, b"\0") for row in pixels[::-1, :, ::-1])
+    mask = bytes(-(-width // 32) * 4 * height)
+    bitmap = struct.pack("<IiiHHIIiiII", 40, width, 2 * height, 1, 24, 0, len(rows + mask), 0, 0, 0, 0) + rows + mask
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, width, height, 0, 0, 1, 24, len(bitmap), 22) + bitmap
+
+
 def photoshop(pixels: Array) -> bytes:
     height, width = pixels.shape[:2]
     head = struct.pack(">4sH6xHIIHHIIIH", b"8BPS", 1, 3, height, width, 8, 3, 0, 0, 0, 0)
@@ -116,8 +125,7 @@ KINDS: dict[str, Kind] = {
     "pcx": Kind("pcx", by_pillow("PCX")),
     "gray pcx": Kind("pcx", by_pillow("PCX"), gray=True),
     "ico": Kind("ico", icon),
-    "ico of bitmaps": Kind("ico", lambda pixels: encoded(Image.fromarray(pixels), "ICO", bitmap_format="bmp",
-                           sizes=[(pixels.shape[1], pixels.shape[0])])),
+    "ico of bitmaps": Kind("ico", icon_of_bitmap),
     "qoi": Kind("qoi", by_pillow("QOI")),
     "sgi": Kind("sgi", by_pillow("SGI")),
     "dds": Kind("dds", by_pillow("DDS")),

@@ -44,6 +44,8 @@ def test_every_kind_shows_its_pixels(name: str, width: int, height: int, seed: i
 @pytest.mark.parametrize("name", KINDS)
 def test_what_is_cut_off_is_refused_and_what_is_damaged_is_no_bug(name: str) -> None:
     content = KINDS[name].make(picture(KINDS[name], 64, 48, 5))
+    if name == "fits":
+        content = content[: 2880 + 64 * 48]  # the rest fills up the last block
     for part in (0.02, 0.3, 0.6, 0.9):
         with pytest.raises(RejectedPictureError):
             read(content[: int(len(content) * part)])

@@ -107,8 +107,11 @@ def test_every_format_that_carries_a_profile_is_converted(name: str) -> None:
     pixels = (gradient(60, 40) // 2 + 64).astype(np.uint8)
     content = encoded(Image.fromarray(pixels), kind, icc_profile=profile(gamma, matrix), **options)
     expected = to_srgb(pixels, gamma, matrix)
-    assert np.abs(read(content) - expected).max() <= 10
+    off = np.abs(read(content) - expected)
+    assert off.mean() <= 2
+    assert off.max() <= (4 if kind in ("PNG", "WEBP", "TIFF") else 24)  # a level lost before a steep curve is several
     assert np.abs(pixels - expected).max() > 12
+    assert np.abs(pixels - expected).mean() > 4
     gray = read(content, gray=True)
     assert np.abs(gray - expected @ [0.299, 0.587, 0.114]).max() <= 10
 
