@@ -65,6 +65,7 @@ def test_shards_are_built_from_a_layout_and_its_input(spark: SparkSession, pictu
     assert "2 faces" in repr(done)
 
 
+@pytest.mark.job
 def test_a_data_set_is_explored_and_faces_are_explained(spark: SparkSession, bundle: Path, tmp_path: Path) -> None:
     shards = write_shards(tmp_path / "shards", {"train": TRAIN, "val": VAL}, NAMES)
     quick = {"samples": 20, "segment_count": 4, "hide": "black", "views": "single"}

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 import time
 from pathlib import Path
 
 from fer_spark.machine import cache_dir, free_bytes
 
-_MAGIC = bytes.fromhex("a8ba0bf0")
-"""Of an archive that is whole: its head is written last."""
+_MAGIC = (0xF00BABA8).to_bytes(4, sys.byteorder)
+"""Of an archive that is whole (CDS_DYNAMIC_ARCHIVE_MAGIC of the JDK's include/cds.h): its head is written last."""
 
 _GIVEN_UP_S = 600
 _ROOM_BYTES = 1 << 30

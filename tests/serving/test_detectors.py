@@ -154,6 +154,7 @@ def test_a_bundle_that_an_older_release_trained_is_read() -> None:
 
 
 @pytest.mark.usefixtures("no_yunet")
+@pytest.mark.job
 def test_jobs_and_sql_refuse_another_detector_until_it_is_named(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

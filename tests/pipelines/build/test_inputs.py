@@ -83,6 +83,7 @@ def test_a_file_that_vanishes_after_the_listing_is_in_quarantine(
     assert [row["source_path"] for row in lost] == [f"{gone.parent.name}/{gone.name}"]
 
 
+@pytest.mark.job
 def test_crops_are_not_searched_for_faces_unless_asked(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -85,7 +85,8 @@ def test_the_manifest_tells_what_is_in_the_files(built: Path) -> None:
     assert not (built / "_staging").exists()
 
 
-@pytest.mark.parametrize("partitions", [1, *(pytest.param(n, marks=pytest.mark.job) for n in (3, 16))])
+@pytest.mark.job
+@pytest.mark.parametrize("partitions", [1, 3, 16])
 def test_the_rows_do_not_depend_on_how_spark_splits_the_work(
     spark: SparkSession, pictures: Path, built: Path, tmp_path: Path, partitions: int
 ) -> None:

@@ -47,6 +47,7 @@ def test_words_become_wishes_or_a_message() -> None:
             wishes((wrong,))
 
 
+@pytest.mark.job
 def test_a_disagreement_is_explained_as_in_one_process_and_its_crop_is_not_published(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:
