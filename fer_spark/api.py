@@ -30,11 +30,11 @@ from fer_spark.faces.settings import FaceSettings
 from fer_spark.pipelines.explain.settings import ExplainSettings
 from fer_spark.pipelines.explore.settings import ExploreSettings
 from fer_spark.pipelines.score.asked import Asked
-from fer_spark.pipelines.score.plain import SHIPPED, input_of
+from fer_spark.pipelines.score.plain import IMAGES, SHIPPED, input_of
 from fer_spark.result import Result
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.shards.settings import ShardSettings
-from fer_spark.sources.settings import SOURCES, SourceSettings, SplitSettings
+from fer_spark.sources.settings import AUTO, SOURCES, SourceSettings, SplitSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,7 +80,7 @@ def score(
     from fer_spark.pipelines.score.summary import print_summary
     from fer_spark.scoring.outputs.read import read_scores
 
-    given = given_of(COMMAND, _source(source, settings) | {"output": output, "bundle": bundle} | settings)
+    given = given_of(COMMAND, _source(source, settings, IMAGES) | {"output": output, "bundle": bundle} | settings)
     chosen = given.of(ScoreSettings)
     done = pipeline.score(spark, Asked(chosen, given.of(SourceSettings), given.of(LimeSettings)))
 
@@ -140,12 +140,12 @@ def explore(spark: SparkSession, source: Place, output: Place, **settings: Any) 
     )
 
 
-def _source(source: Place | Sequence[Place], settings: dict[str, Any]) -> dict[str, Any]:
-    """Settings that name the pictures: `source` is their place, or with `input` their layout."""
+def _source(source: Place | Sequence[Place], settings: dict[str, Any], layout: str = AUTO) -> dict[str, Any]:
+    """Settings that name the pictures: `source` is their place or, with `input`, their layout, which else is given."""
     if "input" in settings:
         return {"source": source}
     places = [source] if isinstance(source, (str, PathLike)) else list(source)
     if len(places) == 1 and str(places[0]) in SOURCES and not Path(places[0]).exists():
         raise ValueError(f"source: {places[0]!r} is a layout; `input` says where its pictures are")
     text = fspath(places[0]) if len(places) == 1 else input_of([fspath(place) for place in places])[0]
-    return {"input": text, "source": SourceSettings.source or "images"}
+    return {"input": text, "source": layout}

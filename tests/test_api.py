@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -54,9 +55,13 @@ def test_pictures_are_scored_and_the_result_shows_the_commands_summary(
         fer_spark.score(spark, pictures, tmp_path / "out", bundle=bundle)
 
 
-def test_shards_are_built_from_a_layout_and_its_input(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("layout", ["", pytest.param("folder", marks=pytest.mark.job)])
+def test_shards_are_built_from_a_place_or_from_a_layout_and_its_input(
+    spark: SparkSession, pictures: Path, tmp_path: Path, layout: str
+) -> None:
+    source: dict[str, Any] = {"source": layout, "input": pictures} if layout else {"source": pictures}
     done = fer_spark.build_shards(
-        spark, "folder", tmp_path / "shards", input=pictures, detector="none", size=["8:gray", "16:rgb"], split="none"
+        spark, output=tmp_path / "shards", detector="none", size=["8:gray", "16:rgb"], split="none", **source
     )
     assert done.published
     assert done.summary["counts"]["written_faces"] == 2

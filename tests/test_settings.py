@@ -145,7 +145,7 @@ def own_check(settings: Any) -> None:
     if own is None:
         check(settings)
     elif isinstance(settings, ExploreSettings):
-        own(source="")
+        own(input="")
     else:
         own()
 

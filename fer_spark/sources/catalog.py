@@ -46,9 +46,11 @@ def layout_for(settings: SourceSettings) -> Layout:
 def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str], None]) -> SourceSettings:
     """The settings with the layout that the input is taken for in place of `auto`; others as they are.
 
-    `say` is given what it is taken for, and why. Raises SourceError where no layout recognises the input, or several do
-    equally.
+    `say` is given what it is taken for, and why. Raises SourceError where there is no input, or no layout recognises
+    it, or several do equally.
     """
+    if not settings.input:
+        raise SourceError("--input is missing; --help shows an example")
     if settings.source != AUTO:
         return settings
     look = Look(spark, settings)

@@ -33,7 +33,7 @@ class SourceSettings:
     """Flags that say what to read. An empty text means: not given."""
 
     source: str = option(
-        "",
+        AUTO,
         "layout of the input, see above; auto: the one that it looks like, said with the reason",
         choices=(AUTO, *SOURCES),
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.faces.settings import FaceSettings
+from fer_spark.settings import require
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.settings import SourceSettings, SplitSettings
 
 _DESCRIPTION = """Face pictures → Parquet shards of prepared faces, every picture accounted for.
 
+  fer-spark build-shards --input fer2013/ --output shards/                  (what it is taken for, and why, is said)
   fer-spark build-shards --source folder  --input pictures/                 --output shards/
   fer-spark build-shards --source fer2013 --input fer2013.csv               --output shards/
   fer-spark build-shards --source images  --input s3a://lake/2026/          --output s3a://lake/shards --size 256:rgb
@@ -19,6 +21,7 @@ Exit codes: 0 published, or nothing left to do; 1 failed; 2 wrong usage; 3 more 
 
 
 def _check(given: Given) -> None:
+    require(given.of(SourceSettings), "input")
     given.of(ShardSettings).check()
     given.of(FaceSettings).check()
     given.of(SplitSettings).check()
@@ -38,7 +41,7 @@ COMMAND = Command(
     _check,
     _run,
     "fer_spark.pipelines.build.run",
-    usage="--source S --input URI --output URI [flags]",
+    usage="--input URI --output URI [--source S] [flags]",
     spark="spark",
     session=True,
 )

@@ -25,7 +25,7 @@ Exit codes: 0 explored, whatever was found; 1 failed; 2 wrong usage, or an input
 
 
 def _check(given: Given) -> None:
-    given.of(ExploreSettings).check(given.of(SourceSettings).source)
+    given.of(ExploreSettings).check(given.of(SourceSettings).input)
     given.of(PictureSettings).check()
 
 
@@ -44,7 +44,7 @@ COMMAND = Command(
     _check,
     _run,
     "fer_spark.pipelines.explore.run",
-    usage="--source S --input URI --output URI [flags]",
+    usage="--input URI --output URI [--source S] [flags]",
     needs="; the report needs pip install 'fer-spark[report]'",
     spark="spark",
     session=True,

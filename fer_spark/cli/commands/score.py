@@ -56,7 +56,7 @@ COMMAND = Command(
     _check,
     _run,
     "fer_spark.pipelines.score.run",
-    usage="PICTURES… [flags], or --bundle BUNDLE --source S --input URI --output URI [flags]",
+    usage="PICTURES… [flags], or --bundle BUNDLE --input URI --output URI [--source S] [flags]",
     needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
     spark="spark",
     session=True,

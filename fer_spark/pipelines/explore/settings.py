@@ -31,13 +31,13 @@ class ExploreSettings:
         "", "its column of counts; empty: paper_count, count or the like", metavar="NAME"
     )
 
-    def check(self, source: str) -> None:
-        """Raise ValueError naming the first setting that is missing or cannot be. source: what --source says."""
+    def check(self, input: str) -> None:
+        """Raise ValueError naming the first setting that is missing or cannot be. input: what --input says."""
         check(self)
         if not self.output:
             raise ValueError("--output is missing; --help shows an example")
-        if bool(self.shards) == bool(source):
-            raise ValueError("name either --source and --input, or --shards")
+        if bool(self.shards) == bool(input):
+            raise ValueError("name either --input or --shards")
         for column, table in (("reference_column", "reference_counts"), ("reference_bins_column", "reference_bins")):
             if getattr(self, column) and not getattr(self, table):
                 raise ValueError(f"{flag(column)} goes with {flag(table)}")

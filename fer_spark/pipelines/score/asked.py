@@ -23,4 +23,4 @@ class Asked:
         """Raise ValueError naming the first setting that cannot be."""
         self.settings.check()
         self.lime.check()
-        require(self.source, "source")
+        require(self.source, "input")

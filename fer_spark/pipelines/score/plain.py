@@ -12,9 +12,11 @@ from pathlib import Path
 from fer_spark.artifacts import literal
 from fer_spark.machine import check_place
 from fer_spark.scoring.settings import ScoreSettings
-from fer_spark.sources.settings import SourceSettings
+from fer_spark.sources.settings import AUTO, SourceSettings
 
 SHIPPED = "fer2013"
+IMAGES = "images"
+"""The layout that plain arguments name."""
 PAGE = ".html"
 """Behind the output's name: the page lies beside it, as readers take every file in it for scores."""
 
@@ -43,7 +45,8 @@ def plain_settings(
         keep_crop=settings.keep_crop or keep_crop,
     )
     check_place(settings.output, "--output")
-    return settings, replace(source, source=source.source or "images", input=text)
+    layout = IMAGES if source.source == AUTO else source.source  # labels, where there are any, are not asked for
+    return settings, replace(source, source=layout, input=text)
 
 
 def input_of(words: Sequence[str]) -> tuple[str, str]:

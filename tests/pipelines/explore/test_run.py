@@ -222,7 +222,7 @@ def test_shards_are_explored_from_their_own_columns(
 @pytest.mark.parametrize(
     ("flags", "said"),
     [
-        (("--output", "x"), "name either --source and --input, or --shards"),
+        (("--output", "x"), "name either --input or --shards"),
         (("--source", "folder", "--input", "nowhere"), "--output is missing"),
         (("--source", "folder", "--input", "nowhere", "--output", "x"), "does not exist"),
         (("--shards", "nowhere", "--output", "x"), "holds no shards"),
