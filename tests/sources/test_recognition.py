@@ -61,6 +61,11 @@ def test_what_people_have_is_taken_for_what_it_is(spark: SparkSession, tmp_path:
     plain = write(tmp_path / "p", {"holiday/1.jpg": jpeg(), "work/2.jpg": jpeg()})
     assert taken_for(spark, plain)[0].source == "images"
     assert taken_for(spark, plain / "work" / "2.jpg")[0].source == "images"
+    takeout = write(
+        tmp_path / "t",
+        {f"Photos/{year}/{i}.{end}": jpeg() for year in (2025, 2026) for i in (1, 2) for end in ("jpg", "jpg.json")},
+    )
+    assert taken_for(spark, takeout)[0].source == "images"
     boxes = write(tmp_path / "b", {"train_set/images/1.jpg": jpeg(), "train_set/annotations/1_exp.npy": b"x"})
     assert taken_for(spark, boxes)[0].source == "affectnet"
     assert open_source(spark, taken_for(spark, plain)[0]).images == 2

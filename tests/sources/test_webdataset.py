@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.layouts.webdataset import sample_key, samples_of
-from fer_spark.sources.settings import SourceSettings
+from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.sources.tar_stream import Member
 from tests.poison import jpeg
 from tests.sources.examples import write_tar
@@ -51,6 +52,17 @@ def test_another_field_is_the_label_where_it_is_named(spark: SparkSession, tmp_p
     write_tar(tmp_path / "n.tar", {"1.jpg": jpeg(), "1.json": b'{"mood": "joy", "label": "angry"}'})
     assert [row[1] for row in opened(spark, tmp_path)] == ["angry"]
     assert [row[1] for row in opened(spark, tmp_path, label_column="Mood")] == ["happy"]
+
+
+def test_numbers_mean_what_the_file_of_names_beside_the_archives_says(spark: SparkSession, tmp_path: Path) -> None:
+    write_tar(
+        tmp_path / "0.tar", {f"{i}.{end}": part for i in (0, 2) for end, part in (("jpg", jpeg()), ("cls", b"%d" % i))}
+    )
+    with pytest.raises(SourceError, match="--codes"):
+        opened(spark, tmp_path)
+    (tmp_path / "classnames.txt").write_text("sad\nhappy\nfear\n")
+    assert [row[1] for row in opened(spark, tmp_path)] == ["sad", "fear"]
+    assert [row[1] for row in opened(spark, tmp_path / "0.tar")] == ["sad", "fear"]
 
 
 def test_archives_without_any_label_are_unlabelled(spark: SparkSession, tmp_path: Path) -> None:

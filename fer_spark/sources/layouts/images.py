@@ -21,7 +21,9 @@ def open_images(spark: SparkSession, settings: SourceSettings, reading: FileRead
 
 def recognise(look: Look) -> Match | None:
     """Pictures, and nothing that says more of them."""
-    found = [name for one in [look, *look.some_inside] for name in one.pictures]
+    outer = look.unwrapped
+    below = [inner for folder in outer.some_inside for inner in folder.some_inside[:3]]
+    found = [name for one in [outer, *outer.some_inside, *below] for name in one.pictures]
     return Match(Sureness.POSSIBLE, f"it holds pictures, such as {found[0]}") if found else None
 
 

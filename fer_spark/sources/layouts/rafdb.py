@@ -19,7 +19,7 @@ from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import Pictures, file_name, file_pictures
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures
-from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
+from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of
 from fer_spark.sources.tables import AnnotationTable, open_list
 
@@ -82,15 +82,13 @@ def _open_list(spark: SparkSession, where: str) -> AnnotationTable:
 
 
 def _pictures_folder(spark: SparkSession, lists: str) -> str:
-    """Beside the list, or beside its folder; aligned pictures before original ones."""
+    """Beside the list, or beside its folder; aligned pictures before original ones. Else anywhere below the list: the
+    names alone say which picture is meant."""
     for base in (lists, posixpath.dirname(lists)):
         for name in _PICTURES:
             if exists(spark, posixpath.join(base, name)):
                 return posixpath.join(base, name)
-    raise SourceError(
-        f"the pictures are not beside the list in {lists}: give the folder of the aligned or the original ones "
-        "with --images"
-    )
+    return lists
 
 
 def _rule(settings: SourceSettings) -> LabelRule:

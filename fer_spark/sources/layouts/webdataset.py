@@ -8,6 +8,7 @@ import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from fer_spark.sources.files.names import PICTURE_SUFFIXES, PictureNames, is_pic
 from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
+from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.plain_rows import GROUP_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
@@ -69,8 +71,8 @@ class Sample:
 def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Every picture of the archives, labelled by the member of its name that ends with .cls, or by a field of .json.
 
-    Numbers mean what --codes or a list in --labels says. The members of a sample follow one another, as WebDataset
-    itself asks for.
+    Numbers mean what --codes, a list in --labels or a file of names beside the archives says. The members of a
+    sample follow one another, as WebDataset itself asks for.
     """
     archives = find_archives(spark, settings.input)
 
@@ -88,7 +90,8 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
 
     listing, lines = told_apart(samples(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK))
     labelled = listing.where("label_raw IS NOT NULL").limit(1).count() > 0
-    rule = rule_of(listing, settings, needed=reading.labels_needed)
+    beside = partial(names_beside, spark, archives.root.uri, "cls")
+    rule = rule_of(listing, settings, beside, reading.labels_needed)
 
     def rows(frame: DataFrame) -> DataFrame:
         named = frame.withColumns({"source_path": F.col("path"), "encoding": F.lit("file")})

@@ -40,8 +40,11 @@ def names_in_footers(spark: SparkSession, files: Iterable[str], column: str) -> 
 
 
 def names_beside(spark: SparkSession, folder: str, column: str) -> list[Numbering]:
-    """What `dataset_info.json`, the README's head, `classes.txt` and `data.yaml` state, in the folder of the data or,
-    where that is an inner one such as `data/`, above it. Raises SourceError for a file that cannot be read."""
+    """What `dataset_info.json`, the README's head, `classes.txt`, `classnames.txt` and `data.yaml` state, in the folder
+    of the data or, where that is an inner one such as `data/`, above it.
+
+    Raises SourceError for a file that cannot be read.
+    """
     places = [folder]
     if _INNER_FOLDERS.fullmatch(posixpath.basename(folder.rstrip("/"))):
         places.append(posixpath.dirname(folder.rstrip("/")))
@@ -74,6 +77,7 @@ def _in_folder(storage: Storage, column: str) -> Iterator[Numbering]:
         "dataset_infos.json": lambda text, name: _infos(_json(text, name), column),
         "README.md": lambda text, name: _front_matter(text, column),
         "classes.txt": lambda text, name: [names_of_lines(text)],
+        "classnames.txt": lambda text, name: [names_of_lines(text)],  # as beside WebDataset archives
         "data.yaml": lambda text, name: [_yaml_names(_yaml(text, name))],
     }
     for name, read in readers.items():

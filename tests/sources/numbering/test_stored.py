@@ -55,6 +55,7 @@ def test_lines_of_names_with_and_without_numbers() -> None:
         ("dataset_infos.json", json.dumps({"default": {"features": {"row": FEATURES}}})),
         ("README.md", README),
         ("classes.txt", "anger\nhappy\npain\n"),
+        ("classnames.txt", "anger\nhappy\npain\n"),
         ("data.yaml", "nc: 3\nnames: ['anger', 'happy', 'pain']\n"),
         ("data.yaml", "names:\n  0: anger\n  1: happy\n  2: pain\n"),
     ],
