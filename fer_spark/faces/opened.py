@@ -81,8 +81,11 @@ class OpenedPicture:
             while max(pixels.shape[:2]) >= OVERVIEW_PX and min(pixels.shape[:2]) > 1:  # a strip may be 8 px high
                 pixels, scale = halved(pixels), scale / 2
             self._overviews[reduction] = Picture(pixels, self.header.width, self.header.height, scale)
+        picture = self._overviews[reduction]
+        if picture.scale == 1:  # there is nothing finer
+            return picture
         # not kept: it would hold this picture, and so itself, in memory until the next collection of garbage
-        return replace(self._overviews[reduction], finer=self._finer)
+        return replace(picture, finer=self._finer)
 
     def _finer(self, scale: float) -> Picture:
         """The picture with at least `scale` px per px of its full size: nothing is halved, so large ones are large."""
