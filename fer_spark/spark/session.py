@@ -22,7 +22,7 @@ STATIC_SETTINGS: dict[str, str] = {
     "spark.python.worker.reuse": "true",
     "spark.python.worker.faulthandler.enabled": "true",
     "spark.log.level": "ERROR",
-    # else each column expression asks the JVM thrice as often, to name the line of ours that made it
+    # else each column expression asks the JVM five times as often, to name the line of ours that made it
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",  # v2 can mix output of two attempts
 }

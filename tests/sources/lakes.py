@@ -6,10 +6,12 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from pyspark.sql import Row
+from pyspark.sql import Row, SparkSession
 
 from fer_spark.rows import RAW_IMAGE, REASONS
 from fer_spark.sources.base import Source
+from fer_spark.sources.catalog import open_source
+from fer_spark.sources.settings import SourceSettings
 
 
 def write(root: Path, files: dict[str, bytes | str]) -> Path:
@@ -19,6 +21,12 @@ def write(root: Path, files: dict[str, bytes | str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
     return root
+
+
+def open_images(spark: SparkSession, path: Path | str, **more: Any) -> Source:
+    """--source images on a place; files of more than 1,000 bytes are too large, or of more than `max_file_bytes`."""
+    limit = more.pop("max_file_bytes", 1000)
+    return open_source(spark, SourceSettings(source="images", input=str(path), **more), limit)
 
 
 def by_path(source: Source, chunk: int = 0, chunks: int = 1) -> dict[str, Row]:
