@@ -12,9 +12,12 @@ PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-
 
 setup: $(VENV)/.ready
 
+# uv unpacks in a third of pip's time; where it cannot be had, or sees no package index as pip is set up to, pip does it
 $(VENV)/.ready: docker/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r docker/requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check uv \
+	    && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r docker/requirements.lock \
+	    || $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps -r docker/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
 	@touch $@
 
