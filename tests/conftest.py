@@ -19,9 +19,13 @@ os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names b
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-INTERPRETED = ("spark.sql.codegen.wholeStage=false", "spark.sql.codegen.factoryMode=NO_CODEGEN")
-"""For default tests, of few rows: Spark's own tests hold that compiled and interpreted expressions agree. Long tests,
-and all commands that run in processes of their own, compile as users' jobs do."""
+BRIEF = (
+    *("spark.sql.codegen.wholeStage=false", "spark.sql.codegen.factoryMode=NO_CODEGEN"),
+    "spark.sql.adaptive.enabled=false",
+)
+"""For default tests, of few rows: expressions interpreted, plans made once. Spark's own tests hold that the rows are
+those of compiled expressions and of plans that adapt. Long tests, and all commands that run in processes of their own,
+compile and adapt as users' jobs do."""
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +45,7 @@ def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
             "spark.ui.retainedTasks=200",
             "spark.ui.enabled=false",
             "spark.sql.shuffle.partitions=4",
-            *(INTERPRETED if not any(map(long_group, request.session.items)) else ()),
+            *(BRIEF if not any(map(long_group, request.session.items)) else ()),
         ],
     )
     yield session
