@@ -23,7 +23,7 @@ AFFECTNET = {"angry": "anger"}
 """As Kaggle's folders and labels.csv spell it."""
 
 Truth = dict[str, str]
-"""Label by the end of `source_path`, or by `source_path` alone."""
+"""Label by `source_path`."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ def huggingface(root: Path, count: int) -> Truth:
         rows[face.part].append(face)
     kind = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
     label = {"names": list(ALPHABETICAL), "_type": "ClassLabel"}
+    write(root, {"README.md": "---\nlicence: none\n---\n", ".gitattributes": ""})
     footer = {"huggingface": json.dumps({"info": {"features": {"image": {"_type": "Image"}, "label": label}}})}
     truth = {}
     for part, faces in rows.items():
@@ -59,7 +60,7 @@ def huggingface(root: Path, count: int) -> Truth:
         pictures = pa.array([{"bytes": face.content, "path": f"{face.index}.png"} for face in faces], kind)
         codes = pa.array([ALPHABETICAL.index(face.label) for face in faces], pa.int64())
         pq.write_table(pa.table({"image": pictures, "label": codes}).replace_schema_metadata(footer), root / name)
-        truth |= {f"{name}#{row}": face.label for row, face in enumerate(faces)}
+        truth |= {f"{part}-00000-of-00001.parquet#{row}": face.label for row, face in enumerate(faces)}
     return truth
 
 
