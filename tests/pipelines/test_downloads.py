@@ -43,4 +43,4 @@ def test_a_download_becomes_a_measured_model_without_a_flag(
     words = ["--bundle", str(model), "--shards", str(output), "--output", str(measured)]
     assert evaluate(words) == 0
     figures = json.loads((measured / "metrics.json").read_text(encoding="utf-8"))
-    assert 0 <= figures["scores"]["accuracy"]["value"] <= 1
+    assert 0 <= figures["scores"]["accuracy"] <= 1
