@@ -69,9 +69,6 @@ def test_val_is_drawn_where_the_source_has_none_and_appending_draws_on(
     added = [split for face, split in after.items() if face not in before]
     assert (len(added), set(added)) == (60, {"train", "val"})
     assert manifest(output)["settings"]["splits"]["val_from"] == "train"
-    assert build(tmp_path / "none", **flags, val_from="none") == 0
-    assert "--val-from train" in capsys.readouterr().out
-    assert set(manifest(tmp_path / "none")["counts"]["per_split"]) == {"train", "test"}
 
 
 @pytest.mark.job
