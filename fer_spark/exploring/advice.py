@@ -46,12 +46,12 @@ def _splits(records: Records) -> Iterator[Advice]:
         )
         yield Advice(text, shares, "splits_sizes", "warning")
     elif missing:
-        yield Advice(
-            f"There is no {' and no '.join(missing)} split; see build-shards --split.",
-            shares,
-            "splits_sizes",
-            "warning",
-        )
+        lacking = f"There is no {' and no '.join(missing)} split"
+        if missing == ["val"]:
+            text = f"{lacking}: build-shards draws one from train (--val-from, --val-fraction)."
+            yield Advice(text, shares, "splits_sizes", "note")
+        else:
+            yield Advice(f"{lacking}; see build-shards --split.", shares, "splits_sizes", "warning")
     small = [row for name, row in sizes.items() if name in ("val", "test") and row["rows"] < 1000]
     for row in small:
         text = f"{row['split']} has few rows: differences of a point of accuracy are chance there; read the intervals."

@@ -13,7 +13,7 @@ from fer_spark.settings import check, option
 from fer_spark.sources import layouts
 
 AUTO = "auto"
-"""Not a layout: each is asked whether it recognises the input."""
+"""As --source, not a layout: each is asked whether it recognises the input."""
 SOURCES = members.names(layouts)
 """The layouts of the input, by name: the values of --source."""
 
@@ -127,11 +127,12 @@ class SplitSettings:
     ratios: str = option("0.8,0.1,0.1", "train,val,test shares where splits are drawn")
     seed: int = option(0, "another seed draws other splits", least=-(2**63), most=2**63 - 1)
     val_from: str = option(
-        "",
-        "train: draw val from train, persons kept together; a val that the source states becomes test",
-        choices=("", "train"),
+        AUTO,
+        "auto: draw val from train where the source states train and no val; train: draw it in any case, a val that "
+        "the source states becomes test; none: as the source states it. Persons and copies are kept together",
+        choices=(AUTO, "train", "none"),
     )
-    val_fraction: float = option(0.1, "share of train that --val-from train draws", least=0, below=1)
+    val_fraction: float = option(0.1, "share of train that is drawn as val", least=0, below=1)
     group_by: str = option(
         "auto",
         "what stays in one split: group: the source's person or user, content: equal pixels, auto: group if usable",
@@ -145,7 +146,7 @@ class SplitSettings:
         """Raise ValueError naming the first setting that cannot be."""
         check(self)
         _ = self.fractions
-        if self.val_from and self.split in ("hash", "none"):
+        if self.val_from == "train" and self.split in ("hash", "none"):
             raise SourceError(f"--val-from speaks of the source's splits; --split {self.split} ignores them")
 
     @property

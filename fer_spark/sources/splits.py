@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from fer_spark.sources.settings import SPLITS, SourceError, SplitSettings
+from fer_spark.sources.settings import AUTO, SPLITS, SourceError, SplitSettings
 
 MIN_GROUPS = 30
 """With fewer persons or users, whole splits would rest on a handful of them."""
@@ -19,6 +19,56 @@ class Grouping:
 
     by: str
     why: str
+
+
+@dataclass(frozen=True)
+class Stated:
+    """What the source states of splits: rows called val; faces called train, and faces of which it says nothing."""
+
+    val: int
+    train: int
+    unstated: int
+
+    @staticmethod
+    def columns(is_face: Column) -> list[Column]:
+        """Aggregates over rows with `split` as stated; `of` reads them."""
+        split = F.col("split")
+        return [
+            F.count_if(split == "val").alias("stated_val"),
+            F.count_if(is_face & (split == "train")).alias("stated_train"),
+            F.count_if(is_face & split.isNull()).alias("unstated"),
+        ]
+
+    @classmethod
+    def of(cls, counted: Row) -> Stated:
+        return cls(counted["stated_val"], counted["stated_train"], counted["unstated"])
+
+
+@dataclass(frozen=True)
+class SettledVal:
+    """`settings` without a --val-from auto, and `why` in words where somebody may not expect what follows of it."""
+
+    settings: SplitSettings
+    why: str = ""
+
+
+def settle_val(settings: SplitSettings, stated: Stated) -> SettledVal:
+    """`auto` draws val from train where train is stated, val is not, and rows without a split would give a smaller one.
+
+    The draw is that of --val-from train.
+    """
+    if settings.val_from == "train" and stated.val:
+        return SettledVal(settings, f"{stated.val:,} faces that the source calls val became test (--val-from train)")
+    if settings.val_from != AUTO:
+        return SettledVal(settings)
+    drawn = settings.val_fraction * stated.train
+    if settings.split in ("hash", "none") or stated.val or stated.unstated * settings.fractions[1] >= drawn:
+        return SettledVal(replace(settings, val_from="none"))
+    why = (
+        f"Val is {settings.val_fraction:.0%} of train, drawn from it because the source states none; "
+        "--val-from none leaves it out"
+    )
+    return SettledVal(replace(settings, val_from="train"), why)
 
 
 def choose_grouping(faces: DataFrame, settings: SplitSettings) -> Grouping:
@@ -49,7 +99,7 @@ def choose_grouping(faces: DataFrame, settings: SplitSettings) -> Grouping:
 
 
 def assign_splits(faces: DataFrame, settings: SplitSettings, grouping: Grouping | None = None) -> DataFrame:
-    """The same rows and columns, with `split` train, val or test.
+    """The same rows and columns, with `split` train, val or test. One small aggregation for a --val-from auto.
 
     The answer depends on the seed and on what stays together, not on partitions; without `stratify`, not even on the
     other rows. Raises SourceError for --split official when no row states a split.
@@ -61,6 +111,9 @@ def assign_splits(faces: DataFrame, settings: SplitSettings, grouping: Grouping 
     frame = faces.withColumn("_unit", unit)
     if settings.split == "hash":
         return _replace(*_drawn(frame, settings, fractions, F.lit(True))).select(faces.columns)
+    if settings.val_from == AUTO:
+        [counted] = faces.agg(*Stated.columns(F.lit(True))).collect()
+        settings = settle_val(settings, Stated.of(counted)).settings
     stated = F.col("split").isNotNull()
     if settings.split == "official" and faces.where("split IS NOT NULL").limit(1).count() == 0:
         raise SourceError(

@@ -56,6 +56,14 @@ def test_an_even_set_with_three_splits_needs_no_advice() -> None:
     assert _advise(even) == ()
 
 
+def test_a_missing_val_is_drawn_by_the_build_and_so_no_warning() -> None:
+    (said,) = _advise({(split, name): 1000 for split in ("train", "test") for name in NAMES})
+    assert (said.level, said.table) == ("note", "splits_sizes")
+    assert "draws one from train" in said.text
+    (said,) = _advise({("train", name): 1000 for name in NAMES})
+    assert (said.level, "no val and no test split" in said.text) == ("warning", True)
+
+
 def test_the_reference_is_spoken_of_by_its_expressions_not_by_what_is_none() -> None:
     even = {(split, name): 1000 for split in ("train", "val", "test") for name in NAMES}
     reference = {"neutral": 3000, "happy": 4000, "no_face": 9000}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.resolve import resolve
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.pipelines.build.context import BuildSettings
-from fer_spark.pipelines.build.existing import check_appendable
+from fer_spark.pipelines.build.existing import check_appendable, check_finished, splits_of
 from fer_spark.pipelines.build.plan import ExistingOutputError
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.settings import ShardSettings
@@ -49,6 +50,25 @@ def test_shards_can_be_appended_to_though_settings_were_added_since(dropped: str
     again = read({**content, "settings": base.settings_of_today})
     assert again.preparation == base.preparation == now
     assert again.settings.keys() & {"faces", "detector"} == set()
+
+
+def test_shards_from_before_val_was_drawn_of_its_own_accord_are_gone_on_with_as_they_were() -> None:
+    content = older_json("shards/_manifest.json")
+    content["settings"]["grouping"] = "group: 40 groups"
+    base, prepared = read(content), resolve(FACES, DetectorSpec("none"))
+    asked = SplitSettings(ratios="0.7,0.3,0")
+    now = splits_of(base, asked)
+    assert content["settings"]["splits"]["val_from"] == ""
+    assert now.val_from == "none"
+    check_appendable(base, {**NOW, "splits": asdict(now)}, prepared, tuple(base.label_names))
+    drawn = {**NOW, "splits": asdict(replace(asked, val_from="train"))}
+    with pytest.raises(ExistingOutputError, match="--val-from: none then, train now"):
+        check_appendable(base, drawn, prepared, tuple(base.label_names))
+    finished = {**NOW, "splits": asdict(now), "shards": base.settings["shards"]}
+    check_finished(base, finished)
+    content["settings"]["splits"]["val_from"] = "train"
+    assert splits_of(read(content), asked).val_from == "train"
+    assert splits_of(read(content), replace(asked, val_from="none")).val_from == "none"
 
 
 @pytest.mark.job

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -69,6 +71,21 @@ def test_what_people_have_is_taken_for_what_it_is(spark: SparkSession, tmp_path:
     boxes = write(tmp_path / "b", {"train_set/images/1.jpg": jpeg(), "train_set/annotations/1_exp.npy": b"x"})
     assert taken_for(spark, boxes)[0].source == "affectnet"
     assert open_source(spark, taken_for(spark, plain)[0]).images == 2
+
+
+@pytest.mark.parametrize("beside", [(), ("README.md", ".gitattributes", ".cache/huggingface/data.lock")])
+def test_parquet_in_a_folder_of_a_download_is_a_table(
+    spark: SparkSession, tmp_path: Path, beside: tuple[str, ...]
+) -> None:
+    write(tmp_path, {"data/readme.txt": "x", **dict.fromkeys(beside, "x")})
+    for name in ("train-00000-of-00001", "test-00000-of-00001"):
+        pq.write_table(pa.table({"image": [jpeg()], "label": ["sad"]}), tmp_path / "data" / f"{name}.parquet")
+    found, said = taken_for(spark, tmp_path)
+    assert (found.source, Path(found.input.removeprefix("file:"))) == ("table", tmp_path / "data")
+    assert "its folder data is a table" in said
+    write(tmp_path, {"other/a.parquet": (tmp_path / "data" / f"{name}.parquet").read_bytes()})
+    with pytest.raises(SourceError, match="is like no input that is known"):  # which of the two?
+        taken_for(spark, tmp_path)
 
 
 def test_what_is_like_several_or_none_is_asked_for(spark: SparkSession, tmp_path: Path) -> None:

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
 
 from fer_spark.rows import FACE
 from fer_spark.sources.settings import SourceError, SplitSettings
-from fer_spark.sources.splits import Grouping, assign_splits, choose_grouping, over_class_limit
+from fer_spark.sources.splits import (
+    Grouping,
+    SettledVal,
+    Stated,
+    assign_splits,
+    choose_grouping,
+    over_class_limit,
+    settle_val,
+)
 
 CONTENT = Grouping("content", "test")
 LABELS = ("happy", "happy", "happy", "sad", "fear")
@@ -109,6 +119,54 @@ def test_a_new_val_comes_from_train_and_the_stated_one_becomes_test(spark: Spark
     drawn = Counter(found[f"{i:05d}"] for i in range(50, 1050))
     assert set(drawn) == {"train", "val"}
     assert abs(drawn["val"] - 250) < 50
+
+
+@pytest.mark.parametrize(
+    ("stated", "settled"),
+    [
+        (Stated(val=0, train=900, unstated=0), "train"),
+        (Stated(val=0, train=900, unstated=3), "train"),  # of three rows that are drawn, none may be val
+        (Stated(val=0, train=900, unstated=900), "none"),
+        (Stated(val=1, train=900, unstated=0), "none"),
+        (Stated(val=0, train=0, unstated=900), "none"),
+        (Stated(val=0, train=0, unstated=0), "none"),
+    ],
+)
+def test_a_val_that_the_source_lacks_is_drawn_where_train_is_stated(stated: Stated, settled: str) -> None:
+    for split in ("auto", "official"):
+        found = settle_val(SplitSettings(split=split), stated)
+        assert found.settings == SplitSettings(split=split, val_from=settled)
+        assert ("10% of train" in found.why and "--val-from none" in found.why) == (settled == "train")
+    for split in ("hash", "none"):
+        assert settle_val(SplitSettings(split=split), stated) == SettledVal(SplitSettings(split=split, val_from="none"))
+
+
+@given(st.integers(0, 9), st.integers(0, 999), st.integers(0, 999), st.sampled_from(["train", "none"]))
+def test_a_val_that_is_asked_for_or_not_wanted_is_settled(val: int, train: int, unstated: int, wish: str) -> None:
+    found = settle_val(SplitSettings(val_from=wish), Stated(val, train, unstated))
+    assert found.settings.val_from == wish
+    assert ("became test" in found.why) == (wish == "train" and val > 0)
+
+
+def test_no_val_is_drawn_of_a_share_of_zero() -> None:
+    settled = settle_val(SplitSettings(val_fraction=0.0), Stated(val=0, train=900, unstated=0))
+    assert settled.settings.val_from == "none"
+
+
+def test_a_val_of_its_own_accord_leaves_test_alone_and_persons_whole(spark: SparkSession) -> None:
+    rows = [{**row, "split": "test" if i % 5 == 0 else "train"} for i, row in enumerate(_rows(800))]
+    for i, row in enumerate(rows):
+        row["group_id"] = f"{row['split']}{i % 97}"
+    found = _splits(assign_splits(_faces(spark, rows), SplitSettings(), Grouping("group", "test")))
+    assert {face for face, split in found.items() if split == "test"} == {f"{i:05d}" for i in range(0, 800, 5)}
+    persons: dict[object, set[str]] = {}
+    for row in rows:
+        persons.setdefault(row["group_id"], set()).add(found[str(row["face_id"])])
+    assert all(len(splits) == 1 for splits in persons.values())
+    assert 20 < Counter(found.values())["val"] < 120
+    whole = [{**row, "split": ("train", "val", "test")[i % 3]} for i, row in enumerate(rows)]
+    kept = _splits(assign_splits(_faces(spark, whole), SplitSettings(), CONTENT))
+    assert kept == {row["face_id"]: row["split"] for row in whole}
 
 
 def test_stratified_shares_hold_within_each_label(spark: SparkSession) -> None:

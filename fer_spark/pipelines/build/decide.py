@@ -11,11 +11,18 @@ from pyspark.sql import functions as F
 from fer_spark.rows import FACE, QUARANTINE
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.settings import SplitSettings
-from fer_spark.sources.splits import Grouping, assign_splits, choose_grouping, over_class_limit
+from fer_spark.sources.splits import (
+    Grouping,
+    Stated,
+    assign_splits,
+    choose_grouping,
+    over_class_limit,
+    settle_val,
+)
 from fer_spark.spark.duplicates import count_duplicates, find_leaks
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, Row
 
 ALREADY_THERE = "already_there"
 _KEY = ("source_path", "source_row")
@@ -25,12 +32,15 @@ _KEY = ("source_path", "source_row")
 class Decided:
     """`faces`: face_id and split of every face that is kept; `dropped`: face_id of the others, None for none.
 
-    `quarantine`: rows.QUARANTINE. Cached until `release`.
+    `splits`: as they were applied, --val-from auto settled; `val`: what is to be said of that. `quarantine`:
+    rows.QUARANTINE. Cached until `release`.
     """
 
     faces: DataFrame
     dropped: DataFrame | None
     grouping: Grouping
+    splits: SplitSettings
+    val: str
     quarantine: DataFrame
     rows_per_split: dict[str, int]
     quarantined: dict[str, int]
@@ -57,6 +67,9 @@ def decide(
 ) -> Decided:
     """`staged`: PREPARED without pixels. `existing`: faces already published, that new ones must not leak into, whose
     `grouping` is kept."""
+    counted = _counted(staged)
+    settled = settle_val(splits, Stated.of(counted))
+    splits = settled.settings
     faces = staged.where("reason IS NULL").select(FACE.names)
     grouping = grouping or choose_grouping(faces, splits)
     assigned = assign_splits(faces, splits, grouping).persist(StorageLevel.MEMORY_AND_DISK)
@@ -68,18 +81,14 @@ def decide(
     per_split = kept_small.groupBy("split").agg(F.count("*").alias("faces"), pictures.alias("pictures")).collect()
     first = F.min(F.struct("source_path", "detail"))
     reasons = quarantine.groupBy("reason").agg(F.count("*").alias("rows"), first.alias("first")).collect()
-    again = F.col("reason").eqNullSafe(ALREADY_THERE)
-    counted = staged.agg(
-        F.count_if(again).alias("already"),
-        F.sum("decodes").alias("decodes"),
-        F.count_if(F.col("decodes") > 0).alias("decoded"),
-    ).collect()[0]
     total = keys.count()
     assigned.unpersist()
     return Decided(
         faces=kept_small,
         dropped=dropped,
         grouping=grouping,
+        splits=splits,
+        val=settled.why,
         quarantine=quarantine,
         rows_per_split={row["split"]: row["faces"] for row in sorted(per_split)},
         quarantined={row["reason"]: row["rows"] for row in sorted(reasons)},
@@ -90,6 +99,17 @@ def decide(
         decodes_per_picture=round((counted["decodes"] or 0) / max(counted["decoded"], 1), 4),
         duplicates=duplicates,
     )
+
+
+def _counted(staged: DataFrame) -> Row:
+    """One row of counts: `already` there, `decodes`, pictures `decoded`, and what Stated counts."""
+    row: Row = staged.agg(
+        F.count_if(F.col("reason").eqNullSafe(ALREADY_THERE)).alias("already"),
+        F.sum("decodes").alias("decodes"),
+        F.count_if(F.col("decodes") > 0).alias("decoded"),
+        *Stated.columns(F.col("reason").isNull()),
+    ).collect()[0]
+    return row
 
 
 def _dropped(
@@ -106,7 +126,8 @@ def _dropped(
         leaks = find_leaks(everyone, shards.leak_bits).persist(StorageLevel.MEMORY_AND_DISK)
         found |= {"leak_bits": shards.leak_bits, **asdict(count_duplicates(everyone, leaks)), "dropped_from_train": 0}
         if shards.leak_guard == "drop":
-            leaking = leaks.where("split = 'train'").join(assigned.select("face_id"), "face_id", "left_semi")
+            of_train = leaks.where("split != 'test'" if splits.val_from == "train" else "split = 'train'")
+            leaking = of_train.join(assigned.select("face_id"), "face_id", "left_semi")
             found["dropped_from_train"] = leaking.count()
             detail = F.concat(
                 F.when(F.col("bits") == 0, "the same picture as").otherwise("nearly the same picture as"),

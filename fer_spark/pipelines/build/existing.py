@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from fer_spark.pipelines.build.plan import ExistingOutputError
@@ -10,6 +11,7 @@ from fer_spark.preparation.preparation import Preparation, Reuse
 from fer_spark.settings import differences, flag, unchanging
 from fer_spark.shards.manifest import Manifest
 from fer_spark.shards.settings import ShardSettings
+from fer_spark.sources.settings import AUTO, SplitSettings
 from fer_spark.sources.splits import Grouping
 
 _DRAWING = frozenset({"split", "ratios", "seed", "val_from", "val_fraction", "group_by", "stratify"})
@@ -19,6 +21,15 @@ def grouping_of(base: Manifest) -> Grouping | None:
     """Persons that were kept together before are kept together on: their splits are drawn by them, as before."""
     grouped = str(base.settings.get("grouping", "")).startswith("group:")
     return Grouping("group", "as in the shards there") if grouped else None
+
+
+def splits_of(base: Manifest, now: SplitSettings) -> SplitSettings:
+    """--val-from auto is what it came to in the shards there; those of releases without it drew no val."""
+    return replace(now, val_from=_val_from(base)) if now.val_from == AUTO else now
+
+
+def _val_from(base: Manifest) -> str:
+    return base.settings.get("splits", {}).get("val_from") or "none"
 
 
 def check_finished(base: Manifest, now: dict[str, Any]) -> None:
@@ -53,6 +64,8 @@ def check_appendable(base: Manifest, now: dict[str, Any], preparation: Preparati
 def _differences(base: Manifest, now: dict[str, Any], part: str, names: frozenset[str]) -> list[str]:
     """A line for each named setting that was another one; one that this release does not write is left out."""
     before, asked = base.settings.get(part, {}), json.loads(json.dumps(now[part]))
+    if part == "splits":
+        before = before | {"val_from": _val_from(base)}
     compared = [name for name in asked if name in names]
     then, here = ({flag(name): values.get(name) for name in compared} for values in (before, asked))
     return differences(then, here, "then", str)

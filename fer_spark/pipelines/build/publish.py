@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pyspark.sql import functions as F
@@ -93,9 +93,9 @@ def publish(
 
 def _with_splits(build: Build, faces: DataFrame, decided: Decided) -> DataFrame:
     """The kept faces with their pixels. Splits are drawn row by row where they can be: pixels need no join then."""
-    if build.settings.splits.stratify:
+    if decided.splits.stratify:
         return faces.drop("split").join(decided.faces.select("face_id", "split"), "face_id")
-    drawn = assign_splits(faces, build.settings.splits, decided.grouping)
+    drawn = assign_splits(faces, decided.splits, decided.grouping)
     return drawn if decided.dropped is None else drawn.join(decided.dropped.select("face_id"), "face_id", "left_anti")
 
 
@@ -119,6 +119,8 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
     }
     if build.source.numbering is not None:
         source["numbering"] = build.source.numbering.to_dict()
+    if decided.val:
+        source["val"] = decided.val
     lines = build.source.lines()
     return Manifest(
         label_names=list(build.source.label_names),
@@ -129,6 +131,7 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
         checksum="",
         settings=build.settings.as_dict()
         | {
+            "splits": asdict(decided.splits),
             "preparation": build.preparation.to_dict(),
             "grouping": f"{decided.grouping.by}: {decided.grouping.why}",
         },

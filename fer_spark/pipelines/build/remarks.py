@@ -35,7 +35,7 @@ def remarks(manifest: Manifest) -> list[Remark]:
     if mix is not None:
         found.append(Remark(f"{mix.line}."))
         found += [Remark(f"{mix.warning}.", alarming=True)] if mix.warning else []
-    return found + _missing_val(manifest)
+    return found + _val(manifest)
 
 
 def _counts(manifest: Manifest) -> dict[str, int]:
@@ -46,9 +46,16 @@ def _counts(manifest: Manifest) -> dict[str, int]:
     return {name: total[name] for name in manifest.label_names if total[name]}
 
 
-def _missing_val(manifest: Manifest) -> list[Remark]:
-    splits = manifest.counts.per_split
-    if splits.get("val") or not splits.get("train"):
-        return []
+def _val(manifest: Manifest) -> list[Remark]:
+    """Where it comes from, if the source does not state it; else how to come by one."""
+    counts, settings = manifest.counts.per_split, manifest.settings.get("splits", {})
+    found = [Remark(f"{source['val']}.") for source in manifest.sources[-1:] if "val" in source]
+    if counts.get("val") or not counts.get("train"):
+        return found
     remedy = "--val-from train (with --on-existing overwrite) draws one from train"
-    return [Remark(f"No val split, by which train chooses its epoch: {remedy}.")]
+    if settings.get("split") == "none":
+        remedy = "--val-from train in place of --split none (with --on-existing overwrite) draws one from train"
+    elif settings.get("val_from") == "train":
+        share, faces = settings.get("val_fraction", 0), counts["train"]
+        remedy = f"the draw of {share:.0%} of {faces:,} faces met none of them; give a larger --val-fraction"
+    return [*found, Remark(f"No val split, by which train chooses its epoch: {remedy}.")]

@@ -19,7 +19,7 @@ from fer_spark.faces.search.crops import LEAST_PICTURES, taken_for_crops
 from fer_spark.faces.settings import AUTO
 from fer_spark.pipelines.build.context import Build, BuildSettings
 from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
-from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of
+from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of, splits_of
 from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, plan_run
 from fer_spark.pipelines.build.publish import Published, publish
 from fer_spark.pipelines.build.summary import print_summary
@@ -75,6 +75,8 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     preparation = resolve(settings.faces, detector, called_for)
     job = _job(settings, source, preparation, old, staging)
     plan = plan_run(settings.shards.on_existing, old, staging, job, _by_older_releases(job, settings, detector))
+    if plan.base is not None:
+        settings = replace(settings, splits=splits_of(plan.base, settings.splits))
     build = Build(spark, settings, storage, staging, source, detector, preparation, plan, progress)
     if plan.finished and plan.base is not None:
         check_finished(plan.base, settings.as_dict())

@@ -51,8 +51,20 @@ def print_summary(measured: Measured, output: Path) -> None:
     lines += [f"Forced past a difference in preparation: {line}" for line in measured.matched.differing]
     if settings.split == "test":
         lines.append("A test split: quote these figures, choose nothing by them.")
+    elif _chose_the_epoch(measured):
+        lines.append(
+            f"{settings.split.capitalize()} chose the model's epoch, which flatters it: when all is chosen, "
+            "--split test measures it on pictures that had no part in that."
+        )
     lines.append(f"Perceived expressions, not what a person feels. Report: {output / PAGE}")
     console.print("\n" + "\n".join(lines), highlight=False, soft_wrap=True, markup=False)
+
+
+def _chose_the_epoch(measured: Measured) -> bool:
+    """Whether the model was trained on these shards with this split to choose by, and a test split is there too."""
+    made_of, manifest = measured.matched.bundle.card.data, measured.matched.manifest
+    of_these = made_of.get("checksum") == manifest.checksum and made_of.get("val_split") == measured.settings.split
+    return of_these and bool(manifest.counts.per_split.get("test"))
 
 
 def _interval(scores: Evaluation, key: str, scale: int, unit: str) -> str:

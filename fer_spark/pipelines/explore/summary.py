@@ -15,7 +15,7 @@ def print_summary(exploration: Exploration, where: str, total_s: float, console:
     """Facts, labels by split, violations, advice with its figure, and where the report is."""
     console = console or Console()
     for name, text in exploration.facts:
-        console.print(f"{name + ':':<10}{escape(text)}", highlight=False, soft_wrap=True)
+        console.print(f"{name + ':':<11}{escape(text)}", highlight=False, soft_wrap=True)
     _labels(console, exploration)
     _violations(console, exploration)
     if exploration.advice:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, DataType, StructType
@@ -148,11 +150,22 @@ def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | 
 
 
 def recognise(look: Look) -> Match | None:
-    """Any table, the parts of one, or a folder that Spark has written."""
+    """Any table, the parts of one, or a folder that Spark has written; or with Parquet in a folder in it, as Hugging
+    Face's `data/`."""
     parts = [name for name in look.folders if "=" in name or name == "_delta_log"]
     if not look.columns and not parts:
-        return None
+        return _parquet_inside(look.unwrapped)
     return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do")
+
+
+def _parquet_inside(outer: Look) -> Match | None:
+    """Where it or one folder in it, and no other, holds Parquet files that no pictures lie beside."""
+    places = [place for place in [outer, *outer.some_inside] if not place.pictures]
+    found = [place for place in places if any(name.lower().endswith(".parquet") for name in place.files)]
+    if len(found) != 1 or not found[0].columns:
+        return None
+    where = found[0].settings.input
+    return Match(Sureness.POSSIBLE, f"its folder {posixpath.basename(where)} is a table", where)
 
 
 _FLAGS = ("images", "bytes_column", "codes", "unlabelled", *COLUMNS)

@@ -32,6 +32,46 @@ def add(lake: Path, persons: range, name: str) -> None:
 
 
 @pytest.mark.job
+def test_val_is_drawn_where_the_source_has_none_and_appending_draws_on(
+    spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lake, output = tmp_path / "lake", tmp_path / "out"
+    rng = np.random.default_rng(4)
+
+    def draw(part: str, names: range) -> None:
+        for i in names:
+            path = lake / part / ("happy", "sad")[i % 2] / f"{part}{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(path), rng.integers(0, 256, (24, 24), np.uint8))
+
+    draw("train", range(80))
+    draw("test", range(10))
+    for path in sorted(lake.glob("train/*/*"))[::2]:  # half of train is in test too, as other bytes
+        inside = lake / "test" / path.parent.name / f"of {path.name}"
+        inside.write_bytes(path.read_bytes() + b"more")
+    flags: dict[str, Any] = {"input": lake, "detector": "none", "leak_guard": "drop", "val_fraction": 0.4}
+    assert build(output, **flags) == 0
+    assert "Val is 40% of train, drawn from it because the source states none" in capsys.readouterr().out
+    assert manifest(output)["settings"]["splits"]["val_from"] == "train"
+    places: dict[str, list[str]] = {}
+    for row in shards(output).to_pylist():
+        places.setdefault(row["split"], []).append(row["pixel_hash"])
+    assert len(places["test"]) == 50
+    assert len(places["train"]) + len(places["val"]) == 40
+    assert min(map(len, places.values())) >= 8
+    assert not {*places["train"], *places["val"]} & {*places["test"]}
+    assert build(output, **flags, on_existing="resume") == 0
+    before = {row["face_id"]: row["split"] for row in shards(output).to_pylist()}
+    draw("train", range(100, 160))
+    assert build(output, **flags, on_existing="append") == 0
+    after = {row["face_id"]: row["split"] for row in shards(output).to_pylist()}
+    assert before.items() <= after.items()
+    added = [split for face, split in after.items() if face not in before]
+    assert (len(added), set(added)) == (60, {"train", "val"})
+    assert manifest(output)["settings"]["splits"]["val_from"] == "train"
+
+
+@pytest.mark.job
 def test_appended_pictures_of_a_person_go_where_the_person_is(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -56,6 +56,21 @@ def test_meaning_mix_and_a_missing_val_split_are_said() -> None:
     assert remarks(_manifest({"train": TRAINING, "val": TRAINING}, right))[-1].text.startswith("Mix")
 
 
+def test_where_val_comes_from_is_said_or_how_to_come_by_one() -> None:
+    drawn = _manifest({"train": TRAINING, "val": {"sad": 9}})
+    drawn = replace(drawn, sources=[{"val": "of an earlier source"}, {"val": "Val is drawn"}])
+    assert [one.text for one in remarks(drawn)[1:]] == ["Val is drawn."]
+
+    def remedy(**splits: object) -> str:
+        bare = _manifest({"train": {"sad": 7}})
+        return remarks(replace(bare, settings={**bare.settings, "splits": splits}))[-1].text
+
+    assert "in place of --split none" in remedy(split="none", val_from="none")
+    assert "10% of 7 faces met none" in remedy(split="auto", val_from="train", val_fraction=0.1)
+    assert "--val-fraction" in remedy(split="auto", val_from="train", val_fraction=0.1)
+    assert "--val-from train" in remedy(split="auto", val_from="none")
+
+
 def test_a_mix_that_fits_another_order_is_alarming() -> None:
     codes = Numbering({code: CODES["fer2013"][code] for code in range(7)}, "--codes")
     read = {CODES["fer2013"][code]: TRAINING[name] for code, name in enumerate(NAMES)}

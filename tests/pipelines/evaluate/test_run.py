@@ -189,6 +189,19 @@ def test_a_test_split_says_that_it_is_used_up(bundle: Path, tmp_path: Path, caps
 
 
 @pytest.mark.usefixtures("no_pictures")
+@pytest.mark.parametrize(("chosen_by", "said"), [("val", True), ("dev", False)])
+def test_a_split_that_chose_the_epoch_is_said_to_flatter_where_there_is_a_test_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], chosen_by: str, said: bool
+) -> None:
+    names = ["angry", "happy", "sad"]
+    data = {"val_split": chosen_by, "checksum": "00000000000000aa"}
+    bundle = write_bundle(tmp_path / "bundle", names, data=data)
+    shards = write_shards(tmp_path / "shards", {"train": TRAIN, "val": VAL, "test": TRAIN}, names)
+    assert run(bundle, shards, tmp_path / "out") == 0
+    assert ("--split test" in capsys.readouterr().out) == said
+
+
+@pytest.mark.usefixtures("no_pictures")
 def test_figures_are_recorded_though_no_picture_is_left_without_its_copies(bundle: Path, tmp_path: Path) -> None:
     copies = [row for row in VAL if row.picture.startswith("in-train")]
     shards = write_shards(tmp_path / "shards", {"train": TRAIN, "val": copies}, ["angry", "happy", "sad"])
