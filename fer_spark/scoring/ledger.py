@@ -4,7 +4,8 @@
     seen/000007-…/          Parquet: the pictures that it accounts for (rows.SEEN)
 
 A data file that no entry names was left by a killed run: `strays` names them, and they are removed before anything
-else is written.
+else is written. Before that `fence` takes the number that their run was about to commit: should it live after all, its
+commit fails. A number is taken once, whatever two runs believe of the lease.
 """
 
 from __future__ import annotations
@@ -40,7 +41,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Entry:
-    """One commit. `files` are relative to the output, `seen` to the ledger, `explanations` to the output's books."""
+    """One commit. `files` are relative to the output, `seen` to the ledger, `explanations` to the output's books.
+
+    Without `seen` it is a fence: its number is taken, and nothing was scored.
+    """
 
     batch: int
     key: Key
@@ -87,7 +91,9 @@ class Ledger:
                     "--checkpoint that belongs to it, or another --output"
                 )
             state = {"id": uuid.uuid4().hex[:8], "output": output, "format": form}
-            self._storage.publish_text(_STATE, json.dumps(state, indent=1))
+            if not self._storage.create_text(_STATE, json.dumps(state, indent=1)):  # by another, in this moment
+                self.bind(output, form, occupied, given)
+                return
         elif state["output"] not in (output, given) or state["format"] != form:
             raise LedgerError(
                 f"{self._storage.root} is the ledger of {state['output']} ({state['format']}), not of {output} "
@@ -109,7 +115,7 @@ class Ledger:
 
     def of(self, key: Key) -> list[Entry]:
         """Entries made with the same model, preparation and salt."""
-        return [entry for entry in self.entries if entry.key == key]
+        return [entry for entry in self.entries if entry.key == key and entry.seen]
 
     def figures(self) -> Figures:
         """Of all commits together."""
@@ -118,12 +124,21 @@ class Ledger:
     def commit(self, entry: Entry) -> None:
         """The moment from which a batch counts. Raises LedgerError for a number that is taken."""
         path = f"{ENTRIES}/{entry.batch:06d}.json"
-        if self._storage.exists(path):
+        if not self._storage.create_text(path, entry.to_json()):
             raise LedgerError(
-                f"{self._storage.uri(path)}: another run has written batch {entry.batch}; nothing is lost"
+                f"{self._storage.uri(path)}: another run has written batch {entry.batch}; nothing is lost, what this "
+                "run had not committed yet is scored by the next"
             )
-        self._storage.publish_text(path, entry.to_json())
         self.entries.append(entry)
+
+    def fence(self, key: Key) -> None:
+        """Take the next number, so that a run that was taken for dead cannot. Raises LedgerError where it just did."""
+        self.commit(Entry(self.next_batch, key, [], "", Figures()))
+
+    @property
+    def fences(self) -> list[int]:
+        """Numbers that were taken so; what lies in the output under one of them does not count."""
+        return [entry.batch for entry in self.entries if not entry.seen]
 
     def strays(self, data_files: Iterable[str]) -> list[str]:
         """Those of an output's files that this ledger's runs wrote and that no entry names."""

@@ -49,7 +49,7 @@ class Books:
 def open_books(run: Run, lease: Lease) -> Books:
     """Open the ledger and remove what a killed run left. Raises LedgerError where it is not this output's, or scores
     that it speaks of are gone."""
-    storage = Storage(run.spark, run.settings.checkpoint)
+    storage = Storage.to_write(run.spark, run.settings.checkpoint)
     ledger, scores = Ledger(storage), run.output.scores
     ledger.bind(scores.address, scores.form, scores.occupied(), scores.name)
     _check_there(run.output, ledger)
@@ -116,13 +116,15 @@ def _check_there(output: Output, ledger: Ledger) -> None:
 
 
 def _tidy(run: Run, books: Books) -> None:
-    """Remove what a killed run left: nothing that an entry names."""
-    output = run.output
+    """Remove what a killed run left: nothing that an entry names, nor that its run can commit any more."""
+    output, ledger = run.output, books.ledger
     output.drop_staging()
-    output.scores.drop_uncommitted(books.ledger)
-    for name in books.ledger.strays(output.explanation_files()):
+    if books.lease.took_over or output.scores.uncommitted(ledger) or ledger.stray_seen():
+        ledger.fence(run.key)
+    output.scores.drop_uncommitted(ledger)
+    for name in ledger.strays(output.explanation_files()):
         output.books.delete(name)
-    for name in books.ledger.stray_seen():
+    for name in ledger.stray_seen():
         books.storage.delete(name)
 
 

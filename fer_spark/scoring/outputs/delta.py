@@ -34,10 +34,11 @@ class Delta(Tables):
             writer = writer.option("replaceWhere", f"batch = {batch}")
         writer.save(self.books.root)
 
-    def drop_batches_from(self, batch: int) -> None:
-        if self.standing() is None or self._rows().where(f"batch >= {batch}").isEmpty():
-            return
-        self.spark.sql(f"DELETE FROM delta.`{self.books.root}` WHERE batch >= {batch}")
+    def holds(self, condition: str) -> bool:
+        return self.standing() is not None and not self._rows().where(condition).isEmpty()
+
+    def delete(self, condition: str) -> None:
+        self.spark.sql(f"DELETE FROM delta.`{self.books.root}` WHERE {condition}")
 
     def _rows(self) -> DataFrame:
         return self.spark.read.format(self.form).load(self.books.root)

@@ -27,8 +27,12 @@ class Tables(Format):
         """Replace the rows of one batch, or all of them with None, in one commit."""
 
     @abstractmethod
-    def drop_batches_from(self, batch: int) -> None:
-        """Remove rows of these and all later batches; no commit where there are none."""
+    def holds(self, condition: str) -> bool:
+        """Whether there are rows for which it is true."""
+
+    @abstractmethod
+    def delete(self, condition: str) -> None:
+        """Remove the rows for which it is true, in one commit."""
 
     def check_free(self, published: bool, overwrite: bool) -> None:
         if self.occupied() and not overwrite:
@@ -43,8 +47,12 @@ class Tables(Format):
         wrote = any(entry.figures.pictures for entry in ledger.entries)
         return "it" if wrote and not self.occupied() else ""
 
+    def uncommitted(self, ledger: Ledger) -> bool:
+        return self.holds(_not_in(ledger))
+
     def drop_uncommitted(self, ledger: Ledger) -> None:
-        self.drop_batches_from(ledger.next_batch)
+        if self.uncommitted(ledger):
+            self.delete(_not_in(ledger))
 
     def replace(self, rows: DataFrame, count: int, name: str) -> list[str]:
         self.commit(rows, None)
@@ -56,6 +64,12 @@ class Tables(Format):
 
     def drop_replaced(self, files: list[str]) -> None:
         """The table's own commit has done it."""
+
+
+def _not_in(ledger: Ledger) -> str:
+    """Rows of batches that a ledger does not count."""
+    later = f"batch >= {ledger.next_batch}"
+    return f"{later} OR batch IN ({', '.join(map(str, ledger.fences))})" if ledger.fences else later
 
 
 def missing_columns(columns: Table, standing: StructType) -> list[Column]:

@@ -1,0 +1,186 @@
+"""Every job from S3 to S3, over HTTP, on a server that is as strict as S3; Spark by S3A, the reader by fsspec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.artifacts import Storage
+from fer_spark.cli.commands.build_shards import main as build
+from fer_spark.cli.commands.explore import main as explore
+from fer_spark.cli.commands.report import main as report
+from fer_spark.cli.commands.train import main as train
+from fer_spark.scoring.outputs.read import read_scores
+from tests.pipelines.evaluate.evaluations import write_bundle
+from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, picture, score
+from tests.servers import ObjectStore, object_store
+
+pytestmark = pytest.mark.store
+
+GRAYS = {"angry": 51, "happy": 128, "sad": 204}
+ODD = ["a b.png", "ä+%20.png", "100%.png", "[x]{y}*?.png", "a:b#c&d.png", "a.png", "日本.png", "x'\"y.png"]
+BUCKET = "lake"
+
+
+@pytest.fixture(scope="module")
+def store(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A bucket that S3A and fsspec can reach, and one that S3A is given wrong keys for."""
+    before = dict(fsspec.config.conf)
+    with object_store(tmp_path_factory.mktemp("weed")) as server:
+        fsspec.config.conf["s3"] = server.for_fsspec()
+        try:
+            for bucket in (BUCKET, "locked", "foreign"):
+                fsspec.filesystem("s3").mkdir(bucket)
+            configure(spark, server.for_hadoop(BUCKET))
+            configure(spark, server.for_hadoop("locked", secret_key="another+secret/of=tests"))
+            configure(spark, server.for_hadoop("foreign", access_key="AKIDUNKNOWN0000001"))
+            yield server
+        finally:
+            fsspec.config.conf.clear()
+            fsspec.config.conf.update(before)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundle"), NAMES, views="single")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of different content, by label, their names as odd as S3 allows."""
+    root = tmp_path_factory.mktemp("pictures")
+    for label, gray in GRAYS.items():
+        for number, name in enumerate(ODD):
+            picture(root / label / name, gray + number, right=gray - number)
+    return root
+
+
+def configure(spark: SparkSession, settings: dict[str, str]) -> None:
+    conf: Any = spark._jsc.hadoopConfiguration()
+    for name, value in settings.items():
+        conf.set(name, value)
+
+
+def objects(below: str) -> dict[str, bytes]:
+    system = fsspec.filesystem("s3", use_listings_cache=False)
+    return {path: system.cat_file(path) for path in system.find(f"{BUCKET}/{below}")}
+
+
+def test_all_jobs_from_s3_to_s3_give_what_a_disk_gives(
+    spark: SparkSession,
+    store: ObjectStore,
+    bundle: Path,
+    pictures: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    fsspec.filesystem("s3").put(f"{pictures}/", f"{BUCKET}/in/", recursive=True)
+    words = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
+    for source, output in ((str(pictures), str(tmp_path / "shards")), (f"s3a://{BUCKET}/in", f"s3a://{BUCKET}/shards")):
+        assert build(["--input", source, "--output", output, *words]) == 0
+    there, here = (
+        json.loads(text)
+        for text in (
+            objects("shards")[f"{BUCKET}/shards/_manifest.json"],
+            (tmp_path / "shards" / "_manifest.json").read_bytes(),
+        )
+    )
+    assert there["counts"]["written_faces"] == len(GRAYS) * len(ODD)
+    assert there["checksum"] == here["checksum"]
+    committed = json.loads(objects("shards")[f"{BUCKET}/shards/_SUCCESS"])
+    assert committed["committer"] == "magic"
+    assert {name.removeprefix("/") for name in committed["filenames"]} == {
+        f"shards/{file['path']}" for file in there["files"]
+    }
+
+    model, fit = tmp_path / "model", ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn"]
+    assert train(["--shards", f"s3a://{BUCKET}/shards", "--output", str(model), "--device", "cpu", *fit]) == 0
+    assert (model / "card.json").exists()
+
+    scores, nightly = f"s3a://{BUCKET}/scores", ["--incremental", "--checkpoint", f"s3a://{BUCKET}/ledger"]
+    for scored, unchanged in ((24, 0), (0, 24)):
+        assert score(bundle, f"s3a://{BUCKET}/in", scores, *nightly, "--chunk-images", "15") == 0
+        summary = json.loads(objects("scores")[f"{BUCKET}/scores/_summary.json"])
+        assert (summary["scored_pictures"], summary["unchanged"]) == (scored, unchanged)
+    rows = read_scores(spark, scores).select("source_path", "label").collect()
+    assert sorted(row["source_path"] for row in rows) == sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
+    assert {row["label"] for row in rows if row["source_path"].startswith("sad/")} == {"sad"}
+
+    assert report(["--scores", scores, "--output", f"s3a://{BUCKET}/pages/scores.html"]) == 0
+    look = ["--source", "folder", "--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/look"]
+    assert explore(look) == 0
+    pages = objects("pages") | objects("look")
+    assert "ä+%20.png" in pages[f"{BUCKET}/pages/scores.html"].decode("utf-8")
+    assert pages[f"{BUCKET}/look/report.html"].startswith(b"<!DOCTYPE html>")
+    shown = capfd.readouterr()
+    kept = {path: content for path, content in objects("").items() if not path.startswith(f"{BUCKET}/in/")}
+    for text in (shown.out.encode(), shown.err.encode(), *kept.values()):
+        assert store.secret.encode() not in text
+        assert store.key.encode() not in text
+
+
+@pytest.mark.parametrize("moment", ["before anything is written", "before the entry"])
+def test_two_runs_that_both_hold_the_lease_double_nothing(
+    spark: SparkSession,
+    store: ObjectStore,
+    bundle: Path,
+    pictures: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    moment: str,
+) -> None:
+    place = f"s3a://{BUCKET}/race-{moment.replace(' ', '-')}"
+    words = [bundle, str(pictures), f"{place}/scores", "--incremental", "--checkpoint", f"{place}/ledger"]
+    with both_hold_the_lease(monkeypatch, moment, lambda: score(*words)) as codes:
+        codes.append(score(*words))
+    assert codes == [0, 1]  # the one that ran meanwhile, and the one that it overtook
+    assert "another run has written batch 1; nothing is lost" in " ".join(capsys.readouterr().err.split())
+    assert score(*words) == 0
+    found = sorted(row["source_path"] for row in read_scores(spark, f"{place}/scores").collect())
+    assert found == sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
+
+
+def test_of_many_that_create_a_name_at_once_one_succeeds(spark: SparkSession, store: ObjectStore) -> None:
+    storage = Storage(spark, f"s3a://{BUCKET}/names")
+    texts = [str(number) * 1000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        created = list(pool.map(lambda text: storage.create_text("entry 1.json", text), texts))
+    assert sum(created) == 1
+    assert storage.read_text("entry 1.json") == texts[created.index(True)]
+    assert [file.path for file in storage.list_files()] == ["entry 1.json"]
+
+
+@pytest.mark.parametrize("bucket", ["locked", "foreign"])
+def test_wrong_keys_are_one_line_and_exit_code_2(
+    spark: SparkSession,
+    store: ObjectStore,
+    bundle: Path,
+    pictures: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    bucket: str,
+) -> None:
+    there, here = f"s3a://{bucket}/place", str(pictures)
+    words = ["--source", "folder", "--size", "8:gray", "--detector", "none"]
+    for code in (
+        build(["--input", there, "--output", str(tmp_path / "shards"), *words]),
+        build(["--input", here, "--output", there, *words]),
+        score(bundle, there, tmp_path / "scores"),
+        score(bundle, here, there),
+        score(bundle, here, tmp_path / "nightly", "--incremental", "--checkpoint", there),
+        report(["--scores", there, "--output", str(tmp_path / "page.html")]),
+        explore(["--source", "folder", "--input", there, "--output", str(tmp_path / "look")]),
+    ):
+        said = capfd.readouterr().err.strip()
+        assert code == 2, said
+        assert said.count("\n") == 0, said
+        assert bucket in said
+        assert "credentials" in said
+        assert "secret/of=tests" not in said
