@@ -97,8 +97,6 @@ class Lease:
         self._expiry_s = expiry_s
         self._name = f"{self.owner.token}.json"
         self._held = False
-        self.took_over = False
-        """Whether a claim of another's was taken for dead."""
         self._stop = threading.Event()
         self._writing = threading.Lock()
         self._beats: threading.Thread | None = None
@@ -170,7 +168,6 @@ class Lease:
             claim = Claim.from_json(text)
             if now - when > self._expiry_s or claim.owner.gone:
                 self._store.delete(name)
-                self.took_over = True
             else:
                 alive[name] = claim
         return alive

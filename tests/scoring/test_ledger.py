@@ -35,10 +35,23 @@ def test_what_is_behind_a_fence_cannot_be_committed_and_counts_for_nothing(spark
     assert read.figures().pictures == 6
 
 
+def test_a_number_is_reserved_by_one_run(spark: SparkSession, tmp_path: Path) -> None:
+    first, second = (Ledger(Storage(spark, str(tmp_path))) for _ in range(2))
+    first.reserve(1)
+    with pytest.raises(LedgerError, match="another run has written batch 1"):
+        second.reserve(1)
+    assert second.reserved()
+    assert second.next_batch == 1  # a claim alone counts for nothing
+    second.fence(KEY)
+    assert not second.reserved()
+    with pytest.raises(LedgerError, match="another run has written batch 1"):
+        first.commit(entry(1))
+
+
 def test_rows_behind_a_fence_are_removed_from_a_table_too(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ledger, removed = Ledger(Storage(spark, str(tmp_path))), list[str]()
+    ledger, removed = Ledger(Storage(spark, str(tmp_path / "ledger"))), list[str]()
     ledger.commit(entry(1))
     ledger.fence(KEY)
     rows = spark.createDataFrame([(1,), (2,), (3,)], "batch int")

@@ -84,6 +84,7 @@ def commit(run: Run, books: Books, raw: DataFrame, listed: DataFrame | None) -> 
     if not figures.pictures and listed is None:
         return known(again)
     name = books.ledger.new_name(batch)
+    books.ledger.reserve(batch)
     explanations = explain_scored(run, rows, f"batch-{name}", books.explained) if figures.faces else []
     books.lease.verify()
     files = run.output.scores.append(run.to_write(rows), batch, f"batch-{name}") if figures.pictures else []
@@ -119,7 +120,7 @@ def _tidy(run: Run, books: Books) -> None:
     """Remove what a killed run left: nothing that an entry names, nor that its run can commit any more."""
     output, ledger = run.output, books.ledger
     output.drop_staging()
-    if books.lease.took_over or output.scores.uncommitted(ledger) or ledger.stray_seen():
+    if ledger.reserved():
         ledger.fence(run.key)
     output.scores.drop_uncommitted(ledger)
     for name in ledger.strays(output.explanation_files()):

@@ -44,9 +44,6 @@ class Files(Format):
         gone = ledger.lost(self.data_files())
         return f"{len(gone):,} of its files, {gone[0]} among them" if gone else ""
 
-    def uncommitted(self, ledger: Ledger) -> bool:
-        return bool(ledger.strays(self.data_files()))
-
     def drop_uncommitted(self, ledger: Ledger) -> None:
         for path in ledger.strays(self.data_files()):
             self.books.delete(path)

@@ -68,12 +68,8 @@ class Format(ABC):
         """What the ledger speaks of and is gone, in words; empty if all is there."""
 
     @abstractmethod
-    def uncommitted(self, ledger: Ledger) -> bool:
-        """Whether a killed run left something: what no entry of the ledger speaks of."""
-
-    @abstractmethod
     def drop_uncommitted(self, ledger: Ledger) -> None:
-        """Remove what a killed run left."""
+        """Remove what a killed run left: what no entry of the ledger speaks of."""
 
     @abstractmethod
     def replace(self, rows: DataFrame, count: int, name: str) -> list[str]:

@@ -47,12 +47,10 @@ class Tables(Format):
         wrote = any(entry.figures.pictures for entry in ledger.entries)
         return "it" if wrote and not self.occupied() else ""
 
-    def uncommitted(self, ledger: Ledger) -> bool:
-        return self.holds(_not_in(ledger))
-
     def drop_uncommitted(self, ledger: Ledger) -> None:
-        if self.uncommitted(ledger):
-            self.delete(_not_in(ledger))
+        uncommitted = _not_in(ledger)
+        if self.holds(uncommitted):
+            self.delete(uncommitted)
 
     def replace(self, rows: DataFrame, count: int, name: str) -> list[str]:
         self.commit(rows, None)
