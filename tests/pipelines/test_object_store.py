@@ -19,14 +19,16 @@ from fer_spark.cli.commands.report import main as report
 from fer_spark.cli.commands.train import main as train
 from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
-from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, picture, score
+from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, picture, score
 from tests.servers import ObjectStore, object_store
 
 pytestmark = pytest.mark.store
 
 GRAYS = {"angry": 51, "happy": 128, "sad": 204}
 ODD = ["a b.png", "ä+%20.png", "100%.png", "[x]{y}*?.png", "a:b#c&d.png", "a.png", "日本.png", "x'\"y.png"]
+PATHS = sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
 BUCKET = "lake"
+BUILD = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
 
 
 @pytest.fixture(scope="module")
@@ -69,82 +71,72 @@ def configure(spark: SparkSession, settings: dict[str, str]) -> None:
 
 
 def objects(below: str) -> dict[str, bytes]:
-    system = fsspec.filesystem("s3", use_listings_cache=False)
-    return {path: system.cat_file(path) for path in system.find(f"{BUCKET}/{below}")}
+    """What lies in a folder of the bucket, by its name there."""
+    system, root = fsspec.filesystem("s3", use_listings_cache=False), f"{BUCKET}/{below}".rstrip("/")
+    return {path.removeprefix(f"{root}/"): system.cat_file(path) for path in system.find(root)}
 
 
-def test_all_jobs_from_s3_to_s3_give_what_a_disk_gives(
-    spark: SparkSession,
-    store: ObjectStore,
-    bundle: Path,
-    pictures: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-) -> None:
+@pytest.fixture(scope="module")
+def shards(store: ObjectStore, pictures: Path) -> str:
+    """Shards built on S3 from pictures there."""
     fsspec.filesystem("s3").put(f"{pictures}/", f"{BUCKET}/in/", recursive=True)
-    words = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
-    for source, output in ((str(pictures), str(tmp_path / "shards")), (f"s3a://{BUCKET}/in", f"s3a://{BUCKET}/shards")):
-        assert build(["--input", source, "--output", output, *words]) == 0
-    there, here = (
-        json.loads(text)
-        for text in (
-            objects("shards")[f"{BUCKET}/shards/_manifest.json"],
-            (tmp_path / "shards" / "_manifest.json").read_bytes(),
-        )
-    )
-    assert there["counts"]["written_faces"] == len(GRAYS) * len(ODD)
+    assert build(["--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/shards", *BUILD]) == 0
+    return f"s3a://{BUCKET}/shards"
+
+
+def test_shards_are_those_of_a_disk_and_committed_without_renaming(
+    store: ObjectStore, shards: str, pictures: Path, tmp_path: Path
+) -> None:
+    assert build(["--input", str(pictures), "--output", str(tmp_path / "shards"), *BUILD]) == 0
+    kept = objects("shards")
+    there, here = json.loads(kept["_manifest.json"]), json.loads((tmp_path / "shards" / "_manifest.json").read_bytes())
+    assert there["counts"]["written_faces"] == len(PATHS)
     assert there["checksum"] == here["checksum"]
-    committed = json.loads(objects("shards")[f"{BUCKET}/shards/_SUCCESS"])
+    committed = json.loads(kept["_SUCCESS"])
     assert committed["committer"] == "magic"
     assert {name.removeprefix("/") for name in committed["filenames"]} == {
         f"shards/{file['path']}" for file in there["files"]
     }
 
-    model, fit = tmp_path / "model", ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn"]
-    assert train(["--shards", f"s3a://{BUCKET}/shards", "--output", str(model), "--device", "cpu", *fit]) == 0
-    assert (model / "card.json").exists()
 
+def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
+    words = ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn", "--device", "cpu"]
+    assert train(["--shards", shards, "--output", str(tmp_path / "model"), *words]) == 0
+    assert (tmp_path / "model" / "card.json").exists()
+
+
+def test_pictures_are_scored_once_reported_and_explored_and_no_key_is_kept(
+    spark: SparkSession, store: ObjectStore, shards: str, bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     scores, nightly = f"s3a://{BUCKET}/scores", ["--incremental", "--checkpoint", f"s3a://{BUCKET}/ledger"]
-    for scored, unchanged in ((24, 0), (0, 24)):
-        assert score(bundle, f"s3a://{BUCKET}/in", scores, *nightly, "--chunk-images", "15") == 0
-        summary = json.loads(objects("scores")[f"{BUCKET}/scores/_summary.json"])
+    for scored, unchanged in ((len(PATHS), 0), (0, len(PATHS))):
+        assert score(bundle, f"s3a://{BUCKET}/in", scores, *nightly) == 0
+        summary = json.loads(objects("scores")["_summary.json"])
         assert (summary["scored_pictures"], summary["unchanged"]) == (scored, unchanged)
     rows = read_scores(spark, scores).select("source_path", "label").collect()
-    assert sorted(row["source_path"] for row in rows) == sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
+    assert sorted(row["source_path"] for row in rows) == PATHS
     assert {row["label"] for row in rows if row["source_path"].startswith("sad/")} == {"sad"}
-
     assert report(["--scores", scores, "--output", f"s3a://{BUCKET}/pages/scores.html"]) == 0
-    look = ["--source", "folder", "--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/look"]
-    assert explore(look) == 0
-    pages = objects("pages") | objects("look")
-    assert "ä+%20.png" in pages[f"{BUCKET}/pages/scores.html"].decode("utf-8")
-    assert pages[f"{BUCKET}/look/report.html"].startswith(b"<!DOCTYPE html>")
+    assert "ä+%20.png" in objects("pages")["scores.html"].decode("utf-8")
+    assert explore(["--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/look", "--source", "folder"]) == 0
+    assert objects("look")["report.html"].startswith(b"<!DOCTYPE html>")
     shown = capfd.readouterr()
-    kept = {path: content for path, content in objects("").items() if not path.startswith(f"{BUCKET}/in/")}
-    for text in (shown.out.encode(), shown.err.encode(), *kept.values()):
+    for text in (shown.out.encode(), shown.err.encode(), *objects("").values()):
         assert store.secret.encode() not in text
         assert store.key.encode() not in text
 
 
-@pytest.mark.parametrize("moment", ["before anything is written", "before the entry"])
 def test_two_runs_that_both_hold_the_lease_double_nothing(
-    spark: SparkSession,
-    store: ObjectStore,
-    bundle: Path,
-    pictures: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    moment: str,
+    spark: SparkSession, store: ObjectStore, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = f"s3a://{BUCKET}/race-{moment.replace(' ', '-')}"
-    words = [bundle, str(pictures), f"{place}/scores", "--incremental", "--checkpoint", f"{place}/ledger"]
-    with both_hold_the_lease(monkeypatch, moment, lambda: score(*words)) as codes:
+    source, place = lake(tmp_path / "in", {"a b.png": 51, "c.png": 204}), f"s3a://{BUCKET}/race"
+    words = [bundle, source, f"{place}/scores", "--incremental", "--checkpoint", f"{place}/ledger"]
+    with both_hold_the_lease(monkeypatch, "before the entry", lambda: score(*words)) as codes:
         codes.append(score(*words))
     assert codes == [0, 1]  # the one that ran meanwhile, and the one that it overtook
-    assert "another run has written batch 1; nothing is lost" in " ".join(capsys.readouterr().err.split())
     assert score(*words) == 0
     found = sorted(row["source_path"] for row in read_scores(spark, f"{place}/scores").collect())
-    assert found == sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
+    assert found == ["a b.png", "c.png"]
 
 
 def test_of_many_that_create_a_name_at_once_one_succeeds(spark: SparkSession, store: ObjectStore) -> None:
@@ -157,30 +149,22 @@ def test_of_many_that_create_a_name_at_once_one_succeeds(spark: SparkSession, st
     assert [file.path for file in storage.list_files()] == ["entry 1.json"]
 
 
-@pytest.mark.parametrize("bucket", ["locked", "foreign"])
 def test_wrong_keys_are_one_line_and_exit_code_2(
-    spark: SparkSession,
-    store: ObjectStore,
-    bundle: Path,
-    pictures: Path,
-    tmp_path: Path,
-    capfd: pytest.CaptureFixture[str],
-    bucket: str,
+    store: ObjectStore, bundle: Path, pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    there, here = f"s3a://{bucket}/place", str(pictures)
-    words = ["--source", "folder", "--size", "8:gray", "--detector", "none"]
-    for code in (
-        build(["--input", there, "--output", str(tmp_path / "shards"), *words]),
-        build(["--input", here, "--output", there, *words]),
-        score(bundle, there, tmp_path / "scores"),
-        score(bundle, here, there),
-        score(bundle, here, tmp_path / "nightly", "--incremental", "--checkpoint", there),
-        report(["--scores", there, "--output", str(tmp_path / "page.html")]),
-        explore(["--source", "folder", "--input", there, "--output", str(tmp_path / "look")]),
+    there, here = "s3a://locked/place", str(pictures)
+    for refused in (
+        lambda: build(["--input", "s3a://foreign/place", "--output", str(tmp_path / "shards"), *BUILD]),
+        lambda: build(["--input", there, "--output", str(tmp_path / "shards"), *BUILD]),
+        lambda: build(["--input", here, "--output", there, *BUILD]),
+        lambda: score(bundle, there, tmp_path / "scores"),
+        lambda: score(bundle, here, there),
+        lambda: score(bundle, here, tmp_path / "nightly", "--incremental", "--checkpoint", there),
+        lambda: report(["--scores", there, "--output", str(tmp_path / "page.html")]),
+        lambda: explore(["--source", "folder", "--input", there, "--output", str(tmp_path / "look")]),
     ):
-        said = capfd.readouterr().err.strip()
+        code, said = refused(), capfd.readouterr().err.strip()
         assert code == 2, said
         assert said.count("\n") == 0, said
-        assert bucket in said
-        assert "credentials" in said
+        assert "/place: the store refuses these credentials" in said
         assert "secret/of=tests" not in said
