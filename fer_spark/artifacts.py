@@ -149,11 +149,12 @@ class Storage:
 
         Of several that try at once, one succeeds: by a link on a local disk, by a rename in HDFS, by a condition of
         the store's own where it has one (S3 through Hadoop 3.4.2 or newer, Google's store). Where it has none, two may
-        both succeed, as the last look is before the writing.
+        both succeed, as the last look is before the writing. The text is unlike any other's: what says the same is
+        ours, written by a try whose answer was lost.
         """
         content, target = text.encode("utf-8"), self._path(path)
         if self._scheme not in _RENAMING_SCHEMES:
-            return self._unless_taken(lambda: self._write(target, content, over=False))
+            return self._unless_taken(lambda: self._write(target, content, over=False)) or self.read_text(path) == text
         aside = self._path(f"{path}.{uuid4().hex[:8]}.tmp")
         self._write(aside, content)
         try:

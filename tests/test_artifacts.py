@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -109,12 +110,16 @@ def test_a_directorys_files_are_on_the_disk_before_it_has_its_name(
     assert seen == [False, False]
 
 
+def _no_links(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "no links here")
+
+
 @pytest.mark.parametrize("links", [True, False])
 def test_of_many_that_create_a_name_at_once_one_succeeds(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
 ) -> None:
     if not links:
-        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(PermissionError(1, "no links here")))
+        monkeypatch.setattr(os, "link", _no_links)
     storage = Storage(spark, str(tmp_path / "a b%20+ä"))
     texts = [str(number) * 50 for number in range(6)]
     with ThreadPoolExecutor(6) as pool:

@@ -126,7 +126,7 @@ class Ledger:
     def reserve(self, batch: int) -> None:
         """To be called before anything is written for a commit. Raises LedgerError where another run has its number."""
         path = f"{ENTRIES}/{batch:06d}"
-        if not self._storage.create_text(f"{path}.claim", "") or self._storage.exists(f"{path}.json"):
+        if not self._storage.create_text(f"{path}.claim", uuid.uuid4().hex) or self._storage.exists(f"{path}.json"):
             raise LedgerError(self._overtaken(batch))
 
     def reserved(self) -> bool:

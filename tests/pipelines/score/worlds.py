@@ -103,7 +103,7 @@ def both_hold_the_lease(monkeypatch: pytest.MonkeyPatch, moment: str, other: Cal
     """No run sees another in here, and the first is overtaken by a whole other one: before its first rows are staged,
     or `before the entry`. Yields a list that gets the other's exit code."""
     codes: list[int] = []
-    real = {Output: Output.stage, Ledger: Ledger.commit}
+    real: dict[type, Any] = {Output: Output.stage, Ledger: Ledger.commit}
     place = Ledger if moment == "before the entry" else Output
 
     def overtaken(self: Any, *arguments: Any) -> Any:
