@@ -18,6 +18,7 @@ _NO_ACCESS = ("Permission denied", "AccessDeniedException", "Read-only file syst
 _NO_TEMPORARY = "No usable temporary directory"
 _REFUSED = ("AccessDeniedException", "NoAuthWithAWSException", "Status Code: 403")
 _STORE = re.compile(r"\b(?:s3a|gs|abfss?|wasbs?)://[^\s:,;'\")]+")
+KEYS = "give S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role, other stores what their guide says"
 _CONNECTORS = {
     "org.apache.hadoop.fs.s3a.S3AFileSystem not found": "org.apache.hadoop:hadoop-aws",
     "GoogleHadoopFileSystem not found": "com.google.cloud.bigdataoss:gcs-connector",
@@ -124,12 +125,9 @@ def store_fault(text: str) -> str | None:
     package that is missing, one that was built for another Spark; None where it is something else."""
     line = next((line for word in _REFUSED for line in text.splitlines() if word in line and _STORE.search(line)), "")
     if place := _STORE.search(line):
-        return (
-            f"{place[0]}: the store refuses these credentials, or there are none; it takes AWS_ACCESS_KEY_ID and "
-            "AWS_SECRET_ACCESS_KEY, a profile or a role (S3), or what else spark.hadoop.fs.… of its connector name"
-        )
+        return f"{place[0]}: the store refuses these credentials, or there are none; {KEYS}"
     if package := next((package for words, package in _CONNECTORS.items() if words in text), None):
-        return f"Spark lacks classes for this address; add --conf spark.jars.packages={package}:VERSION, its Hadoop's"
+        return f"Spark lacks the classes for this; add --conf spark.jars.packages={package}:VERSION, that of its Hadoop"
     if 'No FileSystem for scheme "s3"' in text:
         return "Spark knows no s3://; spell it s3a://"
     found = ((word, line) for word in _LINKAGE for line in text.splitlines() if f"java.lang.{word}" in line)

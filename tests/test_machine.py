@@ -127,7 +127,7 @@ def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             "java.nio.file.AccessDeniedException: s3a://lake/in: getFileStatus on s3a://lake/in: "
             "software.amazon.awssdk.services.s3.model.S3Exception: null (Service: S3, Status Code: 403, Request ID: 1)",
-            "s3a://lake/in: the store refuses these credentials, or there are none; it takes AWS_ACCESS_KEY_ID and",
+            "s3a://lake/in: the store refuses these credentials, or there are none; give S3 AWS_ACCESS_KEY_ID and",
         ),
         (
             "java.nio.file.AccessDeniedException: gs://b/x: No AWS Credentials provided by Temporary",

@@ -73,7 +73,9 @@ class Table:
         """The table as it stood after each of its commits, the first one first."""
         if self.form == "iceberg":
             snapshots = self.spark.table(f"{self.name}.snapshots").orderBy("committed_at").collect()
-            return [self.spark.read.option("snapshot-id", row["snapshot_id"]).table(self.name) for row in snapshots]
+            return [
+                self.spark.sql(f"SELECT * FROM {self.name} VERSION AS OF {row['snapshot_id']}") for row in snapshots
+            ]
         reader = self.spark.read.format("delta")
         return [reader.option("versionAsOf", number).load(self.name) for number in range(self.commits())]
 
