@@ -45,10 +45,11 @@ def test_without_the_classes_one_line_says_so_and_nothing_is_set(
 
 @pytest.mark.usefixtures("unset")
 def test_what_the_user_chose_stays(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committers, "_PROTOCOL", "org.apache.spark.internal.io.HadoopMapReduceCommitProtocol")
+    own = "org.apache.spark.internal.io.HadoopMapReduceCommitProtocol"
+    monkeypatch.setattr(committers, "_PROTOCOL", own)  # a class that is there
     spark.conf.set("fs.s3a.committer.name", "directory")
-    spark.conf.set("spark.sql.sources.commitProtocolClass", "my.own.Protocol")
+    spark.conf.set("spark.sql.sources.commitProtocolClass", own)
     commit_without_renaming(spark, "s3a")
     assert spark.conf.get("fs.s3a.committer.name") == "directory"
-    assert spark.conf.get("spark.sql.sources.commitProtocolClass") == "my.own.Protocol"
+    assert spark.conf.get("spark.sql.sources.commitProtocolClass") == own
     assert str(spark.conf.get("spark.sql.parquet.output.committer.class")).endswith("BindingParquetOutputCommitter")
