@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 OUT    ?= demo-output
+# what `make jars` fetches, once for all checkouts of this user
+CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 
 # two workers for two cores; a file's tests stay together, so that its fixtures are made once
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long test-all check lint bench setup zip lock clean
+.PHONY: demo test test-long test-all check lint bench setup jars zip lock clean
 
 setup: $(VENV)/.ready
 
@@ -38,6 +40,9 @@ demo: setup ## draws labelled faces, explores, builds shards, trains, measures, 
 	    --keep-crop --explain 1 --samples 500
 	$(BIN)/fer-spark report --scores $(OUT)/photograph-scores --output $(OUT)/photographs.html
 	@echo "Open $(OUT)/exploration/report.html, $(OUT)/evaluation/report.html, $(OUT)/scores.html, $(OUT)/photographs.html"
+
+jars: setup ## the jars and the object store that the groups store and table need, into the user's cache
+	PYTHON=$(BIN)/python docker/jars/fetch "$(CACHE)"
 
 test: setup ## the default tests, in two workers
 	$(PYTEST) -m "not slow"

@@ -10,12 +10,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+from uuid import uuid4
+
+from fer_spark.spark.committers import commit_without_renaming
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 _RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
 """Where a rename is atomic. Elsewhere (object stores) an object appears whole when its stream is closed."""
+
+_CONDITIONAL = "fs.option.create.conditional.overwrite"
+"""What S3A of Hadoop 3.4.2 or newer calls it that the store itself refuses to write over an object."""
+_TAKEN = ("FileAlreadyExistsException", "RemoteFileChangedException")
 
 
 def replace_file(target: Path, content: bytes | str) -> None:
@@ -97,6 +105,13 @@ class Storage:
             self._fs.setWriteChecksum(False)
             self._fs.setVerifyChecksum(False)
 
+    @classmethod
+    def to_write(cls, spark: SparkSession, root: str) -> Storage:
+        """A directory that Spark's tasks will write to: on S3 their files are committed without renaming."""
+        storage = cls(spark, root)
+        commit_without_renaming(spark, storage._scheme)
+        return storage
+
     def uri(self, path: str) -> str:
         """The full URI of a relative path, as Spark's readers and writers take it."""
         return f"{self.root.rstrip('/')}/{path}" if path else self.root
@@ -127,14 +142,27 @@ class Storage:
             return
         aside = self._path(path + ".tmp")
         self._write(aside, content)
-        options = self._jvm.java.lang.reflect.Array.newInstance(
-            self._jvm.java.lang.Class.forName("org.apache.hadoop.fs.Options$Rename"), 1
-        )
-        rename = self._jvm.java.lang.Class.forName("org.apache.hadoop.fs.Options$Rename").getEnumConstants()
-        self._jvm.java.lang.reflect.Array.set(options, 0, next(item for item in rename if item.name() == "OVERWRITE"))
-        self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._root.toUri(), self._conf).rename(
-            aside, target, options
-        )
+        self._rename(aside, target, "OVERWRITE")
+
+    def create_text(self, path: str, text: str) -> bool:
+        """Publish a text under a name that nothing has, whole; returns False where something has it.
+
+        Of several that try at once, one succeeds: by a link on a local disk, by a rename in HDFS, by a condition of
+        the store's own where it has one (S3 through Hadoop 3.4.2 or newer, Google's store). Where it has none, two may
+        both succeed, as the last look is before the writing. The text is unlike any other's: what says the same is
+        ours, written by a try whose answer was lost.
+        """
+        content, target = text.encode("utf-8"), self._path(path)
+        if self._scheme not in _RENAMING_SCHEMES:
+            return self._unless_taken(lambda: self._write(target, content, over=False)) or self.read_text(path) == text
+        aside = self._path(f"{path}.{uuid4().hex[:8]}.tmp")
+        self._write(aside, content)
+        try:
+            if self._scheme == "file":
+                return _linked(_local(aside), _local(target))
+            return self._unless_taken(lambda: self._rename(aside, target, "NONE"))
+        finally:
+            self._fs.delete(aside, False)
 
     def delete(self, path: str) -> None:
         """Remove a file, or a directory and all below it; nothing happens where there is none."""
@@ -156,12 +184,55 @@ class Storage:
     def _path(self, path: str) -> Any:
         return self._jvm.org.apache.hadoop.fs.Path(self._root, path) if path else self._root
 
-    def _write(self, target: Any, content: bytes) -> None:
-        stream = self._fs.create(target, True)
+    def _write(self, target: Any, content: bytes, over: bool = True) -> None:
+        """Without `over`, raises a Py4JJavaError of one of _TAKEN where something is there."""
+        if over or not self._fs.hasPathCapability(target, _CONDITIONAL):
+            stream = self._fs.create(target, over)
+        else:
+            stream = self._fs.createFile(target).overwrite(False).recursive().must(_CONDITIONAL, "true").build()
         try:
             stream.write(bytearray(content))
         finally:
             stream.close()
+
+    def _rename(self, source: Any, target: Any, option: str) -> None:
+        kind = self._jvm.java.lang.Class.forName("org.apache.hadoop.fs.Options$Rename")
+        options = self._jvm.java.lang.reflect.Array.newInstance(kind, 1)
+        chosen = next(item for item in kind.getEnumConstants() if item.name() == option)
+        self._jvm.java.lang.reflect.Array.set(options, 0, chosen)
+        context = self._jvm.org.apache.hadoop.fs.FileContext.getFileContext(self._root.toUri(), self._conf)
+        context.rename(source, target, options)
+
+    @staticmethod
+    def _unless_taken(write: Callable[[], None]) -> bool:
+        from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+
+        try:
+            write()
+        except Py4JJavaError as error:
+            if error.java_exception.getClass().getSimpleName() not in _TAKEN:
+                raise
+            return False
+        return True
+
+
+def _local(path: Any) -> Path:
+    return Path(unquote(path.toUri().getRawPath()))
+
+
+def _linked(aside: Path, target: Path) -> bool:
+    """Give a local file a second name that nothing has; returns False where something has it."""
+    try:
+        os.link(aside, target)
+    except FileExistsError:
+        return False
+    except OSError:  # a file system without links: the name first, then what it stands for
+        try:
+            target.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        aside.replace(target)
+    return True
 
 
 def literal(path: str) -> str:

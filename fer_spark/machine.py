@@ -16,6 +16,16 @@ from urllib.parse import unquote
 _FULL = ("No space left on device", "Disk quota exceeded", "Not enough space")
 _NO_ACCESS = ("Permission denied", "AccessDeniedException", "Read-only file system", "Mkdirs failed to create")
 _NO_TEMPORARY = "No usable temporary directory"
+_REFUSED = ("AccessDeniedException", "NoAuthWithAWSException", "Status Code: 403")
+_STORE = re.compile(r"\b(?:s3a|gs|abfss?|wasbs?)://[^\s:,;'\")]+")
+KEYS = "give S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role, other stores what their guide says"
+_CONNECTORS = {
+    "org.apache.hadoop.fs.s3a.S3AFileSystem not found": "org.apache.hadoop:hadoop-aws",
+    "GoogleHadoopFileSystem not found": "com.google.cloud.bigdataoss:gcs-connector",
+    "AzureBlobFileSystem not found": "org.apache.hadoop:hadoop-azure",
+}
+"""What Java says of a class that an address needs, and the package that has it."""
+_LINKAGE = ("NoSuchMethodError", "IncompatibleClassChangeError", "AbstractMethodError", "NoClassDefFoundError")
 _FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 _NO_ACCESS_NUMBERS = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MOST_CHARS = 200
@@ -104,8 +114,30 @@ def fault_in(error: BaseException, places: Iterable[tuple[str, str]] = ()) -> st
         return _full(list(places))
     if isinstance(error, OSError) and number in _NO_ACCESS_NUMBERS:
         return f"{error.filename or text}: {error.strerror} for {_user()}; {_remedy(text, places)}"
+    if fault := store_fault(text):
+        return fault
     line = next((line for word in _NO_ACCESS for line in text.splitlines() if word in line), None)
     return None if line is None else f"no access for {_user()}: {_plain(line)}; {_remedy(line, places)}"
+
+
+def store_fault(text: str) -> str | None:
+    """What keeps Spark from an object store or a table, in one line with the next step: keys that are refused, a
+    package that is missing, one that was built for another Spark; None where it is something else."""
+    line = next((line for word in _REFUSED for line in text.splitlines() if word in line and _STORE.search(line)), "")
+    if place := _STORE.search(line):
+        return f"{place[0]}: the store refuses these credentials, or there are none; {KEYS}"
+    if package := next((package for words, package in _CONNECTORS.items() if words in text), None):
+        return f"Spark lacks the classes for this; add --conf spark.jars.packages={package}:VERSION, that of its Hadoop"
+    if 'No FileSystem for scheme "s3"' in text:
+        return "Spark knows no s3://; spell it s3a://"
+    found = ((word, line) for word in _LINKAGE for line in text.splitlines() if f"java.lang.{word}" in line)
+    word, line = next(found, ("", ""))
+    return (
+        f"a jar that was added to Spark was built for another Spark ({word}: {_plain(line)}); take its release for "
+        "this one, or the Spark that it is for"
+        if line
+        else None
+    )
 
 
 def _full(places: list[tuple[str, str]]) -> str:

@@ -11,6 +11,7 @@ from pyspark.sql import SparkSession
 
 from tests.groups import long_group
 from tests.jvm import quick_jvm
+from tests.servers import jars
 
 pytest_plugins = ["tests.groups", "pytester"]
 os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names by its locale
@@ -46,10 +47,17 @@ def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
             "spark.ui.enabled=false",
             "spark.sql.shuffle.partitions=4",
             *(BRIEF if not any(map(long_group, request.session.items)) else ()),
+            *_s3a(request.session.items),
         ],
     )
     yield session
     session.stop()
+
+
+def _s3a(items: list[pytest.Item]) -> list[str]:
+    """S3A in the session's class path where a test needs it."""
+    needed = jars() if any(long_group(item) == "store" for item in items) else []
+    return ["spark.driver.extraClassPath=" + ":".join(map(str, needed))] if needed else []
 
 
 @pytest.fixture(scope="session")

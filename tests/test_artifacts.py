@@ -1,13 +1,16 @@
-"""Local files and directories are replaced whole: the old one or the new one, after any error."""
+"""Files and directories are replaced whole: the old one or the new one, after any error; a new name is taken once."""
 
 from __future__ import annotations
 
+import errno
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
-from fer_spark.artifacts import replace_directory, replace_file, written_aside
+from fer_spark.artifacts import Storage, replace_directory, replace_file, written_aside
 
 
 @pytest.mark.parametrize(("content", "stored"), [(b"\x00\xff", b"\x00\xff"), ("ü\n", b"\xc3\xbc\n")])
@@ -105,3 +108,25 @@ def test_a_directorys_files_are_on_the_disk_before_it_has_its_name(
 
     replace_directory(target, fill)
     assert seen == [False, False]
+
+
+def _no_links(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "no links here")
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_of_many_that_create_a_name_at_once_one_succeeds(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", _no_links)
+    storage = Storage(spark, str(tmp_path / "a b%20+ä"))
+    texts = [str(number) * 50 for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        created = list(pool.map(lambda text: storage.create_text("batches/1.json", text), texts))
+    assert sum(created) == 1
+    assert storage.read_text("batches/1.json") == texts[created.index(True)]
+    assert [file.path for file in storage.list_files()] == ["batches/1.json"]
+    storage.publish_text("batches/1.json", "new")
+    assert not storage.create_text("batches/1.json", "newer")
+    assert storage.read_text("batches/1.json") == "new"

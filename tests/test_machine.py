@@ -119,3 +119,35 @@ def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     with pytest.raises(MachineError, match=r"this is Windows; fer_spark runs on Linux, macOS and in WSL"):
         check_system()
+
+
+@pytest.mark.parametrize(
+    ("java", "said"),
+    [
+        (
+            "java.nio.file.AccessDeniedException: s3a://lake/in: getFileStatus on s3a://lake/in: "
+            "software.amazon.awssdk.services.s3.model.S3Exception: null (Service: S3, Status Code: 403, Request ID: 1)",
+            "s3a://lake/in: the store refuses these credentials, or there are none; give S3 AWS_ACCESS_KEY_ID and",
+        ),
+        (
+            "java.nio.file.AccessDeniedException: gs://b/x: No AWS Credentials provided by Temporary",
+            "gs://b/x: the store refuses these credentials",
+        ),
+        (
+            "java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.s3a.S3AFileSystem not found",
+            "add --conf spark.jars.packages=org.apache.hadoop:hadoop-aws:VERSION",
+        ),
+        ('org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme "s3"', "spell it s3a://"),
+        (
+            "java.lang.NoSuchMethodError: 'void org.apache.spark.sql.execution.LogicalRDD.<init>(scala.Option)'",
+            "built for another Spark (NoSuchMethodError: 'void org.apache.spark.sql.execution.LogicalRDD.<init>",
+        ),
+    ],
+)
+def test_what_keeps_spark_from_a_store_or_a_table_is_one_line_with_the_next_step(java: str, said: str) -> None:
+    text = f"An error occurred while calling o1.exists.\n: {java}\n\tat org.apache.spark.Nothing\n"
+    told = fault_in(RuntimeError(text))
+    assert told is not None
+    assert said in told
+    assert "\n" not in told
+    assert fault_in(RuntimeError("An error occurred\n: java.io.IOException: s3a://lake/in: cut\n")) is None

@@ -1,10 +1,13 @@
 """What has been scored, with which model, into which files: one small entry per commit, written last.
 
     batches/000007.json     commit number 7: its key, its data files, what it came to
+    batches/000007.claim    some run was about to write what commit number 7 would name
     seen/000007-…/          Parquet: the pictures that it accounts for (rows.SEEN)
 
 A data file that no entry names was left by a killed run: `strays` names them, and they are removed before anything
-else is written.
+else is written. Before that `fence` takes the number that their run had reserved: should it live after all, its commit
+fails. A number is reserved by one run and committed once, whatever two runs believe of the lease, so that nothing is
+lost or doubled where the storage can create a file on condition that there is none.
 """
 
 from __future__ import annotations
@@ -40,7 +43,10 @@ class Key:
 
 @dataclass(frozen=True)
 class Entry:
-    """One commit. `files` are relative to the output, `seen` to the ledger, `explanations` to the output's books."""
+    """One commit. `files` are relative to the output, `seen` to the ledger, `explanations` to the output's books.
+
+    Without `seen` it is a fence: its number is taken, and nothing was scored.
+    """
 
     batch: int
     key: Key
@@ -87,7 +93,9 @@ class Ledger:
                     "--checkpoint that belongs to it, or another --output"
                 )
             state = {"id": uuid.uuid4().hex[:8], "output": output, "format": form}
-            self._storage.publish_text(_STATE, json.dumps(state, indent=1))
+            if not self._storage.create_text(_STATE, json.dumps(state, indent=1)):  # by another, in this moment
+                self.bind(output, form, occupied, given)
+                return
         elif state["output"] not in (output, given) or state["format"] != form:
             raise LedgerError(
                 f"{self._storage.root} is the ledger of {state['output']} ({state['format']}), not of {output} "
@@ -109,21 +117,37 @@ class Ledger:
 
     def of(self, key: Key) -> list[Entry]:
         """Entries made with the same model, preparation and salt."""
-        return [entry for entry in self.entries if entry.key == key]
+        return [entry for entry in self.entries if entry.key == key and entry.seen]
 
     def figures(self) -> Figures:
         """Of all commits together."""
         return sum((entry.figures for entry in self.entries), Figures())
 
+    def reserve(self, batch: int) -> None:
+        """To be called before anything is written for a commit. Raises LedgerError where another run has its number."""
+        path = f"{ENTRIES}/{batch:06d}"
+        if not self._storage.create_text(f"{path}.claim", uuid.uuid4().hex) or self._storage.exists(f"{path}.json"):
+            raise LedgerError(self._overtaken(batch))
+
+    def reserved(self) -> bool:
+        """Whether some run has reserved the next number."""
+        return self._storage.exists(f"{ENTRIES}/{self.next_batch:06d}.claim")
+
     def commit(self, entry: Entry) -> None:
         """The moment from which a batch counts. Raises LedgerError for a number that is taken."""
         path = f"{ENTRIES}/{entry.batch:06d}.json"
-        if self._storage.exists(path):
-            raise LedgerError(
-                f"{self._storage.uri(path)}: another run has written batch {entry.batch}; nothing is lost"
-            )
-        self._storage.publish_text(path, entry.to_json())
+        if not self._storage.create_text(path, entry.to_json()):
+            raise LedgerError(self._overtaken(entry.batch))
         self.entries.append(entry)
+
+    def fence(self, key: Key) -> None:
+        """Take the next number, so that a run that was taken for dead cannot. Raises LedgerError where it just did."""
+        self.commit(Entry(self.next_batch, key, [], "", Figures()))
+
+    @property
+    def fences(self) -> list[int]:
+        """Numbers that were taken so; what lies in the output under one of them does not count."""
+        return [entry.batch for entry in self.entries if not entry.seen]
 
     def strays(self, data_files: Iterable[str]) -> list[str]:
         """Those of an output's files that this ledger's runs wrote and that no entry names."""
@@ -147,6 +171,12 @@ class Ledger:
 
     def finish(self, key: Key, fingerprint: str) -> None:
         self._storage.publish_text("finished.json", _finished(key, fingerprint))
+
+    def _overtaken(self, batch: int) -> str:
+        return (
+            f"{self._storage.uri(ENTRIES)}: another run has written batch {batch}; nothing is lost, what this run had "
+            "not committed yet is scored by the next"
+        )
 
     def _state(self, text: str) -> dict[str, str]:
         """Raises LedgerError naming the file."""

@@ -9,6 +9,7 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.machine import store_fault
 from fer_spark.sources.settings import SourceError
 
 GLOB_CHARS = frozenset("*?[]{}")
@@ -63,7 +64,8 @@ def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
             return Root(folder.toString(), _encoded(folder), (full.toString(),), True, bool(status.isFile()))
         found = system.globStatus(path) if GLOB_CHARS & set(text) else None
     except Py4JJavaError as error:
-        raise SourceError(f"{flag} {text!r} cannot be reached: {first_line(error)}") from error
+        reason = store_fault(str(error)) or first_line(error)
+        raise SourceError(f"{flag} {text!r} cannot be reached: {reason}") from error
     if not found:
         raise SourceError(f"{flag} {text!r} does not exist" + (" (nothing matches)" if found is not None else ""))
     base = system.makeQualified(hadoop_path(spark, _fixed_part(text)))

@@ -21,7 +21,7 @@ FAILURES = (ManifestError,)
 def run(settings: AugmentShardsSettings, copies: CopySettings, conf: Sequence[str] = (), master: str = "") -> Augmented:
     """Write the copies and print what was written. Raises what USAGE and FAILURES list."""
     spark = get_session("fer-spark augment-shards", conf, master)
-    source, target = Storage(spark, settings.shards), Storage(spark, settings.output)
+    source, target = Storage(spark, settings.shards), Storage.to_write(spark, settings.output)
     done = augment(source, target, settings.rows, copies, JobProgress(spark.sparkContext))
     print_summary(done, settings)
     return done

@@ -14,7 +14,7 @@ from fer_spark.pipelines.build.context import Build
 from fer_spark.pipelines.build.decide import Decided
 from fer_spark.rows import QUARANTINE
 from fer_spark.shards.layout import Layout
-from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest
+from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ManifestError
 from fer_spark.shards.merge import merged
 from fer_spark.shards.moments import train_moments, with_statistics
 from fer_spark.shards.petastorm.metadata import publish_petastorm_metadata
@@ -30,6 +30,8 @@ from fer_spark.sources.splits import assign_splits
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
+
+    from fer_spark.artifacts import Storage
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,22 @@ def publish(
     asked = build.settings.shards.petastorm_metadata
     noted = publish_petastorm_metadata(storage, manifest, old, asked)
     manifest = replace(manifest, run=manifest.run | noted | {"total_s": round(time.monotonic() - began, 2)})
-    storage.publish_text(NAME, manifest.to_json())
+    _publish_manifest(storage, manifest, first=old is None)
     for path in sorted(replaced - {*(file.path for file in manifest.files), *manifest.quarantine_files}):
         storage.delete(path)
     build.staging.drop()
     return Published(manifest, published=True, too_many_bad=False, examples=decided.examples)
+
+
+def _publish_manifest(storage: Storage, manifest: Manifest, first: bool) -> None:
+    """`first`: there was none when the build began; raises ManifestError where another build has published since."""
+    if not first:
+        storage.publish_text(NAME, manifest.to_json())
+    elif not storage.create_text(NAME, manifest.to_json()):
+        raise ManifestError(
+            f"{storage.root}: another build has published shards there in the meantime, and those count; "
+            "choose another --output, or --on-existing append or overwrite"
+        )
 
 
 def _with_splits(build: Build, faces: DataFrame, decided: Decided) -> DataFrame:

@@ -55,7 +55,7 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     """Run one build, or go on with it. Raises ValueError or ExistingOutputError for what the user has to change."""
     began = time.monotonic()
     settings.shards.check()
-    storage = Storage(spark, settings.shards.output)
+    storage = Storage.to_write(spark, settings.shards.output)
     old, staging = read_manifest(storage), Staging(spark, storage)
     if old is not None:
         _tidy_up(old, staging, storage)

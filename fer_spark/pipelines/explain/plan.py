@@ -47,7 +47,7 @@ class Planned:
 
 def plan(spark: SparkSession, settings: ExplainSettings, lime: LimeSettings) -> Planned:
     """Look at everything before any work. Raises ValueError, BundleError or ManifestError."""
-    source, target = Storage(spark, settings.shards), Storage(spark, settings.output)
+    source, target = Storage(spark, settings.shards), Storage.to_write(spark, settings.output)
     manifest = read_manifest(source)
     if manifest is None:
         raise ValueError(f"--shards: {source.root} has no {MANIFEST}: name a directory that build-shards published")

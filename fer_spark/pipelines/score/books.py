@@ -49,7 +49,7 @@ class Books:
 def open_books(run: Run, lease: Lease) -> Books:
     """Open the ledger and remove what a killed run left. Raises LedgerError where it is not this output's, or scores
     that it speaks of are gone."""
-    storage = Storage(run.spark, run.settings.checkpoint)
+    storage = Storage.to_write(run.spark, run.settings.checkpoint)
     ledger, scores = Ledger(storage), run.output.scores
     ledger.bind(scores.address, scores.form, scores.occupied(), scores.name)
     _check_there(run.output, ledger)
@@ -84,6 +84,7 @@ def commit(run: Run, books: Books, raw: DataFrame, listed: DataFrame | None) -> 
     if not figures.pictures and listed is None:
         return known(again)
     name = books.ledger.new_name(batch)
+    books.ledger.reserve(batch)
     explanations = explain_scored(run, rows, f"batch-{name}", books.explained) if figures.faces else []
     books.lease.verify()
     files = run.output.scores.append(run.to_write(rows), batch, f"batch-{name}") if figures.pictures else []
@@ -116,13 +117,15 @@ def _check_there(output: Output, ledger: Ledger) -> None:
 
 
 def _tidy(run: Run, books: Books) -> None:
-    """Remove what a killed run left: nothing that an entry names."""
-    output = run.output
+    """Remove what a killed run left: nothing that an entry names, nor that its run can commit any more."""
+    output, ledger = run.output, books.ledger
     output.drop_staging()
-    output.scores.drop_uncommitted(books.ledger)
-    for name in books.ledger.strays(output.explanation_files()):
+    if ledger.reserved():
+        ledger.fence(run.key)
+    output.scores.drop_uncommitted(ledger)
+    for name in ledger.strays(output.explanation_files()):
         output.books.delete(name)
-    for name in books.ledger.stray_seen():
+    for name in ledger.stray_seen():
         books.storage.delete(name)
 
 

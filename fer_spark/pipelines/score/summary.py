@@ -16,6 +16,7 @@ from fer_spark.rows import NOT_BAD
 from fer_spark.scoring.columns import ALREADY_KNOWN
 from fer_spark.scoring.drift import drift
 from fer_spark.scoring.figures import Figures
+from fer_spark.scoring.outputs.format import OutputError
 from fer_spark.scoring.outputs.read import SUMMARY
 
 if TYPE_CHECKING:
@@ -76,9 +77,17 @@ def summarise(
     }
 
 
-def publish_summary(output: Output, summary: dict[str, Any]) -> None:
-    """The moment from which an output counts."""
-    output.books.publish_text(SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False))
+def publish_summary(output: Output, summary: dict[str, Any], first: bool = False) -> None:
+    """The moment from which an output counts. `first`: there was none when the run began; raises OutputError where
+    another run has published one since."""
+    text = json.dumps(summary, indent=1, ensure_ascii=False)
+    if not first:
+        output.books.publish_text(SUMMARY, text)
+    elif not output.books.create_text(SUMMARY, text):
+        raise OutputError(
+            f"{output.name}: another run has published its scores there in the meantime, and those count: "
+            "--overwrite replaces them, or choose another --output"
+        )
 
 
 def print_summary(done: Scored, settings: ScoreSettings, console: Console | None = None) -> None:

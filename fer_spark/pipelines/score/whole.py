@@ -62,7 +62,7 @@ def _score(run: Run, before: dict[str, Any] | None) -> Scored:
         count = figures.faces + sum(figures.not_scored.values())
         files = output.scores.replace(run.to_write(rows), count, name)
     done = Scored(summarise(run, figures, earlier, files, explanations=explained.summary(run, why)), figures)
-    publish_summary(output, done.summary)
+    publish_summary(output, done.summary, first=before is None)
     output.scores.drop_replaced(files)
     for name in set(output.explanation_files()) - set(why):
         output.books.delete(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from fer_spark.artifacts import Storage, literal
 from fer_spark.rows import SCORE, Table
@@ -81,13 +82,13 @@ class Json(Files):
 
 def put_files(storage: Storage, rows: DataFrame, form: str, prefix: str, numbered: bool) -> list[str]:
     """Write rows aside, then move each file into place as `prefix.form`, or `prefix-00000.form`; returns the names."""
-    aside = f"{STAGING}/out"
-    storage.delete(aside)
+    aside = f"{STAGING}/out-{uuid4().hex[:8]}"
     rows.write.format(form).save(storage.uri(aside))
     written = [file.path for file in storage.list_files(aside) if "/part-" in file.path]
     names = [f"{prefix}-{i:05d}.{form}" if numbered else f"{prefix}.{form}" for i in range(len(written))]
     for path, name in zip(written, names, strict=True):
         _rename(rows.sparkSession, storage.uri(path), storage.uri(name))
+    storage.delete(aside)
     return names
 
 

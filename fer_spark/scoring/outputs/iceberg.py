@@ -36,9 +36,11 @@ class Iceberg(Tables):
         replaced = F.lit(True) if batch is None else F.col("batch") == batch
         fitted(rows, self.columns, standing).writeTo(self.name).overwrite(replaced)
 
-    def drop_batches_from(self, batch: int) -> None:
-        if self.occupied() and not self.spark.table(self.name).where(f"batch >= {batch}").isEmpty():
-            self.spark.sql(f"DELETE FROM {self.name} WHERE batch >= {batch}")
+    def holds(self, condition: str) -> bool:
+        return self.occupied() and not self.spark.table(self.name).where(condition).isEmpty()
+
+    def delete(self, condition: str) -> None:
+        self.spark.sql(f"DELETE FROM {self.name} WHERE {condition}")
 
     @classmethod
     def read(cls, spark: SparkSession, uri: str, summary: dict[str, Any], columns: Table = SCORE) -> DataFrame:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from fer_spark.artifacts import Storage, literal
 from fer_spark.rows import EXPLANATION
@@ -22,10 +23,14 @@ EXPLANATIONS = "_explanations"
 
 @dataclass(frozen=True)
 class Output:
-    """Where scores go. `scores` is the data; summary, staging and explanations lie in its books."""
+    """Where scores go. `scores` is the data; summary, staging and explanations lie in its books.
+
+    `run`: the name of this run's staging, which no other run reads or writes over, whatever it believes of the lease.
+    """
 
     spark: SparkSession
     scores: Format
+    run: str = field(default_factory=lambda: uuid4().hex[:8])
 
     @classmethod
     def open(cls, spark: SparkSession, settings: ScoreSettings) -> Output:
@@ -33,7 +38,7 @@ class Output:
         columns do not take ours."""
         kind = FORMATS[settings.format]
         check_format(spark, kind.form)
-        books = Storage(spark, settings.checkpoint if kind.named else settings.output)
+        books = Storage.to_write(spark, settings.checkpoint if kind.named else settings.output)
         if settings.checkpoint and not kind.named:
             _check_apart(books.root, Storage(spark, settings.checkpoint).root)
         scores = kind(spark, settings.output, books)
@@ -55,11 +60,12 @@ class Output:
 
     def stage(self, name: str, rows: DataFrame) -> DataFrame:
         """Run `rows` once, keep them aside, and give them back as written."""
-        self.books.delete(f"{STAGING}/{name}")
-        rows.write.option("compression", "snappy").parquet(self.books.uri(f"{STAGING}/{name}"))
-        return self.spark.read.schema(rows.schema).parquet(literal(self.books.uri(f"{STAGING}/{name}")))
+        place = self.books.uri(f"{STAGING}/{self.run}/{name}")
+        rows.write.option("compression", "snappy").mode("overwrite").parquet(place)
+        return self.spark.read.schema(rows.schema).parquet(literal(place))
 
     def drop_staging(self) -> None:
+        """This run's, and what killed runs left of theirs."""
         self.books.delete(STAGING)
 
     def add_explanations(self, rows: DataFrame, prefix: str) -> list[str]:

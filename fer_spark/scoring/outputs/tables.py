@@ -27,8 +27,12 @@ class Tables(Format):
         """Replace the rows of one batch, or all of them with None, in one commit."""
 
     @abstractmethod
-    def drop_batches_from(self, batch: int) -> None:
-        """Remove rows of these and all later batches; no commit where there are none."""
+    def holds(self, condition: str) -> bool:
+        """Whether there are rows for which it is true."""
+
+    @abstractmethod
+    def delete(self, condition: str) -> None:
+        """Remove the rows for which it is true, in one commit."""
 
     def check_free(self, published: bool, overwrite: bool) -> None:
         if self.occupied() and not overwrite:
@@ -44,7 +48,9 @@ class Tables(Format):
         return "it" if wrote and not self.occupied() else ""
 
     def drop_uncommitted(self, ledger: Ledger) -> None:
-        self.drop_batches_from(ledger.next_batch)
+        uncommitted = _not_in(ledger)
+        if self.holds(uncommitted):
+            self.delete(uncommitted)
 
     def replace(self, rows: DataFrame, count: int, name: str) -> list[str]:
         self.commit(rows, None)
@@ -56,6 +62,12 @@ class Tables(Format):
 
     def drop_replaced(self, files: list[str]) -> None:
         """The table's own commit has done it."""
+
+
+def _not_in(ledger: Ledger) -> str:
+    """Rows of batches that a ledger does not count."""
+    later = f"batch >= {ledger.next_batch}"
+    return f"{later} OR batch IN ({', '.join(map(str, ledger.fences))})" if ledger.fences else later
 
 
 def missing_columns(columns: Table, standing: StructType) -> list[Column]:

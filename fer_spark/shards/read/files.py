@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from fer_spark.machine import KEYS
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError, ShardFile
 from fer_spark.shards.read.remedies import no_such_split
@@ -64,6 +66,8 @@ class ShardFiles:
             manifest = Manifest.from_json(text, f"{uri.rstrip('/')}/{NAME}")
         except FileNotFoundError as error:
             raise ShardError(f"{uri}: no {NAME} there: give the output directory of build-shards") from error
+        except (PermissionError, *_no_keys()) as error:
+            raise ShardError(f"{uri}: no access ({error}); {KEYS}") from error
         except (OSError, UnicodeDecodeError, ManifestError) as error:
             raise ShardError(f"{uri.rstrip('/')}/{NAME}: cannot be read ({error})") from error
         files = cls(uri.rstrip("/"), split, manifest, filesystem, root.rstrip("/"))
@@ -167,3 +171,9 @@ class ShardFiles:
 def _size_order(pixels: StoredPixels) -> tuple[int, int, bool]:
     """Least for what is read fastest."""
     return pixels.size_px, pixels.face.channels, pixels.dtype != "uint8"
+
+
+def _no_keys() -> tuple[type[Exception], ...]:
+    """What clients of stores raise, where one is loaded, for keys that are missing: not an OSError."""
+    found = (("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError"))
+    return tuple(getattr(sys.modules[module], name) for module, name in found if module in sys.modules)

@@ -9,6 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.artifacts import Storage
+from fer_spark.scoring.ledger import Ledger
 from fer_spark.scoring.outputs.delta import Delta
 from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
@@ -114,7 +115,9 @@ def test_a_table_that_was_killed_before_its_first_commit_is_left_to_the_next(
     spark: SparkSession, tmp_path: Path
 ) -> None:
     (tmp_path / "part-00000.parquet").write_bytes(b"no log speaks of it")
-    Delta(spark, str(tmp_path), Storage(spark, str(tmp_path))).drop_batches_from(1)
+    Delta(spark, str(tmp_path), Storage(spark, str(tmp_path))).drop_uncommitted(
+        Ledger(Storage(spark, str(tmp_path / "ledger")))
+    )
 
 
 @pytest.mark.job

@@ -26,6 +26,7 @@ from tests.pipelines.score.worlds import (
     LONG_AGO,
     MIDDLE,
     NAMES,
+    both_hold_the_lease,
     dies_at_the_second_commit,
     every_score,
     lake,
@@ -269,6 +270,21 @@ def test_a_new_ledger_never_takes_over_the_scores_of_another(
     assert score(bundle, pictures, tmp_path / "scores", "--overwrite") == 2
     assert "is kept by the ledger" in capsys.readouterr().err
     assert sorted((tmp_path / "scores").glob("*.parquet")) == before
+
+
+@pytest.mark.job
+@pytest.mark.parametrize("moment", ["before anything is written", "before the entry"])
+def test_two_runs_that_both_hold_the_lease_lose_and_double_nothing(
+    bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    words = [bundle, pictures, tmp_path / "scores", "--incremental", "--checkpoint", str(tmp_path / "ledger")]
+    with both_hold_the_lease(monkeypatch, moment, lambda: score(*words)) as codes:
+        codes.append(score(*words))
+    assert codes == [0, 1]
+    assert score(*words) == 0
+    assert summary(tmp_path / "scores")["unchanged"] == 5
+    assert list(rows(tmp_path).values()) == [1] * 5
+    assert len(every_score(tmp_path / "scores")) == 5
 
 
 def test_an_entry_number_is_taken_once_and_only_own_leftovers_are_strays(tmp_path: Path, spark: SparkSession) -> None:

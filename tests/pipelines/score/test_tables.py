@@ -1,10 +1,16 @@
 """Scores in tables that keep their own books, on a Spark that knows them; without their packages these tests skip.
 
-To run them, tell the tests' session where a format's classes are; for Iceberg, with a catalog named lake:
+Neither Delta nor Iceberg has a release for the lock's Spark 4.3 (README, Tables). To run them on 4.1.2, with a catalog
+named lake for Iceberg:
 
-    PYSPARK_SUBMIT_ARGS="--packages org.apache.iceberg:iceberg-spark-runtime-4.0_2.13:VERSION
+    pip install pyspark==4.1.2
+    PYSPARK_SUBMIT_ARGS="--packages io.delta:delta-spark_4.1_2.13:4.4.0,$ICEBERG
+        --conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension
+        --conf spark.sql.catalog.spark_catalog=org.apache.spark.sql.delta.catalog.DeltaCatalog
         --conf spark.sql.catalog.lake=org.apache.iceberg.spark.SparkCatalog --conf spark.sql.catalog.lake.type=hadoop
-        --conf spark.sql.catalog.lake.warehouse=/tmp/lake pyspark-shell" pytest tests/pipelines/score/test_tables.py
+        --conf spark.sql.catalog.lake.warehouse=/tmp/lake pyspark-shell" make test-long GROUP=table
+
+    ICEBERG=org.apache.iceberg:iceberg-spark-runtime-4.1_2.13:1.12.0
 """
 
 from __future__ import annotations
@@ -20,7 +26,17 @@ from pyspark.sql import DataFrame, SparkSession
 from fer_spark.cli.commands.report import main as report
 from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
-from tests.pipelines.score.worlds import BRIGHT, DARK, MIDDLE, NAMES, dies_at_the_second_commit, lake, picture, score
+from tests.pipelines.score.worlds import (
+    BRIGHT,
+    DARK,
+    MIDDLE,
+    NAMES,
+    both_hold_the_lease,
+    dies_at_the_second_commit,
+    lake,
+    picture,
+    score,
+)
 from tests.scoring.outputs.places import place
 
 GRAYS = {"a.png": DARK, "b.png": MIDDLE, "c/d.png": BRIGHT, "c/e.png": 60, "f.png": 90}
@@ -52,6 +68,16 @@ class Table:
         if self.form == "iceberg":
             return self.spark.table(f"{self.name}.snapshots").count()
         return len(list((Path(self.name) / "_delta_log").glob("*.json")))
+
+    def versions(self) -> list[DataFrame]:
+        """The table as it stood after each of its commits, the first one first."""
+        if self.form == "iceberg":
+            snapshots = self.spark.table(f"{self.name}.snapshots").orderBy("committed_at").collect()
+            return [
+                self.spark.sql(f"SELECT * FROM {self.name} VERSION AS OF {row['snapshot_id']}") for row in snapshots
+            ]
+        reader = self.spark.read.format("delta")
+        return [reader.option("versionAsOf", number).load(self.name) for number in range(self.commits())]
 
     def summary(self) -> dict[str, Any]:
         where = self.books if self.form == "iceberg" else Path(self.name)
@@ -108,6 +134,9 @@ def test_nights_add_what_is_new_and_an_unchanged_night_commits_nothing(
     done = night()
     assert (done["scored_pictures"], done["unchanged"]) == (1, 5)
     assert table.paths() == sorted([*GRAYS, "new.png"])
+    counts = [version.count() for version in table.versions()]
+    assert counts[-2:] == [5, 6]  # time travel to the night before
+    assert counts == sorted(counts)
     assert {row["source_path"]: row["label"] for row in table.frame().collect()}["a.png"] == NAMES[0]
 
 
@@ -124,6 +153,20 @@ def test_rows_of_a_commit_that_the_ledger_never_heard_of_are_removed(
     assert score(bundle, pictures, table.name, *words) == 0
     assert table.paths() == sorted(GRAYS)
     assert 0 < table.summary()["unchanged"] < 5
+
+
+@pytest.mark.table
+@pytest.mark.parametrize("moment", ["before anything is written", "before the entry"])
+def test_two_runs_that_both_hold_the_lease_double_nothing(
+    table: Table, bundle: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    words = [*table.words, "--incremental"]
+    with both_hold_the_lease(monkeypatch, moment, lambda: score(bundle, pictures, table.name, *words)) as codes:
+        codes.append(score(bundle, pictures, table.name, *words))
+    assert codes == [0, 1]
+    assert table.paths() == sorted(GRAYS)
+    assert score(bundle, pictures, table.name, *words) == 0
+    assert table.paths() == sorted(GRAYS)
 
 
 @pytest.mark.table

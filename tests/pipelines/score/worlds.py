@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ import pytest
 
 from fer_spark.cli.commands.score import main
 from fer_spark.rows import SCORE
+from fer_spark.scoring.lease import Lease
 from fer_spark.scoring.ledger import Entry, Ledger
+from fer_spark.scoring.outputs.output import Output
 from tests.pipelines.evaluate.evaluations import SIDE
 
 NAMES = ["angry", "happy", "sad"]
@@ -94,3 +96,24 @@ def dies_at_the_second_commit(monkeypatch: pytest.MonkeyPatch, moment: str) -> I
         except Death:
             return
     raise AssertionError("it lived on")
+
+
+@contextmanager
+def both_hold_the_lease(monkeypatch: pytest.MonkeyPatch, moment: str, other: Callable[[], int]) -> Iterator[list[int]]:
+    """No run sees another in here, and the first is overtaken by a whole other one: before its first rows are staged,
+    or `before the entry`. Yields a list that gets the other's exit code."""
+    codes: list[int] = []
+    real: dict[type, Any] = {Output: Output.stage, Ledger: Ledger.commit}
+    place = Ledger if moment == "before the entry" else Output
+
+    def overtaken(self: Any, *arguments: Any) -> Any:
+        if not codes:
+            codes.append(-1)
+            codes[0] = other()
+        return real[place](self, *arguments)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Lease, "_others", lambda self: {})
+        patched.setattr(Lease, "verify", lambda self: None)
+        patched.setattr(place, "commit" if place is Ledger else "stage", overtaken)
+        yield codes

@@ -75,3 +75,14 @@ def test_what_is_wrong_there_names_the_object(bucket: str, tmp_path: Path) -> No
         list(source.epoch(0))
     with pytest.raises(ShardError, match=r"s3://lake/nothing: no _manifest\.json there"):
         open_shards(f"{bucket}/nothing", "train", ReadSettings())
+
+
+def test_missing_keys_are_one_line_with_the_next_step(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere")):
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setitem(fsspec.config.conf, "s3", {"endpoint_url": fsspec.config.conf["s3"]["endpoint_url"]})
+    with pytest.raises(ShardError, match=r"s3://lake/shards: no access \(.*\); give S3 AWS_ACCESS_KEY_ID and") as told:
+        open_shards(f"{bucket}/shards", "train", ReadSettings())
+    assert "\n" not in str(told.value)

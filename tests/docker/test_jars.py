@@ -1,0 +1,89 @@
+"""`make jars`: fetched once and checked; what cannot be fetched is one line, what is not as pinned is a failure."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.docker.commands import DOCKER
+
+NAMES = ("a-1.jar", "b-2.jar")
+SERVES = """for word; do case $word in -DoutputDirectory=*) to=${word#*=};; esac; done
+for name in a-1 b-2; do echo %s >"$to/$name.jar"; done"""
+FAILS = "echo '[ERROR] no network here'; exit 1"
+
+
+def program(path: Path, lines: str) -> None:
+    path.write_text(f"#!/bin/bash\n{lines}\n", encoding="utf-8")
+    path.chmod(0o755)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The script with sums of its own, and as Maven and Python what a test puts there."""
+    shutil.copytree(DOCKER / "jars", tmp_path / "jars")
+    sums = [f"{hashlib.sha256(b'whole' + chr(10).encode()).hexdigest()}  {name}\n" for name in NAMES]
+    (tmp_path / "jars" / "SHA256SUMS").write_text("".join(sums), encoding="ascii")
+    (tmp_path / "bin").mkdir()
+    program(tmp_path / "bin" / "python", "exit 0")
+    return tmp_path
+
+
+def fetch(folder: Path, path: str | None = None) -> subprocess.CompletedProcess[str]:
+    words = [str(folder / "jars" / "fetch"), str(folder / "cache")]
+    there = {"PATH": path or f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHON": str(folder / "bin" / "python")}
+    return subprocess.run(words, env=there, capture_output=True, text=True, check=False)
+
+
+def kept(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "cache" / "jars").iterdir())
+
+
+def test_jars_are_fetched_once(folder: Path) -> None:
+    program(folder / "bin" / "mvn", SERVES % "whole")
+    assert fetch(folder).returncode == 0
+    assert kept(folder) == sorted(NAMES)
+    program(folder / "bin" / "mvn", FAILS)
+    again = fetch(folder)
+    assert (again.returncode, again.stdout.count("\n"), again.stderr) == (0, 1, "")
+    assert re.search(r"of jars and .* of servers in .*cache", again.stdout)
+
+
+def test_what_cannot_be_fetched_is_one_line_and_no_failure(folder: Path) -> None:
+    program(folder / "bin" / "mvn", FAILS)
+    program(folder / "bin" / "python", "echo no index; exit 1")
+    done = fetch(folder)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lines[0] == "make jars: no jars, Maven could not fetch them: [ERROR] no network here"
+    assert lines[1] == "make jars: no object store for the tests, pip could not fetch it: no index"
+    assert sorted(path.name for path in (folder / "cache").iterdir()) == ["jars", "servers"]
+    (folder / "bin" / "mvn").unlink()
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("bash", "dirname", "mkdir", "sha256sum", "cat", "du", "cut", "tail", "grep"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    assert "without Maven (mvn): apt-get install maven" in fetch(folder, str(tools)).stdout
+
+
+def test_jars_that_are_not_as_pinned_are_a_failure_and_not_used(folder: Path) -> None:
+    program(folder / "bin" / "mvn", SERVES % "broken")
+    done = fetch(folder)
+    assert done.returncode == 1
+    assert "are not used" in done.stderr
+    assert kept(folder) == []
+
+
+def test_every_jar_has_its_sum() -> None:
+    lines = (DOCKER / "jars" / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+    assert all(re.fullmatch(r"[0-9a-f]{64}  [\w.-]+\.jar", line) for line in lines)
+    pom = (DOCKER / "jars" / "pom.xml").read_text(encoding="utf-8")
+    names = {line.split()[1] for line in lines}
+    hadoop, aws = (re.findall(f"<{name}.version>(.*)</{name}.version>", pom)[0] for name in ("hadoop", "aws"))
+    assert {f"hadoop-aws-{hadoop}.jar", f"s3-{aws}.jar", "spark-hadoop-cloud_2.13-4.1.2.jar"} <= names

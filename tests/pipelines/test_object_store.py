@@ -1,0 +1,173 @@
+"""Every job from S3 to S3, over HTTP, on a server that is as strict as S3; Spark by S3A, the reader by fsspec."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.artifacts import Storage
+from fer_spark.cli.commands.build_shards import main as build
+from fer_spark.cli.commands.explore import main as explore
+from fer_spark.cli.commands.report import main as report
+from fer_spark.cli.commands.train import main as train
+from fer_spark.scoring.outputs.read import read_scores
+from tests.pipelines.evaluate.evaluations import write_bundle
+from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, picture, score
+from tests.servers import ObjectStore, object_store
+
+pytestmark = pytest.mark.store
+
+GRAYS = {"angry": 51, "happy": 128, "sad": 204}
+ODD = ["a b.png", "ä+%20.png", "100%.png", "[x]{y}*?.png", "a:b#c&d.png", "a.png", "日本.png", "x'\"y.png"]
+PATHS = sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
+BUCKET = "lake"
+BUILD = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
+
+
+@pytest.fixture(scope="module")
+def store(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """A bucket that S3A and fsspec can reach, and one that S3A is given wrong keys for."""
+    before = dict(fsspec.config.conf)
+    with object_store(tmp_path_factory.mktemp("weed")) as server:
+        fsspec.config.conf["s3"] = server.for_fsspec()
+        try:
+            for bucket in (BUCKET, "locked", "foreign"):
+                fsspec.filesystem("s3").mkdir(bucket)
+            configure(spark, server.for_hadoop(BUCKET))
+            configure(spark, server.for_hadoop("locked", secret_key="another+secret/of=tests"))
+            configure(spark, server.for_hadoop("foreign", access_key="AKIDUNKNOWN0000001"))
+            yield server
+        finally:
+            fsspec.config.conf.clear()
+            fsspec.config.conf.update(before)
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_bundle(tmp_path_factory.mktemp("bundle"), NAMES, views="single")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of different content, by label, their names as odd as S3 allows."""
+    root = tmp_path_factory.mktemp("pictures")
+    for label, gray in GRAYS.items():
+        for number, name in enumerate(ODD):
+            picture(root / label / name, gray + number, right=gray - number)
+    return root
+
+
+def configure(spark: SparkSession, settings: dict[str, str]) -> None:
+    conf: Any = spark._jsc.hadoopConfiguration()
+    for name, value in settings.items():
+        conf.set(name, value)
+
+
+def objects(below: str) -> dict[str, bytes]:
+    """What lies in a folder of the bucket, by its name there."""
+    system, root = fsspec.filesystem("s3", use_listings_cache=False), f"{BUCKET}/{below}".rstrip("/")
+    return {path.removeprefix(f"{root}/"): system.cat_file(path) for path in system.find(root)}
+
+
+@pytest.fixture(scope="module")
+def shards(store: ObjectStore, pictures: Path) -> str:
+    """Shards built on S3 from pictures there."""
+    fsspec.filesystem("s3").put(f"{pictures}/", f"{BUCKET}/in/", recursive=True)
+    assert build(["--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/shards", *BUILD]) == 0
+    return f"s3a://{BUCKET}/shards"
+
+
+def test_shards_are_those_of_a_disk_and_committed_without_renaming(
+    store: ObjectStore, shards: str, pictures: Path, tmp_path: Path
+) -> None:
+    assert build(["--input", str(pictures), "--output", str(tmp_path / "shards"), *BUILD]) == 0
+    kept = objects("shards")
+    there, here = json.loads(kept["_manifest.json"]), json.loads((tmp_path / "shards" / "_manifest.json").read_bytes())
+    assert there["counts"]["written_faces"] == len(PATHS)
+    assert there["checksum"] == here["checksum"]
+    committed = json.loads(kept["_SUCCESS"])
+    assert committed["committer"] == "magic"
+    assert {name.removeprefix("/") for name in committed["filenames"]} == {
+        f"shards/{file['path']}" for file in there["files"]
+    }
+
+
+def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
+    words = ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn", "--device", "cpu"]
+    assert train(["--shards", shards, "--output", str(tmp_path / "model"), *words]) == 0
+    assert (tmp_path / "model" / "card.json").exists()
+
+
+def test_pictures_are_scored_once_reported_and_explored_and_no_key_is_kept(
+    spark: SparkSession, store: ObjectStore, shards: str, bundle: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    scores, nightly = f"s3a://{BUCKET}/scores", ["--incremental", "--checkpoint", f"s3a://{BUCKET}/ledger"]
+    for scored, unchanged in ((len(PATHS), 0), (0, len(PATHS))):
+        assert score(bundle, f"s3a://{BUCKET}/in", scores, *nightly) == 0
+        summary = json.loads(objects("scores")["_summary.json"])
+        assert (summary["scored_pictures"], summary["unchanged"]) == (scored, unchanged)
+    rows = read_scores(spark, scores).select("source_path", "label").collect()
+    assert sorted(row["source_path"] for row in rows) == PATHS
+    assert {row["label"] for row in rows if row["source_path"].startswith("sad/")} == {"sad"}
+    assert report(["--scores", scores, "--output", f"s3a://{BUCKET}/pages/scores.html"]) == 0
+    page = objects("pages")["scores.html"].decode("utf-8")
+    assert any(path in page for path in PATHS)
+    assert explore(["--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/look", "--source", "folder"]) == 0
+    assert objects("look")["report.html"].lstrip().lower().startswith(b"<!doctype html")
+    shown = capfd.readouterr()
+    kept = [text for below in ("shards", "scores", "ledger", "pages", "look") for text in objects(below).values()]
+    for text in (shown.out.encode(), shown.err.encode(), *kept):
+        assert store.secret.encode() not in text
+        assert store.key.encode() not in text
+
+
+def test_two_runs_that_both_hold_the_lease_double_nothing(
+    spark: SparkSession, store: ObjectStore, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, place = lake(tmp_path / "in", {"a b.png": 51, "c.png": 204}), f"s3a://{BUCKET}/race"
+    words = [bundle, source, f"{place}/scores", "--incremental", "--checkpoint", f"{place}/ledger"]
+    with both_hold_the_lease(monkeypatch, "before the entry", lambda: score(*words)) as codes:
+        codes.append(score(*words))
+    assert codes == [0, 1]  # the one that ran meanwhile, and the one that it overtook
+    assert score(*words) == 0
+    found = sorted(row["source_path"] for row in read_scores(spark, f"{place}/scores").collect())
+    assert found == ["a b.png", "c.png"]
+
+
+def test_of_many_that_create_a_name_at_once_one_succeeds(spark: SparkSession, store: ObjectStore) -> None:
+    storage = Storage(spark, f"s3a://{BUCKET}/names")
+    texts = [str(number) * 1000 for number in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        created = list(pool.map(lambda text: storage.create_text("entry 1.json", text), texts))
+    assert sum(created) == 1
+    assert storage.read_text("entry 1.json") == texts[created.index(True)]
+    assert [file.path for file in storage.list_files()] == ["entry 1.json"]
+
+
+def test_wrong_keys_are_one_line_and_exit_code_2(
+    store: ObjectStore, bundle: Path, pictures: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    there, here = "s3a://locked/place", str(pictures)
+    for refused in (
+        lambda: build(["--input", "s3a://foreign/place", "--output", str(tmp_path / "shards"), *BUILD]),
+        lambda: build(["--input", there, "--output", str(tmp_path / "shards"), *BUILD]),
+        lambda: build(["--input", here, "--output", there, *BUILD]),
+        lambda: score(bundle, there, tmp_path / "scores"),
+        lambda: score(bundle, here, there),
+        lambda: score(bundle, here, tmp_path / "nightly", "--incremental", "--checkpoint", there),
+        lambda: report(["--scores", there, "--output", str(tmp_path / "page.html")]),
+        lambda: explore(["--source", "folder", "--input", there, "--output", str(tmp_path / "look")]),
+    ):
+        code, said = refused(), capfd.readouterr().err.strip()
+        assert code == 2, said
+        assert "the store refuses these credentials, or there are none; give S3" in said.splitlines()[-1]
+        assert "Traceback" not in said
+        assert "\tat " not in said
+        assert "secret/of=tests" not in said

@@ -1,0 +1,55 @@
+"""Committing on S3 without renaming: set up where Spark has the classes, said where it has not, never over a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.spark import committers
+from fer_spark.spark.committers import commit_without_renaming
+
+KEYS = tuple(committers._SETTINGS)
+
+
+@pytest.fixture
+def unset(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A session in which nothing is set, before and after; no application has been warned."""
+    monkeypatch.setattr(committers, "_warned", set())
+    before = {key: spark.conf.get(key, None) for key in KEYS}
+    for key in KEYS:
+        spark.conf.unset(key)
+    yield
+    for key, value in before.items():
+        spark.conf.unset(key)
+        if value is not None and value != spark.conf.get(key, None):
+            spark.conf.set(key, value)
+
+
+@pytest.mark.usefixtures("unset")
+def test_without_the_classes_one_line_says_so_and_nothing_is_set(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(committers, "_PROTOCOL", "org.apache.spark.Nothing")
+    for scheme in ("file", "hdfs", "gs"):
+        commit_without_renaming(spark, scheme)
+    assert capsys.readouterr().err == ""
+    for _ in range(2):
+        commit_without_renaming(spark, "s3a")
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert f"--packages org.apache.spark:spark-hadoop-cloud_2.13:{spark.version}" in said
+    assert "fs.s3a.committer.name" not in spark.conf.getAll
+
+
+@pytest.mark.usefixtures("unset")
+def test_what_the_user_chose_stays(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "org.apache.spark.internal.io.HadoopMapReduceCommitProtocol"
+    monkeypatch.setattr(committers, "_PROTOCOL", own)  # a class that is there
+    spark.conf.set("fs.s3a.committer.name", "directory")
+    spark.conf.set("spark.sql.sources.commitProtocolClass", own)
+    commit_without_renaming(spark, "s3a")
+    assert spark.conf.get("fs.s3a.committer.name") == "directory"
+    assert spark.conf.get("spark.sql.sources.commitProtocolClass") == own
+    assert str(spark.conf.get("spark.sql.parquet.output.committer.class")).endswith("BindingParquetOutputCommitter")
