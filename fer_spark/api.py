@@ -37,6 +37,7 @@ from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.settings import AUTO, SOURCES, SourceSettings, SplitSettings
 from fer_spark.spark.connect import need_classic
+from fer_spark.telemetry import MetricsSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -54,13 +55,14 @@ def build_shards(spark: SparkSession, source: Place, output: Place, **settings: 
     need_classic(spark, "build-shards")
     from fer_spark.cli.commands.build_shards import COMMAND
     from fer_spark.pipelines.build.run import BuildSettings, read_built, run_build
-    from fer_spark.pipelines.build.summary import print_summary
+    from fer_spark.pipelines.build.summary import job_figures, print_summary
     from fer_spark.spark.progress import JobProgress
 
     given = given_of(COMMAND, _source(source, settings) | {"output": output} | settings)
     shards = given.of(ShardSettings)
     parts = given.of(SourceSettings), given.of(FaceSettings), given.of(SplitSettings), shards
     done = run_build(spark, BuildSettings(*parts), JobProgress(spark.sparkContext))
+    job_figures(done).write(given.of(MetricsSettings).metrics_file)
     return Result(
         shards.output,
         dict(json.loads(done.manifest.to_json())),
@@ -81,12 +83,14 @@ def score(
     need_classic(spark, "score")
     from fer_spark.cli.commands.score import COMMAND
     from fer_spark.pipelines.score import run as pipeline
-    from fer_spark.pipelines.score.summary import print_summary
+    from fer_spark.pipelines.score.summary import job_figures, print_summary
     from fer_spark.scoring.outputs.read import read_scores
 
     given = given_of(COMMAND, _source(source, settings, IMAGES) | {"output": output, "bundle": bundle} | settings)
     chosen = given.of(ScoreSettings)
     done = pipeline.score(spark, Asked(chosen, given.of(SourceSettings), given.of(LimeSettings)))
+    if done is not None:
+        job_figures(done).write(given.of(MetricsSettings).metrics_file)
 
     def show(console: Console) -> None:
         if done is None:
@@ -108,11 +112,12 @@ def explain(spark: SparkSession, shards: Place, output: Place, bundle: Place = S
     need_classic(spark, "explain")
     from fer_spark.cli.commands.explain import COMMAND
     from fer_spark.pipelines.explain.run import read_explained, run_explain
-    from fer_spark.pipelines.explain.summary import print_summary
+    from fer_spark.pipelines.explain.summary import job_figures, print_summary
 
     given = given_of(COMMAND, {"shards": shards, "output": output, "bundle": bundle} | settings)
     chosen = given.of(ExplainSettings)
     content, place = run_explain(spark, chosen, given.of(LimeSettings))
+    job_figures(content).write(given.of(MetricsSettings).metrics_file)
     return Result(
         chosen.output,
         content,

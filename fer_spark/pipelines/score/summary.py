@@ -17,6 +17,7 @@ from fer_spark.scoring.columns import ALREADY_KNOWN
 from fer_spark.scoring.drift import drift
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.outputs.read import SUMMARY
+from fer_spark.telemetry import JobFigures
 
 if TYPE_CHECKING:
     from fer_spark.pipelines.score.context import Run, Scored
@@ -79,6 +80,21 @@ def summarise(
 def publish_summary(output: Output, summary: dict[str, Any]) -> None:
     """The moment from which an output counts."""
     output.books.publish_text(SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False))
+
+
+def job_figures(done: Scored) -> JobFigures:
+    """Of a run: pictures scored, unchanged since they were, or not scored by status; faces scored and explained."""
+    summary, figures = done.summary, done.figures
+    pictures = {"scored": figures.scored_pictures, "unchanged": summary["unchanged"]} | figures.not_scored
+    explained = summary.get("explanations", {}).get("faces", 0)
+    return JobFigures(
+        "score",
+        pictures,
+        {"scored": figures.faces, "abstained": figures.abstained, "explained": explained},
+        round(figures.bad_fraction * figures.pictures),
+        {"scoring": summary["scoring_s"], "total": summary["seconds"]},
+        summary["settings"]["incremental"] or not done.too_many_bad,
+    )
 
 
 def print_summary(done: Scored, settings: ScoreSettings, console: Console | None = None) -> None:
