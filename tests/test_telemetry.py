@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 
 import fer_spark
 from fer_spark import telemetry
+from fer_spark.pipelines.explain.summary import job_figures
 from fer_spark.telemetry import JobFigures, MetricsSettings
 from tests.pipelines.build.builds import build
 from tests.pipelines.evaluate.evaluations import TRAIN, VAL, write_bundle, write_shards
@@ -42,6 +43,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.job
 def test_counts_and_durations_of_a_build(spark: SparkSession, pictures: Path, tmp_path: Path) -> None:
     pytest.importorskip("prometheus_client", reason="the extra `metrics` is not installed")
     flags = {"source": "folder", "input": pictures, "size": "8:gray", "detector": "none", "split": "none"}
@@ -81,6 +83,13 @@ def test_counts_of_a_scoring_and_of_explanations(spark: SparkSession, pictures: 
         fer_spark.explain(spark, shards, tmp_path / "why", bundle=bundle, limit=2, metrics_file=target, **quick)
         found = read(target)
         assert found["faces", "explained"] + found["faces", "not_explained"] == 2
+
+
+def test_explanations_are_counted_by_how_they_went() -> None:
+    content = {"faces": 9, "explained": 5, "per_status": {"ok": 7, "unreadable": 2}, "run": {"total_s": 1.5}}
+    found = job_figures(content)
+    assert found.faces == {"explained": 5, "not_explained": 2, "unreadable": 2}
+    assert (found.job, found.seconds, found.published) == ("explain", {"total": 1.5}, True)
 
 
 def test_figures_with_odd_names_are_read_back(tmp_path: Path) -> None:
