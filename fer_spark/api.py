@@ -12,6 +12,7 @@ fer_spark.explain(spark, "shards/", "why/", split="test", per_class=20)
 the layout instead, as on the command line: build_shards(spark, "legend", "shards/", input="legend.csv", images="p/").
 
 What a command refuses with exit code 2 raises ValueError here, or TypeError for a setting that there is none of.
+A session of Spark Connect raises ClassicSessionError, a ValueError: the jobs list and commit files through the JVM.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ from fer_spark.result import Result
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.settings import AUTO, SOURCES, SourceSettings, SplitSettings
+from fer_spark.spark.connect import need_classic
+from fer_spark.telemetry import MetricsSettings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -49,15 +52,17 @@ def build_shards(spark: SparkSession, source: Place, output: Place, **settings: 
 
     Too many bad pictures publish nothing: `published` is False then.
     """
+    need_classic(spark, "build-shards")
     from fer_spark.cli.commands.build_shards import COMMAND
     from fer_spark.pipelines.build.run import BuildSettings, read_built, run_build
-    from fer_spark.pipelines.build.summary import print_summary
+    from fer_spark.pipelines.build.summary import job_figures, print_summary
     from fer_spark.spark.progress import JobProgress
 
     given = given_of(COMMAND, _source(source, settings) | {"output": output} | settings)
     shards = given.of(ShardSettings)
     parts = given.of(SourceSettings), given.of(FaceSettings), given.of(SplitSettings), shards
     done = run_build(spark, BuildSettings(*parts), JobProgress(spark.sparkContext))
+    job_figures(done).write(given.of(MetricsSettings).metrics_file)
     return Result(
         shards.output,
         dict(json.loads(done.manifest.to_json())),
@@ -75,14 +80,17 @@ def score(
     `source` may be several files and folders. `published` is False where too many pictures were bad, or another run
     was at work.
     """
+    need_classic(spark, "score")
     from fer_spark.cli.commands.score import COMMAND
     from fer_spark.pipelines.score import run as pipeline
-    from fer_spark.pipelines.score.summary import print_summary
+    from fer_spark.pipelines.score.summary import job_figures, print_summary
     from fer_spark.scoring.outputs.read import read_scores
 
     given = given_of(COMMAND, _source(source, settings, IMAGES) | {"output": output, "bundle": bundle} | settings)
     chosen = given.of(ScoreSettings)
     done = pipeline.score(spark, Asked(chosen, given.of(SourceSettings), given.of(LimeSettings)))
+    if done is not None:
+        job_figures(done).write(given.of(MetricsSettings).metrics_file)
 
     def show(console: Console) -> None:
         if done is None:
@@ -101,13 +109,15 @@ def score(
 
 def explain(spark: SparkSession, shards: Place, output: Place, bundle: Place = SHIPPED, **settings: Any) -> Result:
     """`fer-spark explain`: why a bundle answers as it does on faces of shards. `rows` are the explanations."""
+    need_classic(spark, "explain")
     from fer_spark.cli.commands.explain import COMMAND
     from fer_spark.pipelines.explain.run import read_explained, run_explain
-    from fer_spark.pipelines.explain.summary import print_summary
+    from fer_spark.pipelines.explain.summary import job_figures, print_summary
 
     given = given_of(COMMAND, {"shards": shards, "output": output, "bundle": bundle} | settings)
     chosen = given.of(ExplainSettings)
     content, place = run_explain(spark, chosen, given.of(LimeSettings))
+    job_figures(content).write(given.of(MetricsSettings).metrics_file)
     return Result(
         chosen.output,
         content,
@@ -122,6 +132,7 @@ def explore(spark: SparkSession, source: Place, output: Place, **settings: Any) 
 
     Shards are explored by their folder alone, too. `page` is the report.
     """
+    need_classic(spark, "explore")
     from fer_spark.cli.commands.explore import COMMAND
     from fer_spark.pipelines.explore.run import run_explore
     from fer_spark.pipelines.explore.summary import print_summary

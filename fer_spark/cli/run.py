@@ -24,6 +24,7 @@ from fer_spark.cli.flags import (
 from fer_spark.cli.surroundings import check_machine, jvm_errors, places
 from fer_spark.machine import MachineError, fault_in
 from fer_spark.settings import check
+from fer_spark.spark.connect import need_classic_settings
 from fer_spark.spark.launch import start_ahead
 from fer_spark.spark.session import wishes
 
@@ -146,7 +147,9 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
         if not command.anywhere:
             check_machine(command.places(given), given.conf if command.spark else [], command.session)
         if command.session:
-            start_ahead(wishes(given.conf, given.master), command.brief is not None and command.brief(given))
+            asked = wishes(given.conf, given.master)
+            need_classic_settings(asked, command.name)
+            start_ahead(asked, command.brief is not None and command.brief(given))
         pipeline: Any = importlib.import_module(command.pipeline) if command.pipeline else None
     except (ValueError, MachineError) as error:
         return _say(command, str(error), USAGE_ERROR)

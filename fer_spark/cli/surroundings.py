@@ -15,7 +15,7 @@ from fer_spark.settings import flag
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-_WRITTEN = ("output", "checkpoint")
+_WRITTEN = ("output", "checkpoint", "metrics_file")
 
 
 def places(settings: Iterable[DataclassInstance]) -> list[tuple[str, str]]:

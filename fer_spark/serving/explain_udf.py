@@ -14,7 +14,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from fer_spark.explaining.on_spark import EXPLAINED, ExplainJob, explained_cells
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.serving.model import Prepare, face_settings, pixel_format, prepare_for, ship_bundle
-from fer_spark.serving.predict_udf import CONTENTS, binary_cells, raw_rows
+from fer_spark.serving.predict_udf import CONTENTS, active_session, binary_cells, raw_rows
 
 _ID_DIGITS = 32
 
@@ -27,10 +27,11 @@ def explain_udf(
     detector_model: str = "",
     device: str = "auto",
     bf16: bool = False,
+    spark: SparkSession | None = None,
 ) -> Callable[..., Column]:
-    """A pandas UDF over a binary column, and one of ids, for the active Spark session; for few and chosen rows.
+    """A pandas UDF over a binary column, and one of ids; for few and chosen rows.
 
-    `content`, `detector`, `detector_model`, `device` and `bf16` as in predict_udf; `lime` says how faces are
+    `content`, `detector`, `detector_model`, `device`, `bf16` and `spark` as in predict_udf; `lime` says how faces are
     explained. Returns the columns of rows.EXPLANATION but for the identity; status `unreadable` where there is no
     face. Masks are drawn by a second column, of ids, where one is given: with face_id the answer is that of the job
     (`fer-spark explain`); else, and where the id is null, by a hash of the bytes. Points of a face are
@@ -40,10 +41,7 @@ def explain_udf(
         raise ValueError(f"content: {content!r}, expected one of {', '.join(CONTENTS)}")
     settings = lime or LimeSettings()
     settings.check()
-    spark = SparkSession.getActiveSession()
-    if spark is None:
-        raise ValueError("explain_udf needs an active Spark session: fer_spark.spark.session.get_session makes one")
-    shipped = ship_bundle(spark, str(bundle), device, bf16)
+    shipped = ship_bundle(spark or active_session("explain_udf"), str(bundle), device, bf16)
     faces = face_settings(shipped.card, "largest", detector, detector_model)
     job = ExplainJob(shipped.spec, settings, pixel_format(shipped.card, faces), tuple(shipped.card.mean))
     prepare = prepare_for(shipped.card, faces, detector) if content == "pictures" else None
@@ -53,7 +51,7 @@ def explain_udf(
 def register_explain(spark: SparkSession, bundle: str | Path, **options: Any) -> None:
     """Make `fer_explain(picture)` and `fer_explain_pixels(shard column, face_id)` known to Spark SQL."""
     for name, content in (("fer_explain", "pictures"), ("fer_explain_pixels", "pixels")):
-        function: Any = explain_udf(bundle, content, **options)
+        function: Any = explain_udf(bundle, content, spark=spark, **options)
         spark.udf.register(name, function)
 
 

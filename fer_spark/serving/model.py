@@ -13,7 +13,8 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pyspark import SparkFiles, TaskContext
+from pyspark import TaskContext
+from pyspark.errors import PySparkException
 
 from fer_spark.artifacts import written_aside
 from fer_spark.faces.detect import DetectorSpec, resolve_detector
@@ -27,6 +28,7 @@ from fer_spark.pixels.stored import StoredPixels
 from fer_spark.preparation.older import is_older, scored_digest
 from fer_spark.preparation.preparation import NO_DETECTOR, Preparation, Reuse
 from fer_spark.serving.match import MismatchError
+from fer_spark.spark.connect import is_connect, ship_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,6 +64,7 @@ class BundleSpec:
     def open(self) -> Bundle:
         """Load it here. Raises RuntimeError where a GPU was asked for and this worker has none."""
         import torch
+        from pyspark import SparkFiles  # here alone: a client of Spark Connect may have none
 
         from fer_spark.networks.bundle import Bundle
         from fer_spark.networks.bundle_files import read_bundle
@@ -112,8 +115,7 @@ def ship_bundle(spark: SparkSession, name_or_path: str, device: str = "auto", bf
     target = Path(_directory()) / archive
     if not target.exists():
         _pack(place, target)
-    if not any(uri.endswith(f"/{archive}") for uri in spark.sparkContext.listFiles):
-        spark.sparkContext.addFile(str(target))
+    ship_file(spark, target)
     return Shipped(card, BundleSpec(archive, card.digest, chosen_device(spark, device), bf16))
 
 
@@ -141,15 +143,21 @@ def chosen_device(spark: SparkSession, device: str) -> str:
         raise ValueError(f"device: {device!r}, expected one of {', '.join(DEVICES)}")
     if device == "cpu":
         return "cpu"
-    given = float(str(spark.conf.get("spark.task.resource.gpu.amount", "0"))) > 0
-    local = str(spark.sparkContext.master).startswith("local")
-    if local and not given and device == "gpu":
+    given = _gpus_of_task(spark) > 0
+    if device == "gpu" and not given and not is_connect(spark) and str(spark.sparkContext.master).startswith("local"):
         import torch
 
         given = torch.cuda.is_available()
     if device == "gpu" and not given:
         raise ValueError(_GPU_HELP)
     return "gpu" if given else "cpu"
+
+
+def _gpus_of_task(spark: SparkSession) -> float:
+    try:
+        return float(str(spark.conf.get("spark.task.resource.gpu.amount", "0")))
+    except PySparkException:  # a shared server may keep its settings to itself; without this one there is no GPU
+        return 0.0
 
 
 def face_settings(
@@ -216,11 +224,11 @@ def pixel_format(card: Card, settings: FaceSettings) -> StoredPixels:
 
 
 def _pack(place: Traversable, target: Path) -> None:
-    """Both files of a bundle in one archive, which appears whole."""
+    """Both files of a bundle in one archive, which appears whole; the same bytes whoever packs it, and when."""
     with written_aside(target) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as packed:
-        for entry in place.iterdir():
+        for entry in sorted(place.iterdir(), key=lambda entry: entry.name):
             if entry.name == CARD or entry.name.endswith(Path(WEIGHTS).suffix):
-                packed.writestr(entry.name, entry.read_bytes())
+                packed.writestr(zipfile.ZipInfo(entry.name), entry.read_bytes())
 
 
 @lru_cache(maxsize=1)

@@ -31,8 +31,9 @@ def predict_udf(
     detector_model: str = "",
     device: str = "auto",
     bf16: bool = False,
+    spark: SparkSession | None = None,
 ) -> Callable[..., Column]:
-    """A pandas UDF over a binary column, for the active Spark session.
+    """A pandas UDF over a binary column, for `spark`, else for the active session; one of Spark Connect serves too.
 
     `content` "pictures": encoded picture files; the largest face of each is found and prepared as the bundle's card
     says, with `detector` (none: the picture is the face) and `detector_model` as in `fer-spark score`. "pixels": a
@@ -42,10 +43,7 @@ def predict_udf(
     """
     if content not in CONTENTS:
         raise ValueError(f"content: {content!r}, expected one of {', '.join(CONTENTS)}")
-    spark = SparkSession.getActiveSession()
-    if spark is None:
-        raise ValueError("predict_udf needs an active Spark session: fer_spark.spark.session.get_session makes one")
-    shipped = ship_bundle(spark, str(bundle), device, bf16)
+    shipped = ship_bundle(spark or active_session("predict_udf"), str(bundle), device, bf16)
     settings = face_settings(shipped.card, "largest", detector, detector_model)
     prepare = prepare_for(shipped.card, settings, detector) if content == "pictures" else None
     return _function(shipped.spec, pixel_format(shipped.card, settings), prepare)
@@ -54,8 +52,16 @@ def predict_udf(
 def register(spark: SparkSession, bundle: str | Path, **options: Any) -> None:
     """Make `fer_predict(picture)` and `fer_predict_pixels(shard column)` known to Spark SQL; options: predict_udf's."""
     for name, content in (("fer_predict", "pictures"), ("fer_predict_pixels", "pixels")):
-        function: Any = predict_udf(bundle, content, **options)
+        function: Any = predict_udf(bundle, content, spark=spark, **options)
         spark.udf.register(name, function)
+
+
+def active_session(who: str) -> SparkSession:
+    """The session of this thread, classic or of Spark Connect. Raises ValueError where there is none."""
+    spark = SparkSession.getActiveSession()
+    if spark is None:
+        raise ValueError(f"{who} needs an active Spark session, or `spark=` with yours")
+    return spark
 
 
 def _function(spec: ScorerSpec, pixels: StoredPixels, prepare: Prepare | None) -> Callable[..., Column]:

@@ -15,6 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 if TYPE_CHECKING:
     from pyspark import SparkContext
 
+_DESCRIPTION = "spark.job.description"
 _POLL_S = 0.5
 _LOG_EVERY_S = 20.0
 
@@ -23,21 +24,28 @@ class JobProgress:
     """Steps of a long job, each shown with the Spark tasks that it has done. Writes to standard error."""
 
     def __init__(self, context: SparkContext) -> None:
+        self._context = context
         self._tracker = context.statusTracker()
         self._console = Console(stderr=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[None]:
-        """Show `title` with a bar over the tasks of whatever Spark runs inside the `with` block."""
+        """Show `title` with a bar over the tasks of whatever Spark runs inside the `with` block.
+
+        Spark's own pages and history name these jobs and stages so, too.
+        """
         stop = threading.Event()
         show = self._bar if self._console.is_terminal else self._lines
         watcher = threading.Thread(target=show, args=(title, stop), daemon=True)
+        outer = self._context.getLocalProperty(_DESCRIPTION)
+        self._context.setLocalProperty(_DESCRIPTION, title)
         watcher.start()
         try:
             yield
         finally:
             stop.set()
             watcher.join()
+            self._context.setLocalProperty(_DESCRIPTION, outer)  # type: ignore[arg-type]  # None: as before there was one
 
     def say(self, text: str) -> None:
         """One line that stays."""

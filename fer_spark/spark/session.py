@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fer_spark.spark.connect import need_classic, need_classic_settings
 from fer_spark.spark.launch import start_jvm
 
 if TYPE_CHECKING:
@@ -49,14 +50,16 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
     """The running session, or a new one.
 
     What spark-submit, spark-defaults.conf or `conf` (`key=value` each) say wins over STATIC_SETTINGS and SQL_SETTINGS.
-    Raises ValueError for a `conf` entry without `=`, MachineError where there is no Java that Spark can run on.
+    Raises ValueError for a `conf` entry without `=`, MachineError where there is no Java that Spark can run on,
+    ClassicSessionError where the session is, or would be, one of Spark Connect: `app_name` says whose.
     """
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
-    asked = wishes(conf, master)
+    asked, job = wishes(conf, master), app_name.removeprefix("fer-spark ")
     active = SparkSession.getActiveSession()
     if active is None:
+        need_classic_settings(asked, job)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
         start_jvm(asked)
         merged = SparkConf()
@@ -67,6 +70,7 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
         if str(merged.get("spark.master")).startswith("local"):
             merged.setIfMissing("spark.ui.enabled", "false")  # a server that takes half a second to start
         active = SparkSession.builder.appName(app_name).config(conf=merged).getOrCreate()
+    need_classic(active, job)
     cores = active.sparkContext.defaultParallelism
     if active.conf.get("spark.sql.files.minPartitionNum", None) is None:
         active.conf.set("spark.sql.files.minPartitionNum", str(_TASKS_PER_CORE * cores))

@@ -7,6 +7,7 @@ from fer_spark.faces.settings import FaceSettings
 from fer_spark.settings import require
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.settings import SourceSettings, SplitSettings
+from fer_spark.telemetry import MetricsSettings
 
 _DESCRIPTION = """Face pictures → Parquet shards of prepared faces, every picture accounted for.
 
@@ -25,19 +26,30 @@ def _check(given: Given) -> None:
     given.of(ShardSettings).check()
     given.of(FaceSettings).check()
     given.of(SplitSettings).check()
+    given.of(MetricsSettings).check()
 
 
 def _run(given: Given) -> int:
     from fer_spark.pipelines.build.run import BuildSettings, run
 
     parts = given.of(SourceSettings), given.of(FaceSettings), given.of(SplitSettings), given.of(ShardSettings)
-    return TOO_MANY_BAD if run(BuildSettings(*parts), given.conf, given.master).too_many_bad else OK
+    return (
+        TOO_MANY_BAD
+        if run(BuildSettings(*parts), given.conf, given.master, given.of(MetricsSettings).metrics_file).too_many_bad
+        else OK
+    )
 
 
 COMMAND = Command(
     "build-shards",
     _DESCRIPTION,
-    ((SourceSettings, "source"), (FaceSettings, "faces"), (SplitSettings, "splits"), (ShardSettings, "shards")),
+    (
+        (SourceSettings, "source"),
+        (FaceSettings, "faces"),
+        (SplitSettings, "splits"),
+        (ShardSettings, "shards"),
+        (MetricsSettings, "operations"),
+    ),
     _check,
     _run,
     "fer_spark.pipelines.build.run",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fer_spark.cli.run import OK, Command, Given
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.pipelines.explain.settings import ExplainSettings
+from fer_spark.telemetry import MetricsSettings
 
 _DESCRIPTION = """Why a bundle answers as it does: LIME on faces of shards. Segments of a face are hidden in many ways,
 and a linear model is fitted to what that does to the probability. The definition is that of the lime package.
@@ -25,19 +26,26 @@ Exit codes: 0 published, or published before; 1 failed; 2 wrong usage, or a bund
 def _check(given: Given) -> None:
     given.of(ExplainSettings).check()
     given.of(LimeSettings).check()
+    given.of(MetricsSettings).check()
 
 
 def _run(given: Given) -> int:
     from fer_spark.pipelines.explain.run import run
 
-    run(given.of(ExplainSettings), given.of(LimeSettings), given.conf, given.master)
+    run(
+        given.of(ExplainSettings),
+        given.of(LimeSettings),
+        given.conf,
+        given.master,
+        given.of(MetricsSettings).metrics_file,
+    )
     return OK
 
 
 COMMAND = Command(
     "explain",
     _DESCRIPTION,
-    ((ExplainSettings, "faces"), (LimeSettings, "explanations")),
+    ((ExplainSettings, "faces"), (LimeSettings, "explanations"), (MetricsSettings, "operations")),
     _check,
     _run,
     "fer_spark.pipelines.explain.run",

@@ -10,6 +10,7 @@ from fer_spark.pipelines.score.plain import few_files, plain_settings
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
+from fer_spark.telemetry import MetricsSettings
 
 _DESCRIPTION = """Pictures → one row per face with its perceived expression, every picture accounted for.
 
@@ -33,6 +34,7 @@ Exit codes: 0 scored, or nothing new, or another run is at work; 1 failed; 2 wro
 
 def _check(given: Given) -> None:
     asked(given).check()
+    given.of(MetricsSettings).check()
 
 
 def asked(given: Given) -> Asked:
@@ -46,13 +48,18 @@ def asked(given: Given) -> Asked:
 def _run(given: Given) -> int:
     from fer_spark.pipelines.score.run import run
 
-    return TOO_MANY_BAD if run(asked(given), given.conf, given.master) else OK
+    return TOO_MANY_BAD if run(asked(given), given.conf, given.master, given.of(MetricsSettings).metrics_file) else OK
 
 
 COMMAND = Command(
     "score",
     _DESCRIPTION,
-    ((ScoreSettings, "scoring"), (SourceSettings, "source"), (LimeSettings, "explanations, with --explain")),
+    (
+        (ScoreSettings, "scoring"),
+        (SourceSettings, "source"),
+        (LimeSettings, "explanations, with --explain"),
+        (MetricsSettings, "operations"),
+    ),
     _check,
     _run,
     "fer_spark.pipelines.score.run",

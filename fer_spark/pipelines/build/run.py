@@ -22,7 +22,7 @@ from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
 from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of, splits_of
 from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, plan_run
 from fer_spark.pipelines.build.publish import Published, publish
-from fer_spark.pipelines.build.summary import print_summary
+from fer_spark.pipelines.build.summary import job_figures, print_summary
 from fer_spark.preparation.older import described
 from fer_spark.preparation.preparation import NO_DETECTOR, Preparation
 from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
@@ -43,11 +43,12 @@ FAILURES = (ManifestError, StagingError)
 _BROADCAST_IDS = 1_000_000
 
 
-def run(settings: BuildSettings, conf: Sequence[str] = (), master: str = "") -> Published:
-    """Build shards and print what was built. Raises what USAGE and FAILURES list."""
+def run(settings: BuildSettings, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> Published:
+    """Build shards, print what was built, and write its metrics. Raises what USAGE and FAILURES list."""
     spark = get_session("fer-spark build-shards", conf, master)
     done = run_build(spark, settings, JobProgress(spark.sparkContext))
     print_summary(done, settings.shards)
+    job_figures(done).write(metrics_file)
     return done
 
 
@@ -168,7 +169,7 @@ def prepare_chunks(build: Build) -> DataFrame:
     frame = _prepared(build, 0)
     for chunk in range(chunks):
         if chunk not in done:
-            with build.progress.step(f"preparing chunk {chunk + 1} of {chunks}"):
+            with build.progress.step(f"preparing faces, chunk {chunk + 1} of {chunks}"):
                 build.staging.commit(chunk, frame if chunk == 0 else _prepared(build, chunk))
     return build.staging.read(frame)
 

@@ -11,6 +11,7 @@ from fer_spark.pipelines.build.remarks import remarks
 from fer_spark.rows import NOT_BAD
 from fer_spark.shards.manifest import NAME, Manifest
 from fer_spark.shards.settings import ShardSettings
+from fer_spark.telemetry import JobFigures
 
 
 def print_summary(done: Published, shards: ShardSettings, console: Console | None = None) -> None:
@@ -36,6 +37,21 @@ def print_summary(done: Published, shards: ShardSettings, console: Console | Non
         )
         return
     _tail(console, manifest, shards)
+
+
+def job_figures(done: Published) -> JobFigures:
+    """Of a build: pictures written, there already, or in quarantine by reason."""
+    counts, run = done.manifest.counts, done.manifest.run
+    pictures = {"written": counts.written_images, "already_there": counts.already_there} | counts.quarantined
+    seconds = {"preparing": run.get("prepare_s"), "total": run.get("total_s")}
+    return JobFigures(
+        "build-shards",
+        pictures,
+        {"written": counts.written_faces},
+        round(counts.bad_fraction * counts.input),
+        {part: float(value) for part, value in seconds.items() if value is not None},
+        not done.too_many_bad,
+    )
 
 
 def _pictures(console: Console, done: Published) -> None:

@@ -26,7 +26,7 @@ from fer_spark.pipelines.explain.overlays import MAPS, OVERLAYS, write_overlays
 from fer_spark.pipelines.explain.plan import Planned, plan
 from fer_spark.pipelines.explain.select import choose
 from fer_spark.pipelines.explain.settings import ExplainSettings
-from fer_spark.pipelines.explain.summary import print_summary
+from fer_spark.pipelines.explain.summary import job_figures, print_summary
 from fer_spark.shards.manifest import ManifestError
 from fer_spark.shards.write import read_files
 from fer_spark.spark.progress import JobProgress
@@ -52,8 +52,14 @@ JVM_FAILURES = (Py4JError, OSError)
 FAILURES = (ManifestError, ExplainError, PySparkException)
 
 
-def run(settings: ExplainSettings, lime: LimeSettings, conf: Sequence[str] = (), master: str = "") -> None:
-    """Explain, publish and print. Raises what USAGE, JVM_FAILURES and FAILURES list."""
+def run(
+    settings: ExplainSettings,
+    lime: LimeSettings,
+    conf: Sequence[str] = (),
+    master: str = "",
+    metrics_file: str = "",
+) -> None:
+    """Explain, publish, print, and write metrics. Raises what USAGE, JVM_FAILURES and FAILURES list."""
     spark = get_session("fer-spark explain", conf, master)
     planned = plan(spark, settings, lime)
     content = explain(spark, planned, JobProgress(spark.sparkContext))
@@ -62,15 +68,19 @@ def run(settings: ExplainSettings, lime: LimeSettings, conf: Sequence[str] = (),
         Console().print(said, highlight=False, soft_wrap=True, markup=False)
     else:
         print_summary(content, planned.target.uri(SUMMARY))
+    job_figures(content or _published(planned)).write(metrics_file)
 
 
 def run_explain(spark: SparkSession, settings: ExplainSettings, lime: LimeSettings) -> tuple[dict[str, Any], str]:
     """Explain and publish; returns what the summary says, also where the same was published before, and its place."""
     planned = plan(spark, settings, lime)
     content = explain(spark, planned, JobProgress(spark.sparkContext))
-    if content is None:
-        content = dict(json.loads(planned.target.read_text(SUMMARY) or "{}"))
-    return content, planned.target.uri(SUMMARY)
+    return content or _published(planned), planned.target.uri(SUMMARY)
+
+
+def _published(planned: Planned) -> dict[str, Any]:
+    """The summary that is there."""
+    return dict(json.loads(planned.target.read_text(SUMMARY) or "{}"))
 
 
 def read_explained(spark: SparkSession, output: str) -> DataFrame:

@@ -9,6 +9,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from fer_spark.explaining.summary import ALL
+from fer_spark.telemetry import JobFigures
+
+
+def job_figures(content: dict[str, Any]) -> JobFigures:
+    """Of a run, by its summary: faces that are explained, explained badly (no linear model fits), or not readable."""
+    fine, explained = content["per_status"].get("ok", 0), content["explained"]
+    faces = {"explained": explained, "not_explained": fine - explained, "unreadable": content["faces"] - fine}
+    return JobFigures("explain", {}, faces, 0, {"total": content["run"]["total_s"]})
 
 
 def print_summary(content: dict[str, Any], where: str, console: Console | None = None) -> None:

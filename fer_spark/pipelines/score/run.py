@@ -15,7 +15,7 @@ from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.context import Scored, open_run
 from fer_spark.pipelines.score.incremental import score_new
 from fer_spark.pipelines.score.stream import score_stream
-from fer_spark.pipelines.score.summary import print_summary
+from fer_spark.pipelines.score.summary import job_figures, print_summary
 from fer_spark.pipelines.score.whole import check_place, score_whole
 from fer_spark.scoring.claims import Claims
 from fer_spark.scoring.lease import Lease, LeaseError, LeaseTaken
@@ -35,8 +35,8 @@ FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkExcepti
 """What can go wrong after that."""
 
 
-def run(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
-    """Score and print the summary; returns whether more pictures are bad than --max-bad-fraction.
+def run(asked: Asked, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> bool:
+    """Score, print the summary, and write its metrics; returns whether more pictures are bad than --max-bad-fraction.
 
     While another run holds the lease, says so and does nothing.
     """
@@ -48,6 +48,7 @@ def run(asked: Asked, conf: Sequence[str] = (), master: str = "") -> bool:
     if shown:
         print_answers(spark, asked.settings)
     print_summary(done, asked.settings)
+    job_figures(done).write(metrics_file)
     if shown:
         print_page(spark, asked.settings)
     return done.too_many_bad

@@ -18,6 +18,7 @@ from fer_spark.scoring.drift import drift
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.outputs.format import OutputError
 from fer_spark.scoring.outputs.read import SUMMARY
+from fer_spark.telemetry import JobFigures
 
 if TYPE_CHECKING:
     from fer_spark.pipelines.score.context import Run, Scored
@@ -88,6 +89,21 @@ def publish_summary(output: Output, summary: dict[str, Any], first: bool = False
             f"{output.name}: another run has published its scores there in the meantime, and those count: "
             "--overwrite replaces them, or choose another --output"
         )
+
+
+def job_figures(done: Scored) -> JobFigures:
+    """Of a run: pictures scored, unchanged since they were, or not scored by status; faces scored and explained."""
+    summary, figures = done.summary, done.figures
+    pictures = {"scored": figures.scored_pictures, "unchanged": summary["unchanged"]} | figures.not_scored
+    explained = summary.get("explanations", {}).get("faces", 0)
+    return JobFigures(
+        "score",
+        pictures,
+        {"scored": figures.faces, "abstained": figures.abstained, "explained": explained},
+        round(figures.bad_fraction * figures.pictures),
+        {"scoring": summary["scoring_s"], "total": summary["seconds"]},
+        summary["settings"]["incremental"] or not done.too_many_bad,
+    )
 
 
 def print_summary(done: Scored, settings: ScoreSettings, console: Console | None = None) -> None:
