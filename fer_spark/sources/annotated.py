@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images
 from fer_spark.sources.labelling import LabelRule
 from fer_spark.sources.pictures import Pictures
-from fer_spark.sources.settings import SourceError
+from fer_spark.sources.places.match import matched_line
 from fer_spark.spark.held import held
 
 BROADCAST_ROWS = 200_000
@@ -60,7 +60,7 @@ class Annotated:
             lambda: digest_rows(stated, self.pictures.digest()),
             beside_table,
             rule.numbering if rule else None,
-            self.pictures.lines,
+            lambda: [*self.pictures.lines(), *matched_line(self.rows)],
         )
 
     def _join(self, pictures: DataFrame, part: Slice) -> DataFrame:
@@ -99,22 +99,10 @@ class Annotated:
         )
 
 
-def annotated(pictures: Pictures, rows: DataFrame, one_file_per_key: bool, what: str) -> Annotated:
-    """Keep the annotations at hand for every chunk, and make sure that they speak of these pictures at all.
-
-    Raises SourceError when not one annotation names a picture that is there.
-    """
+def annotated(pictures: Pictures, rows: DataFrame, one_file_per_key: bool) -> Annotated:
+    """Keep the annotations at hand for every chunk."""
     kept = held(rows)
-    count = kept.count()
-    listed = pictures.listed().select("path", pictures.key(F.col("path")).alias("key"))
-    if count and kept.join(listed, "key", "left_semi").limit(1).count() == 0:
-        named, there = kept.select("named").first(), listed.select("path").first()
-        example = f"the folder has '{there[0]}'" if there else "the folder holds no picture"
-        raise SourceError(
-            f"none of the {count} rows of {what} names a picture under {pictures.description}: "
-            f"the table says '{named[0] if named else ''}', {example}; give the pictures' folder with --images"
-        )
-    return Annotated(pictures, kept, count, one_file_per_key)
+    return Annotated(pictures, kept, kept.count(), one_file_per_key)
 
 
 def _with_reasons(found: DataFrame, encoding: str) -> DataFrame:
@@ -139,12 +127,3 @@ def _with_reasons(found: DataFrame, encoding: str) -> DataFrame:
     return found.withColumns(
         {"source_path": F.col("path"), "encoding": F.lit(encoding), "reject_reason": reason, "reject_detail": detail}
     )
-
-
-def place_key(named: Column, prefix: str) -> Column:
-    """A path as a table spells it, as one relative to the pictures' root: `\\` to `/`, no `./`, no absolute prefix."""
-    path = F.regexp_replace(F.trim(named), r"\\", "/")
-    path = F.regexp_replace(path, "^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?/", "/")
-    inside = path.startswith(prefix.rstrip("/") + "/")
-    path = F.when(inside, F.substring(path, len(prefix.rstrip("/")) + 2, 1 << 20)).otherwise(path)
-    return F.regexp_replace(path, r"^(\./)+", "")

@@ -16,7 +16,7 @@ from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS, stored_names
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import split_of, split_of_file
-from fer_spark.sources.tables import AnnotationTable, optional
+from fer_spark.sources.tables import AnnotationTable, decimal, optional
 
 EXPECTED = {"path": "a path", "label": "a known label", "split": "train, val, test", "feeling": "number in [-1, 1]"}
 
@@ -130,7 +130,7 @@ def _found(table: AnnotationTable, settings: SourceSettings, columns: TableColum
 def _number(table: AnnotationTable, column: SparkColumn | None) -> SparkColumn:
     if column is not None and isinstance(table.frame.select(column).schema[0].dataType, NumericType):
         return column.cast("double")
-    return F.trim(optional(column)).try_cast("double")
+    return decimal(optional(column))
 
 
 def _not_number(table: AnnotationTable, found: dict[str, SparkColumn | None]) -> SparkColumn:

@@ -6,14 +6,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from fer_spark.sources.labelling import reject
-from fer_spark.sources.tables import AnnotationTable, optional
+from fer_spark.sources.tables import AnnotationTable, decimal, optional
 
 
 def with_feelings(rows: DataFrame, table: AnnotationTable) -> DataFrame:
     """Adds `valence` and `arousal` from a table's columns; see check_feelings."""
     for name in ("valence", "arousal"):
         text = F.trim(optional(table.column("", (name,), "--input")))
-        number = text.try_cast("double")
+        number = decimal(text)
         problem = F.when(
             number.isNull() & (F.coalesce(text, F.lit("")) != ""),
             F.concat(F.lit(f"{name} '"), text, F.lit("' is no number")),

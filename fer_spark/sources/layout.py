@@ -13,8 +13,10 @@ from fer_spark.sources.look import Look, Match
 from fer_spark.sources.settings import FileReading, SourceSettings
 
 _IMAGES = "images"
-COLUMNS = ("path_column", "label_column", "group_column", "split_column")
+COLUMNS = ("path_column", "path_prefix", "label_column", "group_column", "split_column")
 """The flags of a layout whose pictures are named in a table."""
+BOXES = ("box_columns", "box_format")
+"""The flags of a layout whose table may say where a picture's faces are."""
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,9 @@ from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.sources.tables import table_columns
 
 _TABLE = re.compile(r"\.(csv|tsv|parquet|json|jsonl|ndjson)(\.(zst|gz|bz2|lz4|snappy|deflate))?$", re.IGNORECASE)
+_TEXT = ".txt"
+"""A table where it is the input itself: what lies beside pictures as text is seldom one."""
+
 _FEW, _NEARLY_ALL = 20, 0.9
 
 
@@ -103,6 +106,8 @@ class Look:
     def table(self) -> str:
         """The table that it is, the only table in it, or itself where it holds the parts of one; empty where none."""
         tables = [name for name in self.files if _TABLE.search(name)]
+        if self.root.is_file and self.files[0].lower().endswith(_TEXT):
+            return self.settings.input
         if len(tables) == 1 and self.root.literal and not self.root.is_file:
             return posixpath.join(self.root.uri, tables[0])
         return self.settings.input if tables else ""

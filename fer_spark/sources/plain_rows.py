@@ -8,10 +8,11 @@ from urllib.parse import unquote
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fer_spark.sources.annotated import place_key
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.numbering.stored import names_beside, names_in_footers
 from fer_spark.sources.pictures import Pictures, file_pictures
+from fer_spark.sources.places.match import NO_NAME, matched
+from fer_spark.sources.places.spelled import place_key, without_prefix
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings, did_you_mean
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, optional
@@ -78,22 +79,26 @@ def stored_names(spark: SparkSession, table: AnnotationTable, label: Column) -> 
 def annotation_rows(
     table: AnnotationTable, settings: SourceSettings, named: Column, label: Column | None, pictures: Pictures
 ) -> DataFrame:
-    """RAW_IMAGE columns that a plain table gives, with `key` and `named`; rows that name nothing are rejected."""
+    """RAW_IMAGE columns that a plain table gives, with `key` and `named`; rows that name nothing are rejected.
+
+    A path of another machine has the key of the picture that it means, or the reason why it means none. Raises
+    SourceError where no row names a picture that is there.
+    """
     split = optional(table.column(settings.split_column, SPLIT_COLUMNS, "--split-column"))
     group = group_of(table.column(settings.group_column, GROUP_COLUMNS, "--group-column"))
     blank = named.isNull() | (F.trim(named) == "")
     problem = unknown_split(split)
+    place = place_key(without_prefix(table.frame, named, settings.path_prefix), unquote(pictures.root.encoded_path))
     rows = table.frame.select(
         "*",
         F.col("_row").alias("source_row"),
         F.when(blank, F.concat_ws("#", "_file", F.col("_row").cast("string"))).otherwise(F.trim(named)).alias("named"),
-        pictures.key_of_name(place_key(named, unquote(pictures.root.encoded_path))).alias("_key"),
+        pictures.key_of_name(place).alias("_key"),
         F.trim(optional(label)).alias("label_raw"),
         split_of(split).alias("split"),
         group.alias("group_id"),
         F.when(blank, "bad_annotation").when(problem.isNotNull(), "bad_annotation").alias("reject_reason"),
         F.when(blank, "the row names no picture").otherwise(problem).alias("reject_detail"),
     )
-    return rows.withColumn("key", F.when(blank, F.concat(F.lit("\0"), F.col("named"))).otherwise(F.col("_key"))).drop(
-        "_key"
-    )
+    key = F.when(blank, F.concat(F.lit(NO_NAME), "named")).otherwise(F.col("_key"))
+    return matched(rows.withColumn("key", key).drop("_key"), pictures, settings.input)

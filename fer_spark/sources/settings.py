@@ -64,10 +64,26 @@ class SourceSettings:
         "none", "for images and tar: take the label from the folder's name", choices=("none", "parent")
     )
     path_column: str = option("", "annotation column with the picture's path")
+    path_prefix: str = option(
+        "",
+        "OLD=NEW, or OLD alone: what the table's paths begin with on another machine, and what stands there below the "
+        "pictures' folder; without it a path means the one picture whose path ends so",
+    )
     label_column: str = option("", "annotation column with the label")
     group_column: str = option("", "annotation column with the person or user, for splits")
     split_column: str = option("", "annotation column with the split")
     bytes_column: str = option("", "table column with the encoded picture, e.g. image.bytes")
+    box_columns: str = option(
+        "",
+        "table columns with a face's box in px: four, such as x,y,w,h, or one with four numbers; none: leave them out. "
+        "Usual names are found",
+    )
+    box_format: str = option(
+        "",
+        "what the four numbers of a box are: left, top, width, height; left, top, right, bottom; or the centre's x and "
+        "y, width, height",
+        choices=("xywh", "xyxy", "cxcywh"),
+    )
     read_files: str = option(
         "auto",
         "who opens picture files. workers: the Python workers, faster, on storage that they all see under the same "
@@ -94,7 +110,7 @@ class SourceSettings:
         return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
 
-_LATER = ("codes", "unlabelled")
+_LATER = ("codes", "unlabelled", "path_prefix", "box_columns", "box_format")
 
 
 @dataclass(frozen=True)

@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import re
 from dataclasses import dataclass, replace
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import AnalysisException
-from pyspark.sql import Column, DataFrame, DataFrameReader, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from fer_spark.sources.base import digest_rows
 from fer_spark.sources.lake import Root, child_names, first_line, listed_bytes, listed_files, open_root
 from fer_spark.sources.settings import SourceError, did_you_mean
-from fer_spark.sources.text.dialect import (
-    CONTROLS,
-    SIGNS,
-    WINDOWS,
-    WINDOWS_AS_READ,
-    Dialect,
-    check_header,
-    csv_dialect,
-    json_dialect,
-    windows_text,
-)
-from fer_spark.sources.text.heads import check_headers, first_lines, is_utf8
+from fer_spark.sources.text.dialect import CONTROLS, SIGNS, WINDOWS, Dialect, check_header, windows_text
+from fer_spark.sources.text.scans import Part, first_part, reader_of, text_parts
 
 _COMPRESSION = re.compile(r"\.(zst|gz|bz2|lz4|snappy|deflate)$", re.IGNORECASE)
 _FORMATS = {
@@ -38,6 +29,7 @@ _FORMATS = {
     "jsonl": "json",
     "ndjson": "json",
 }
+TEXT = ("csv", "json")
 _MARK = "in:"
 _CORRUPT = "_corrupt_record"  # Spark's name for what is no JSON
 
@@ -123,46 +115,59 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
     """
     root = open_root(spark, text, flag)
     kind, what = _format(spark, root, text, flag), f"{flag} {text!r}"
-    lines, dialect, scan = _scan(spark, root, kind, what, glob)
-    files = len(scan._jdf.inputFiles())
-    if scan.columns == [_CORRUPT]:
-        raise SourceError(
-            f"{what} cannot be opened as json: no line of it is an object, nor all of it an array of them"
+    try:
+        parts = (
+            text_parts(spark, root, kind, what, glob)
+            if kind in TEXT
+            else [Part(Dialect(), reader_of(spark, root, glob).format(kind).load(list(root.targets)))]
         )
-    if kind == "csv" and lines is not None:
-        check_header(scan.columns, what)
-        if files > 1:
-            check_headers(lines, dialect.separator, len(scan.columns))
-    numbered = by_index(scan) if kind in ("parquet", "delta") else by_position(scan, files)
-    plain = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
-    windows = dialect.encoding == WINDOWS
-    names = _marked([windows_text(name) for name in scan.columns] if windows else scan.columns)
-    renamed = numbered.withColumn("_file", plain).toDF(*names, "_file", "_row")
-    if windows:
-        renamed = renamed.withColumns({name: F.translate(F.col(f"`{name}`"), CONTROLS, SIGNS) for name in names})
-    return AnnotationTable(root, renamed, scan, files, kind in ("csv", "json"), kind)
+        frame = functools.reduce(_united, [_rows(part, root, kind, what) for part in parts])
+        scan = functools.reduce(_united, [part.scan.toDF(*_names(part)) if parts[1:] else part.scan for part in parts])
+    except (AnalysisException, Py4JJavaError) as error:
+        raise SourceError(f"{what} cannot be opened as {kind}: {first_line(error)}") from error
+    files = sum(len(part.scan._jdf.inputFiles()) for part in parts)
+    return AnnotationTable(root, frame, scan, files, kind in TEXT, kind)
 
 
 def table_columns(spark: SparkSession, text: str) -> list[str]:
     """The columns of a table, by its first lines or its footer: no more is read. Raises SourceError as open_table."""
     root = open_root(spark, text)
-    kind = _format(spark, root, text, "--input")
-    _, _, scan = _scan(spark, root, kind, f"--input {text!r}", "", glance=True)
-    return [name.removeprefix(_MARK) for name in _marked(scan.columns)]
-
-
-def _scan(
-    spark: SparkSession, root: Root, kind: str, what: str, glob: str, glance: bool = False
-) -> tuple[DataFrame | None, Dialect, DataFrame]:
-    """Its lines where it is text, how it is written, and the bare scan. `glance`: by the first lines alone, by which
-    Windows-1252 further on is not found."""
+    kind, what = _format(spark, root, text, "--input"), f"--input {text!r}"
     try:
-        lines = _reader(spark, root, glob).text(list(root.targets)) if kind in ("csv", "json") else None
-        dialect = _dialect(kind, lines, what, glance)
-        reader = _with_dialect(_reader(spark, root, glob), kind, dialect)
-        return lines, dialect, reader.format(kind).load(list(root.targets))
+        if kind in TEXT:
+            part = first_part(spark, root, kind, what)
+        else:
+            part = Part(Dialect(), reader_of(spark, root, "").format(kind).load(list(root.targets)))
     except (AnalysisException, Py4JJavaError) as error:
         raise SourceError(f"{what} cannot be opened as {kind}: {first_line(error)}") from error
+    return [name.removeprefix(_MARK) for name in _names(part)]
+
+
+def _rows(part: Part, root: Root, kind: str, what: str) -> DataFrame:
+    """The rows of a part, numbered in their files, columns marked and read by its dialect."""
+    scan = part.scan
+    if scan.columns == [_CORRUPT]:
+        raise SourceError(
+            f"{what} cannot be opened as json: no line of it is an object, nor all of it an array of them"
+        )
+    if kind == "csv":
+        check_header(scan.columns, what)
+    numbered = by_position(scan, len(scan._jdf.inputFiles())) if kind in TEXT else by_index(scan)
+    plain = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
+    names = _names(part)
+    renamed = numbered.withColumn("_file", plain).toDF(*names, "_file", "_row")
+    if part.dialect.encoding == WINDOWS:
+        renamed = renamed.withColumns({name: F.translate(F.col(_quoted(name)), CONTROLS, SIGNS) for name in names})
+    return renamed
+
+
+def _names(part: Part) -> list[str]:
+    columns = part.scan.columns
+    return _marked([windows_text(name) for name in columns] if part.dialect.encoding == WINDOWS else columns)
+
+
+def _united(one: DataFrame, other: DataFrame) -> DataFrame:
+    return one.unionByName(other, allowMissingColumns=True)
 
 
 def open_list(spark: SparkSession, text: str, columns: tuple[str, ...], flag: str = "--input") -> AnnotationTable:
@@ -215,32 +220,14 @@ def by_position(scan: DataFrame, files: int) -> DataFrame:
     )
 
 
+def decimal(text: Column) -> Column:
+    """The number that a text is, null where it is none; `12,5` too, as tables of many countries write it."""
+    return F.regexp_replace(F.trim(text), r"^([+-]?\d*),(\d+)$", "$1.$2").try_cast("double")
+
+
 def optional(column: Column | None, cast: str = "string") -> Column:
     """A column that may be absent; absent is null."""
     return (F.lit(None) if column is None else column).cast(cast)
-
-
-def _reader(spark: SparkSession, root: Root, glob: str) -> DataFrameReader:
-    reader = spark.read.option("pathGlobFilter", glob) if glob else spark.read
-    return reader.option("__globPaths__", "false") if root.literal else reader
-
-
-def _dialect(kind: str, lines: DataFrame | None, what: str, glance: bool) -> Dialect:
-    """How a text table is written. FER-2013's pixels, digits alone, are not gone through for their encoding."""
-    if lines is None:
-        return Dialect()
-    first = first_lines(lines)
-    if kind == "json":
-        return json_dialect(first, what)
-    digits = bool(first) and b"pixels" in first[0].lower()
-    return csv_dialect(first, valid_utf8=glance or digits or is_utf8(lines))
-
-
-def _with_dialect(reader: DataFrameReader, kind: str, dialect: Dialect) -> DataFrameReader:
-    if kind == "csv":
-        reader = reader.option("header", "true").option("escape", '"').option("sep", dialect.separator)
-        reader = reader.option("encoding", WINDOWS_AS_READ if dialect.encoding == WINDOWS else dialect.encoding)
-    return reader.option("multiLine", "true") if dialect.whole_files else reader
 
 
 def _format(spark: SparkSession, root: Root, text: str, flag: str) -> str:

@@ -177,15 +177,15 @@ def test_wrong_places_and_columns_say_what_to_give(spark: SparkSession, tmp_path
         _legend(spark, root)
     with pytest.raises(SourceError, match=r"holds no \.csv"):
         _legend(spark, write(tmp_path / "none", {"x/y.jpg": b"x"}))
-    files = write(tmp_path / "far", {"t.csv": "image,emotion\nd/a.jpg,sad\n", "pics/d/a.jpg": b"x"})
+    files = write(tmp_path / "far", {"t.csv": "image,emotion\nd/a.jpg,sad\n", "pics/d/b.jpg": b"x"})
     with pytest.raises(
-        SourceError, match=r"none of the 1 rows .* the table says 'd/a.jpg', the folder has 'pics/d/a.jpg'.*--images"
+        SourceError, match=r"none of the 1 rows .* the table says 'd/a.jpg', the folder has 'pics/d/b.jpg'.*--images"
     ):
         _legend(spark, files / "t.csv")
     with pytest.raises(SourceError, match=r"no column 'imgae' \(did you mean image\?\)"):
         _legend(spark, files / "t.csv", path_column="imgae")
     with pytest.raises(SourceError, match="did you mean affectnet8"):
-        _legend(spark, files / "t.csv", images=str(files / "pics"), labels="afectnet8")
+        _legend(spark, files / "t.csv", images=str(write(tmp_path / "near", {"d/a.jpg": b"x"})), labels="afectnet8")
 
 
 @pytest.mark.data

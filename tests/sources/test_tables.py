@@ -133,7 +133,7 @@ def test_a_json_array_is_read(spark: SparkSession, tmp_path: Path, indent: int |
 
 def test_what_is_no_table_is_said(spark: SparkSession, tmp_path: Path) -> None:
     write(tmp_path, {"no.json": "x\ny\n", "list.txt": "train_1.jpg 5\ntrain_2.jpg 3\n", "mixed/a.csv": "a,b\n1,2\n"})
-    write(tmp_path, {"mixed/b.csv": "a;b\n1;2\n", "t.jsonl": '{"image": {"path": "a.jpg"}, "label": 1}\n'})
+    write(tmp_path, {"mixed/b.csv": "a,c\n1,2\n", "t.jsonl": '{"image": {"path": "a.jpg"}, "label": 1}\n'})
     with pytest.raises(SourceError, match="no line of it is an object"):
         open_table(spark, str(tmp_path / "no.json"))
     with pytest.raises(SourceError, match="it is a row, and a table needs a first line"):

@@ -21,6 +21,7 @@ from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_pictures, whole_path
+from fer_spark.sources.places.match import check_named
 from fer_spark.sources.plain_rows import annotation_rows, open_pictures, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import split_of_file
@@ -106,7 +107,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
     boxed = any(_FULL_RELEASE.match(name) for name in table.columns)
     place = ("key", "box_left", "box_top", "box_width", "box_height") if boxed else ("key",)
     ready = settle(rule.apply(rows), place, settings.conflicts)
-    joined = annotated(pictures, ready, False, where)
+    joined = annotated(pictures, ready, False)
     stated = rows.select("named", "_file", "source_row", "label_raw", "valence", "arousal")
     return joined.source(f"affectnet {where} with {images}", rule, stated, cropped, boxed)
 
@@ -116,7 +117,8 @@ def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     rule = _rule(settings)
     rows = npy_annotations(spark, pictures.root)
     ready = rule.apply(check_feelings(rows))
-    joined = annotated(pictures, ready, False, "the .npy annotations")
+    joined = annotated(pictures, ready, False)
+    check_named(joined.rows, pictures, "the .npy annotations")
     stated = rows.select("named", "label_raw", "valence", "arousal")
     description = f"affectnet (8-label release) {settings.input}"
     return joined.source(description, rule, stated, faces_are_cropped=True, beside_table=False)

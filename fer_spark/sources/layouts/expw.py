@@ -39,7 +39,7 @@ def open_expw(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     pictures = open_pictures(spark, settings, images, reading, file_name)
     rows = _with_box(annotation_rows(table, settings, named, label, pictures), table)
     rule = _rule(settings)
-    joined = annotated(pictures, settle(rule.apply(rows), ("key", *_BOX), settings.conflicts), True, where)
+    joined = annotated(pictures, settle(rule.apply(rows), ("key", *_BOX), settings.conflicts), True)
     stated = rows.select("named", "label_raw", "source_row", *_BOX)
     return joined.source(f"expw {where} with {images}", rule, stated, has_boxes=True)
 
@@ -90,4 +90,4 @@ def _with_box(rows: DataFrame, table: AnnotationTable) -> DataFrame:
     return rows.withColumns({name: F.when(good, value) for name, value in sides.items()})
 
 
-LAYOUT = Layout(open_expw, expw_annotations, ("images", "codes"), recognise=recognise)
+LAYOUT = Layout(open_expw, expw_annotations, ("images", "codes", "path_prefix"), recognise=recognise)

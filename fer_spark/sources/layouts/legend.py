@@ -10,10 +10,11 @@ from pyspark.sql import functions as F
 from fer_spark.sources.annotated import annotated
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Source
+from fer_spark.sources.boxes import BOX, box_columns, with_boxes
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.lake import child_names, exists, open_root
-from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.layout import BOXES, COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_name, whole_path
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures, stored_names
@@ -27,7 +28,7 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     """`user.id,image,emotion` CSV, or any table with such columns under other names.
 
     --input is the table, or a folder that holds exactly one CSV (itself or in data/); --images the pictures' folder,
-    glob or tar. Names without a folder are looked for in every folder.
+    glob or tar. Names without a folder are looked for in every folder. With columns of a box a row is a face.
     """
     where = find_table(spark, settings.input)
     table = open_table(spark, where)
@@ -38,12 +39,13 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     images = settings.images or (settings.input if where != settings.input else table.root.uri)
     only_names = table.frame.where(F.trim(named).rlike(r"[/\\]")).limit(1).count() == 0
     pictures = open_pictures(spark, settings, images, reading, file_name if only_names else whole_path)
-    rows = annotation_rows(table, settings, named, label, pictures)
+    boxes = box_columns(table, settings)
+    rows = with_boxes(annotation_rows(table, settings, named, label, pictures), table, boxes)
     rule = rule_of(rows, settings, lambda: stored_names(spark, table, label), reading.labels_needed)
-    ready = settle(rule.apply(rows), ("key",), settings.conflicts)
-    joined = annotated(pictures, ready, only_names, where)
-    stated = rows.select("named", "label_raw", "source_row")
-    return joined.source(f"legend {where} with {images}", rule, stated)
+    face = BOX if boxes else ()
+    joined = annotated(pictures, settle(rule.apply(rows), ("key", *face), settings.conflicts), only_names)
+    stated = rows.select("named", "label_raw", "source_row", *face)
+    return joined.source(f"legend {where} with {images}", rule, stated, has_boxes=boxes is not None)
 
 
 def legend_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
@@ -69,9 +71,13 @@ def recognise(look: Look) -> Match | None:
     """By the one CSV in it or in its data/ that names pictures and labels, with pictures near it."""
     near = [look, *(look.inside(name) for name in look.folders if name == "data")]
     for one in near:
-        if one.table.lower().endswith(_CSV) and one.has_column(PATH_COLUMNS) and one.has_column(LABEL_COLUMNS):
+        if (
+            one.table.lower().endswith((*_CSV, ".txt"))
+            and one.has_column(PATH_COLUMNS)
+            and one.has_column(LABEL_COLUMNS)
+        ):
             return Match(Sureness.LIKELY, f"{posixpath.basename(one.table)} names pictures and labels")
     return None
 
 
-LAYOUT = Layout(open_legend, legend_annotations, ("images", "codes", *COLUMNS), recognise=recognise)
+LAYOUT = Layout(open_legend, legend_annotations, ("images", "codes", *COLUMNS, *BOXES), recognise=recognise)

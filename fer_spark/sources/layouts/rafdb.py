@@ -50,7 +50,7 @@ def open_rafdb(spark: SparkSession, settings: SourceSettings, reading: FileReadi
     assert named is not None
     rows = annotation_rows(table, settings, named, label, pictures)
     rule = _rule(settings)
-    joined = annotated(pictures, settle(rule.apply(rows), ("key",), settings.conflicts), True, where)
+    joined = annotated(pictures, settle(rule.apply(rows), ("key",), settings.conflicts), True)
     stated = rows.select("named", "label_raw", "source_row")
     description = f"rafdb {where} with {images}"
     return joined.source(description, rule, stated, faces_are_cropped=_are_aligned(pictures))
@@ -135,4 +135,4 @@ def recognise(look: Look) -> Match | None:
     return None
 
 
-LAYOUT = Layout(open_rafdb, rafdb_annotations, ("images", "codes"), recognise=recognise)
+LAYOUT = Layout(open_rafdb, rafdb_annotations, ("images", "codes", "path_prefix"), recognise=recognise)

@@ -11,10 +11,11 @@ from pyspark.sql.types import BinaryType, DataType, StructType
 from fer_spark.sources.annotated import annotated
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, raw_images, spread
+from fer_spark.sources.boxes import BOX, BoxColumns, box_columns, with_boxes
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.feelings import with_feelings
 from fer_spark.sources.labelling import LabelRule, rule_of
-from fer_spark.sources.layout import COLUMNS, Layout
+from fer_spark.sources.layout import BOXES, COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import whole_path
 from fer_spark.sources.plain_rows import (
@@ -40,19 +41,22 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileR
     of its columns could be a label.
     """
     table = open_table(spark, settings.input)
-    content = _bytes_column(table, settings)
-    if content is not None:
-        return _from_bytes(table, settings, content, reading)
-    return _from_paths(spark, table, settings, reading)
+    content, boxes = _bytes_column(table, settings), box_columns(table, settings)
+    beside = _path_beside_bytes(table, settings)
+    if content is not None and beside is None:
+        return _from_bytes(table, settings, content, boxes, reading)
+    return _from_paths(spark, table, settings, beside, boxes, reading)
 
 
 def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
     return tabled(open_table(spark, settings.input), settings, TableColumns())
 
 
-def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Column, reading: FileReading) -> Source:
+def _from_bytes(
+    table: AnnotationTable, settings: SourceSettings, content: Column, boxes: BoxColumns | None, reading: FileReading
+) -> Source:
     max_file_bytes = reading.max_bytes
-    label = label_of(table, settings, LABEL_COLUMNS, _holding_bytes(table), reading.labels_needed)
+    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, boxes), reading.labels_needed)
     split = optional(table.column(settings.split_column, SPLIT_COLUMNS, "--split-column"))
     size = F.octet_length(content)
     reason = (
@@ -79,7 +83,8 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
         reason.alias("reject_reason"),
         detail.alias("reject_detail"),
     )
-    rows, rule = _labelled(with_feelings(rows, table), settings, table, label, reading.labels_needed)
+    rows = with_boxes(with_feelings(rows, table), table, boxes)
+    rows, rule = _labelled(rows, settings, table, label, reading.labels_needed)
 
     def read(part: Slice) -> DataFrame:
         mine = part.of(rows, F.col("source_path"))
@@ -89,25 +94,34 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
     keys = rows.select("source_path", "source_row", "label_raw", "split")
     names, numbering = (rule.taxonomy.names, rule.numbering) if rule else ((), None)
     what, count = f"table {settings.input}", table.scan.count
-    return Source(what, names, False, False, read, lambda: keys, count, table.digest, numbering=numbering)
+    return Source(what, names, False, boxes is not None, read, lambda: keys, count, table.digest, numbering=numbering)
 
 
-def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSettings, reading: FileReading) -> Source:
-    named = table.column(settings.path_column, PATH_COLUMNS, "--path-column")
+def _from_paths(
+    spark: SparkSession,
+    table: AnnotationTable,
+    settings: SourceSettings,
+    beside: Column | None,
+    boxes: BoxColumns | None,
+    reading: FileReading,
+) -> Source:
+    named = table.column(settings.path_column, PATH_COLUMNS, "--path-column") if beside is None else beside
     if named is None:
         raise SourceError(
             f"none of the columns {', '.join(table.columns)} holds pictures; give --bytes-column or --path-column"
         )
-    label = label_of(table, settings, LABEL_COLUMNS, frozenset(), reading.labels_needed)
+    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, boxes), reading.labels_needed)
     images = settings.images or table.root.uri
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
+    rows = with_boxes(rows, table, boxes)
     ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
     if label is None:
         ready = ready.withColumn("label", F.lit(None).cast("string"))
-    joined = annotated(pictures, settle(ready, ("key",), settings.conflicts), False, settings.input)
-    stated = rows.select("named", "_file", "source_row", "label_raw")
-    return joined.source(f"table {settings.input} with {images}", rule, stated)
+    face = BOX if boxes else ()
+    joined = annotated(pictures, settle(ready, ("key", *face), settings.conflicts), False)
+    stated = rows.select("named", "_file", "source_row", "label_raw", *face)
+    return joined.source(f"table {settings.input} with {images}", rule, stated, has_boxes=boxes is not None)
 
 
 def _labelled(
@@ -119,10 +133,11 @@ def _labelled(
     return rule.apply(rows), rule
 
 
-def _holding_bytes(table: AnnotationTable) -> frozenset[str]:
-    """Columns of bytes, or with such a part as Hugging Face's image has, in lower case: none is a label."""
+def _no_labels(table: AnnotationTable, boxes: BoxColumns | None) -> frozenset[str]:
+    """Columns of bytes, or with such a part as Hugging Face's image has, and of boxes, in lower case."""
     fields = [field for field in table.frame.schema.fields if _has_bytes(field.dataType)]
-    return frozenset(field.name.removeprefix("in:").strip().casefold() for field in fields)
+    holding = frozenset(field.name.removeprefix("in:").strip().casefold() for field in fields)
+    return holding | (boxes.columns if boxes else frozenset())
 
 
 def _has_bytes(kind: DataType) -> bool:
@@ -149,6 +164,19 @@ def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | 
     return None
 
 
+def _path_beside_bytes(table: AnnotationTable, settings: SourceSettings) -> Column | None:
+    """The path in Hugging Face's image, where no row holds the bytes."""
+    if settings.bytes_column or settings.path_column:
+        return None
+    for field in table.frame.schema.fields:
+        kind = field.dataType
+        if isinstance(kind, StructType) and _has_bytes(kind) and {"bytes", "path"} <= set(kind.names):
+            image = F.col(f"`{field.name}`")
+            there = table.frame.where(image.getField("bytes").isNotNull())
+            return image.getField("path") if there.limit(1).count() == 0 else None
+    return None
+
+
 def recognise(look: Look) -> Match | None:
     """Any table, the parts of one, or a folder that Spark has written; or with Parquet in a folder in it, as Hugging
     Face's `data/`."""
@@ -168,5 +196,5 @@ def _parquet_inside(outer: Look) -> Match | None:
     return Match(Sureness.POSSIBLE, f"its folder {posixpath.basename(where)} is a table", where)
 
 
-_FLAGS = ("images", "bytes_column", "codes", "unlabelled", *COLUMNS)
+_FLAGS = ("images", "bytes_column", "codes", "unlabelled", *COLUMNS, *BOXES)
 LAYOUT = Layout(open_any_table, table_annotations, _FLAGS, recognise=recognise)

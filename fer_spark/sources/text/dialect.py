@@ -58,12 +58,23 @@ def plain(line: bytes) -> str:
         return bare.decode("cp1252", "replace")
 
 
-def csv_dialect(lines: Sequence[bytes], valid_utf8: bool = True) -> Dialect:
-    """By the first lines of a table, as they lie in the file. `valid_utf8`: whether all of its lines are."""
+def csv_dialect(lines: Sequence[bytes], valid_utf8: bool = True, spans: bool = False) -> Dialect:
+    """By the first lines of a table, as they lie in the file. `valid_utf8`: whether all of its lines are; `spans`: some
+    records go over several of them."""
     encoding = encoding_of(lines[0]) if lines else UTF8
     if encoding == UTF8 and not valid_utf8:
         encoding = WINDOWS
-    return Dialect(encoding, separator_of([plain(line) for line in lines]), encoding.startswith("UTF-16"))
+    return Dialect(encoding, separator_of([plain(line) for line in lines]), encoding.startswith("UTF-16") or spans)
+
+
+def separators_in(line: bytes) -> list[str]:
+    """The signs at which a line could be cut."""
+    return [sign for sign in SEPARATORS if sign in plain(line)]
+
+
+def header_of(line: bytes, dialect: Dialect) -> list[str]:
+    """Names of columns in a table's first line, in lower case."""
+    return [name.strip().casefold() for name in next(csv.reader([plain(line)], delimiter=dialect.separator))]
 
 
 def separator_of(lines: Sequence[str]) -> str:
@@ -79,11 +90,16 @@ def separator_of(lines: Sequence[str]) -> str:
     return max(SEPARATORS, key=fit)  # of equals the first
 
 
-def json_dialect(lines: Sequence[bytes], what: str) -> Dialect:
-    """An array or one object over many lines is read whole. Raises SourceError for lines of another encoding."""
+def json_dialect(lines: Sequence[bytes], what: str, objects: int = 1) -> Dialect:
+    """An array or one object over many lines is read whole. `objects`: how many lines begin with one.
+
+    Raises SourceError for lines of another encoding, and for several objects that each go over many lines.
+    """
     encoding = encoding_of(lines[0]) if lines else UTF8
     first = next((plain(line).strip() for line in lines if plain(line).strip()), "")
     if first.startswith("[") or (first.startswith("{") and not _is_object(first)):
+        if first.startswith("{") and objects > 1:
+            raise SourceError(f"{what} holds {objects} objects of many lines each: write each in a line, or an array")
         return Dialect(encoding, whole_files=True)
     if encoding != UTF8 or (lines and lines[0].startswith(_MARKS[0][0])):
         mark = encoding if encoding != UTF8 else "UTF-8 after a byte order mark"

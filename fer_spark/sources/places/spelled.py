@@ -1,0 +1,84 @@
+"""A path as a table spells it: relative to the pictures' root, its prefix replaced, or in parts to compare."""
+
+from __future__ import annotations
+
+import posixpath
+import unicodedata
+from collections.abc import Iterator
+from urllib.parse import unquote
+
+import pyarrow as pa
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from fer_spark.sources.settings import SourceError
+
+ELSEWHERE = "/"
+"""The first part of a path that is not relative to the root of its table's own pictures."""
+
+
+def place_key(named: Column, prefix: str) -> Column:
+    """A path as a table spells it, as one relative to the pictures' root: `\\` to `/`, no `./`, no absolute prefix."""
+    path = F.regexp_replace(_slashes(F.trim(named)), "^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?/", "/")
+    inside = path.startswith(prefix.rstrip("/") + "/")
+    path = F.when(inside, F.substring(path, len(prefix.rstrip("/")) + 2, 1 << 20)).otherwise(path)
+    return F.regexp_replace(path, r"^(\./)+", "")
+
+
+def without_prefix(rows: DataFrame, named: Column, prefix: str) -> Column:
+    """`named` with OLD replaced by NEW, or cut off, where `prefix` (OLD=NEW or OLD) begins it; whole parts alone count.
+
+    Raises SourceError where it begins no path of `rows`.
+    """
+    if not prefix:
+        return named
+    old, _, new = prefix.replace("\\", "/").partition("=")
+    old, new = old.rstrip("/"), new.rstrip("/")
+    path = _slashes(F.trim(named))
+    begins = path.startswith(old + "/")
+    if rows.where(begins).limit(1).count() == 0:
+        first = rows.select(named).where(named.isNotNull()).first()
+        example = f": the table says {first[0]!r}" if first else ""
+        raise SourceError(f"--path-prefix {prefix!r}: no path begins with {old!r}{example}")
+    rest = F.substring(path, len(old) + 2, 1 << 20)
+    return F.when(begins, F.concat(F.lit(f"{new}/" if new else ""), rest)).otherwise(named)
+
+
+def with_parts(frame: DataFrame) -> DataFrame:
+    """Adds `exact` and `folded`, the parts of `key`: as it is spelled, and so that spellings of one name are equal."""
+    return frame.mapInArrow(_parts_of_batches, f"{_ddl(frame)}, exact array<string>, folded array<string>")
+
+
+def parts(path: str) -> tuple[list[str], list[str]]:
+    """`./a//B%20c.JPG` → (a, B%20c.JPG), (a, b c.jpg): in NFC, lower case and unescaped.
+
+    Both have one part more in front, ELSEWHERE, where the path begins with a `/` or with `..`.
+    """
+    plain = posixpath.normpath(path)
+    exact = [part for part in plain.split("/") if part]
+    folded = [_folded(part) for part in exact]
+    if plain.startswith("/") or exact[:1] == [".."]:
+        return [ELSEWHERE, *exact], [ELSEWHERE, *folded]
+    return exact, folded
+
+
+def _folded(part: str) -> str:
+    unescaped = unquote(part)
+    text = part if "/" in unescaped else unescaped
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+
+
+def _slashes(path: Column) -> Column:
+    return F.regexp_replace(path, r"\\", "/")
+
+
+def _ddl(frame: DataFrame) -> str:
+    return ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
+
+
+def _parts_of_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    kind = pa.list_(pa.string())
+    for batch in batches:
+        found = [parts(key) for key in batch.column("key").to_pylist()]
+        exact, folded = (pa.array([pair[i] for pair in found], kind) for i in (0, 1))
+        yield batch.append_column("exact", exact).append_column("folded", folded)
