@@ -64,6 +64,8 @@ def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str
         raise SourceError(f"--source auto: {settings.input!r} {said}; name one of {', '.join(asked)}")
     ((name, match),) = best.items()
     say(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
+    if match.label_from and settings.label_from == SourceSettings.label_from:
+        settings = dataclasses.replace(settings, label_from=match.label_from)
     return dataclasses.replace(settings, source=name, input=match.input or settings.input)
 
 

@@ -33,11 +33,13 @@ class Sureness(IntEnum):
 @dataclass(frozen=True)
 class Match:
     """That a layout recognises an input. `why` ends the sentence `taken for NAME: …`; `input`: the part of it that the
-    layout opens, where that is not all."""
+    layout opens, where that is not all; `label_from`: the value of that flag by which its labels are read, where the
+    user gave none."""
 
     sureness: Sureness
     why: str
     input: str = ""
+    label_from: str = ""
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ from urllib.parse import quote, unquote
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
+from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.files.globs import NameFilter
 from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
 from fer_spark.sources.lake import Root, file_system, first_line, hadoop_path
 from fer_spark.sources.settings import SourceError
-from fer_spark.sources.tar_stream import open_stream
 
 _STATUS = re.compile(r"path=(.*?); isDirectory=(?:true|false); length=(\d+);", re.DOTALL)
 _SLICE = 10_000

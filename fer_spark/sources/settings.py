@@ -41,7 +41,7 @@ class SourceSettings:
         "", "file, folder or glob, local or any URI that Spark reads; for annotated sources the table", path=True
     )
     images: str = option(
-        "", "folder, glob or .tar with the pictures, where they do not lie beside the annotation table", path=True
+        "", "folder, glob or archive with the pictures, where they do not lie beside the annotation table", path=True
     )
     votes: str = option("", "FER+ votes, fer2013new.csv; needed by ferplus, optional for fer2013", path=True)
     ferplus_mode: str = option(
@@ -61,7 +61,10 @@ class SourceSettings:
     unlabelled: bool = option(False, "build without labels, whatever columns the table has")
     glob: str = option("", "only files whose name matches, e.g. '*.jpg'")
     label_from: str = option(
-        "none", "for images and tar: take the label from the folder's name", choices=("none", "parent")
+        "none",
+        "for images and archives: parent: the label is the name of the picture's folder; class: of the innermost "
+        "folder that is called as an expression is, and folders called train, val, test are splits",
+        choices=("none", "parent", "class"),
     )
     path_column: str = option("", "annotation column with the picture's path")
     label_column: str = option("", "annotation column with the label")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,13 @@ def _webdataset(root: Path) -> SourceSettings:
     return SourceSettings(input=str(root))
 
 
+def _zip(root: Path) -> SourceSettings:
+    with zipfile.ZipFile(root / "all.zip", "w") as archive:
+        for name, label in NAMED:
+            archive.writestr(f"faces/{label}/{name}.jpg", _picture(name))
+    return SourceSettings(input=str(root / "all.zip"), label_from="parent")
+
+
 def write_tar(path: Path, members: dict[str, bytes]) -> None:
     """An archive with these members, in this order."""
     with tarfile.open(path, "w") as archive:
@@ -135,5 +143,6 @@ EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
     "table": _table,
     "tar": _tar,
     "webdataset": _webdataset,
+    "zip": _zip,
 }
 """By the layout's name; `source` is left to who opens it."""
