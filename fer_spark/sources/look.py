@@ -80,7 +80,7 @@ class Look:
         alone = len(self.folders) == 1 and not self.files
         return self.inside(self.folders[0]).unwrapped if alone else self
 
-    @property
+    @cached_property
     def some_inside(self) -> list[Look]:
         """Looks at the first few folders in it."""
         return [self.inside(folder) for folder in self.folders[:_FEW]]

@@ -69,8 +69,13 @@ class SourceSettings:
     path_column: str = option("", "annotation column with the picture's path")
     label_column: str = option("", "annotation column with the label")
     group_column: str = option("", "annotation column with the person or user, for splits")
+    group_from: str = option(
+        "",
+        "regular expression that finds the person in a picture's path, for splits: its group called person, or its "
+        "first, e.g. '^(?:.*/)?(s[0-9]+)_'",
+    )
     split_column: str = option("", "annotation column with the split")
-    bytes_column: str = option("", "table column with the encoded picture, e.g. image.bytes")
+    bytes_column: str = option("", "table column with the picture: its bytes, e.g. image.bytes, or its values")
     read_files: str = option(
         "auto",
         "who opens picture files. workers: the Python workers, faster, on storage that they all see under the same "
@@ -97,7 +102,7 @@ class SourceSettings:
         return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
 
-_LATER = ("codes", "unlabelled")
+_LATER = ("codes", "unlabelled", "group_from")
 
 
 @dataclass(frozen=True)

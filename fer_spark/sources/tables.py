@@ -121,8 +121,12 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
 
     Raises SourceError for an unknown format or a table that cannot be opened.
     """
-    root = open_root(spark, text, flag)
-    kind, what = _format(spark, root, text, flag), f"{flag} {text!r}"
+    return open_tables(spark, open_root(spark, text, flag), f"{flag} {text!r}", glob)
+
+
+def open_tables(spark: SparkSession, root: Root, what: str, glob: str = "") -> AnnotationTable:
+    """Open the tables that are a root's targets, all of one format, as one. Raises as open_table."""
+    kind = _format(spark, root, what)
     lines, dialect, scan = _scan(spark, root, kind, what, glob)
     files = len(scan._jdf.inputFiles())
     if scan.columns == [_CORRUPT]:
@@ -146,7 +150,7 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
 def table_columns(spark: SparkSession, text: str) -> list[str]:
     """The columns of a table, by its first lines or its footer: no more is read. Raises SourceError as open_table."""
     root = open_root(spark, text)
-    kind = _format(spark, root, text, "--input")
+    kind = _format(spark, root, f"--input {text!r}")
     _, _, scan = _scan(spark, root, kind, f"--input {text!r}", "", glance=True)
     return [name.removeprefix(_MARK) for name in _marked(scan.columns)]
 
@@ -243,9 +247,9 @@ def _with_dialect(reader: DataFrameReader, kind: str, dialect: Dialect) -> DataF
     return reader.option("multiLine", "true") if dialect.whole_files else reader
 
 
-def _format(spark: SparkSession, root: Root, text: str, flag: str) -> str:
+def _format(spark: SparkSession, root: Root, what: str) -> str:
     names = [target.rsplit("/", 1)[-1] for target in root.targets]
-    if root.literal and not root.is_file:
+    if root.targets == (root.uri,):
         names = child_names(spark, root.uri)
         if "_delta_log" in names:
             return "delta"
@@ -253,11 +257,11 @@ def _format(spark: SparkSession, root: Root, text: str, flag: str) -> str:
         _COMPRESSION.sub("", name).rsplit(".", 1)[-1].lower() for name in names if not name.startswith(("_", "."))
     ]
     found = sorted({_FORMATS[ending] for ending in endings if ending in _FORMATS})
-    if not found and root.literal and not root.is_file:
+    if not found and not root.is_file:
         return "parquet"  # a partitioned table: its files lie deeper
     if len(found) != 1:
-        what = " and ".join(found) if found else "no known format"
-        raise SourceError(f"{flag} {text!r}: found {what}; expected .csv, .tsv, .jsonl or .parquet, also .csv.zst")
+        kinds = " and ".join(found) if found else "no known format"
+        raise SourceError(f"{what}: found {kinds}; expected .csv, .tsv, .jsonl or .parquet, also .csv.zst")
     return found[0]
 
 
