@@ -80,7 +80,8 @@ def list_cells(table: AnnotationTable, name: str, column: Column, kind: ArrayTyp
     sizes = [*sizes, F.size(inner)] if sizes else []
     count = F.greatest(F.coalesce(F.size(flat), F.lit(0)), F.lit(0))
     text = F.concat_ws(" ", _as_text(flat, element))
-    shape = _stated_shape(table, count) or (_nested_shape(sizes) if sizes else _flat_shape(count))
+    stated = None if sizes else _stated_shape(table, count)
+    shape = _nested_shape(sizes) if sizes else stated if stated is not None else _flat_shape(count)
     empty = column.isNull() | (count <= 0)
     uneven = _uneven(column, sizes)
     return Cells(

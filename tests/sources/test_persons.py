@@ -58,6 +58,6 @@ def test_a_wrong_pattern_is_refused_before_anything_is_opened(spark: SparkSessio
             with pytest.raises(SourceError, match=message) as refused:
                 recognised(spark, asked, str)
             assert "\n" not in str(refused.value)
-    both = SourceSettings(source="images", input=str(tmp_path), group_from="(x)", group_column="user")
+    both = SourceSettings(source="legend", input=str(tmp_path), group_from="(x)", group_column="user")
     with pytest.raises(SourceError, match="give one of them"):
         open_source(spark, both)

@@ -31,7 +31,7 @@ _YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 _LINE = re.compile(r"\s*\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*(\n|$)", re.IGNORECASE)
 _NO_LABELS = r"(?i)(^|/)(classes|labels|README[^/]*|requirements|notes)\.txt$"
 _LABELS = r"(?i)(^|/)labels/"
-_FEW = 10
+_FEW, _FEW_FOLDERS = 10, 3
 
 
 def open_yolo(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -61,7 +61,7 @@ def recognise(look: Look) -> Match | None:
         own = outer.files[0]
         found = _YAML.fullmatch(own) and data_file(Storage(look.spark, outer.root.uri).read_text(own) or "", own).names
         return Match(Sureness.CERTAIN, f"{own} names the classes of a YOLO data set") if found else None
-    below = [inner for place in outer.some_inside for inner in place.some_inside]
+    below = [inner for place in outer.some_inside for inner in place.some_inside[:_FEW_FOLDERS]]
     for place in [outer, *outer.some_inside, *below]:
         lower = {name.lower(): name for name in place.folders}
         labels = place.inside(lower["labels"]) if lower.keys() >= {"images", "labels"} else None
@@ -142,7 +142,7 @@ def _faces(files: DataFrame, data: DataFile) -> DataFrame:
             "named": F.regexp_replace("named", r"\.[^./]*$", ".*"),
         }
     )
-    return boxes(rows, data.has_points)
+    return boxes(rows, data.has_points).drop("path", "line")
 
 
 def _key(path: Column) -> Column:
