@@ -118,8 +118,9 @@ def _faces(files: DataFrame, data: DataFile) -> DataFrame:
     """A row a line, of a file without lines one that says so."""
     text = F.regexp_replace(F.coalesce(F.col("content").cast("string"), F.lit("")), "^\ufeff", "")
     split = F.split(text, r"\r\n|\r|\n")
-    numbered = F.transform(split, lambda line, i: F.struct(i.alias("row"), F.trim(line).alias("line")))
-    lines = F.explode_outer(F.filter(numbered, lambda one: F.regexp_replace(one["line"], r"\s", "") != ""))
+    plain = F.transform(split, lambda line: F.trim(F.regexp_replace(line, r"\s+", " ")))
+    numbered = F.transform(plain, lambda line, i: F.struct(i.alias("row"), line.alias("line")))
+    lines = F.explode_outer(F.filter(numbered, lambda one: one["line"] != ""))
     rows = files.select("path", "reject_reason", "reject_detail", lines.alias("_one"))
     rows = rows.select(
         _key(F.col("path")).alias("key"),
