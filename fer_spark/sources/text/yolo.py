@@ -50,7 +50,8 @@ def data_file(text: str, name: str) -> DataFile:
 
 
 def boxes(rows: DataFrame, has_points: bool) -> DataFrame:
-    """Adds label_raw, the box and box_is_share from `line`, words between single blanks; a line that is no box is rejected, by its `source_row`."""
+    """Adds label_raw, the box and box_is_share from `line`, words between single blanks; one that is no box is
+    rejected, by its `source_row`."""
     words = F.split("line", " ")
     numbers = F.transform(F.slice(words, 2, 1 << 16), lambda word: word.try_cast("double"))
     count = F.size(numbers)
