@@ -55,7 +55,7 @@ class OpenedPicture:
         elif self.encoding == "file":
             header = inspect(self.content, self._settings.max_megapixels)
         else:
-            raise ValueError(f"encoding: expected file, pixels or one of RawPixels, got {self.encoding!r}")
+            raise ValueError(f"encoding: expected file or pixels, got {self.encoding!r}")
         if min(header.width, header.height) < LEAST_SIDE_PX:
             raise PictureTooSmallError(f"{header.width}x{header.height} px, the shorter side must have {LEAST_SIDE_PX}")
         return header

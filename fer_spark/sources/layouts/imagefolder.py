@@ -1,4 +1,4 @@
-"""Hugging Face's image folder: metadata.csv, .jsonl or .parquet with file_name, beside or above the pictures."""
+"""Hugging Face's image folder: metadata.csv, .jsonl or .parquet with file_name, near the pictures."""
 
 from __future__ import annotations
 

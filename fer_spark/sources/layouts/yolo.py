@@ -31,6 +31,7 @@ _YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 _LINE = re.compile(r"\s*\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*(\n|$)", re.IGNORECASE)
 _NO_LABELS = r"(?i)(^|/)(classes|labels|README[^/]*|requirements|notes)\.txt$"
 _LABELS = r"(?i)(^|/)labels/"
+_PAIR = frozenset(("images", "labels"))
 _FEW, _FEW_FOLDERS = 10, 3
 
 
@@ -64,7 +65,7 @@ def recognise(look: Look) -> Match | None:
     below = [inner for place in outer.some_inside for inner in place.some_inside[:_FEW_FOLDERS]]
     for place in [outer, *outer.some_inside, *below]:
         lower = {name.lower(): name for name in place.folders}
-        labels = place.inside(lower["labels"]) if lower.keys() >= {"images", "labels"} else None
+        labels = place.inside(lower["labels"]) if lower.keys() >= _PAIR else None
         for files in [labels, *labels.some_inside] if labels is not None else [place]:
             example = _label_file(files, beside=labels is None)
             if example:
