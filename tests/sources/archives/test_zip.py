@@ -20,6 +20,7 @@ from pyspark.sql import SparkSession
 from fer_spark.sources.archives.tar_stream import Member
 from fer_spark.sources.archives.zip import read_zip
 from fer_spark.sources.catalog import open_source, recognised
+from fer_spark.sources.layouts.webdataset import samples_of
 from fer_spark.sources.settings import SourceError, SourceSettings
 from tests.poison import jpeg
 from tests.sources.examples import write_tar
@@ -125,6 +126,16 @@ def test_a_member_that_says_it_is_small_unpacks_to_no_more(tmp_path: Path) -> No
     tracemalloc.stop()
     assert (member.content, member.reason) == (None, "unreadable")
     assert peak < 10_000_000
+
+
+def test_labels_of_webdataset_meet_their_pictures_in_any_order(tmp_path: Path) -> None:
+    names = [f"d/{i}.{ending}" for ending in ("cls", "jpg") for i in (2, 0, 1)]
+    path = tmp_path / "a.zip"
+    path.write_bytes(zipped({name: name.encode() for name in names}))
+    members = read_zip(f"file://{path}", "a.zip", 1000, with_content=False, always=(".cls",))
+    samples = [one for one in samples_of(members, SourceSettings()) if one.pictures]
+    found = {one.pictures[0].path: one.stated for one in samples}
+    assert found == {f"a.zip#d/{i}.jpg": {"label_raw": f"d/{i}.cls"} for i in range(3)}
 
 
 def test_links_and_folders_are_no_members() -> None:
