@@ -100,10 +100,12 @@ RAW_IMAGE = Table(
         Column(
             "encoding",
             "string",
-            "what content is. `file`: a picture file; `path`: where one lies; `pixels`: gray values as decimal text",
+            "what content is. `file`: a picture file; `path`: where one lies; `pixels`: gray values as decimal text; "
+            "else as fer_spark.pixels.raw writes it",
         ),
         *_ANNOTATION,
         *_BOX,
+        Column("box_is_share", "boolean", "box and landmarks are shares of the picture's width and height, not px"),
         Column(
             "reject_reason", "string", "set by a source that cannot offer this picture: it goes to quarantine as is"
         ),

@@ -13,9 +13,18 @@ from pyspark.sql import functions as F
 
 from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.prepare import FacePreparer
-from fer_spark.faces.search.crops import HEADER_BYTES, LEAST_PICTURES, SAMPLE, crop_side, size_of, size_of_file
+from fer_spark.faces.search.crops import (
+    HEADER_BYTES,
+    LEAST_PICTURES,
+    SAMPLE,
+    Size,
+    crop_side,
+    size_of,
+    size_of_file,
+)
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.pixels.cells import rows_of
+from fer_spark.pixels.raw import RawPixels
 from fer_spark.rows import RAW_IMAGE, prepared_table
 
 _BATCH_BYTES = 8 * 2**20
@@ -49,8 +58,14 @@ def sampled_crop_side(
     raw = read(0, max(1, min(pictures // SAMPLE, _MOST_SLICES)))
     start = F.substring("content", 1, HEADER_BYTES).alias("start")
     rows = raw.where("content IS NOT NULL").select("encoding", start).limit(SAMPLE).collect()
-    sizes = [(size_of_file if row["encoding"] == "path" else size_of)(bytes(row["start"])) for row in rows]
-    return crop_side(sizes, least_pictures)
+    return crop_side([_size(row["encoding"], bytes(row["start"])) for row in rows], least_pictures)
+
+
+def _size(encoding: str, start: bytes) -> Size | None:
+    raw = RawPixels.parse(encoding)
+    if raw is not None:
+        return raw.width, raw.height
+    return (size_of_file if encoding == "path" else size_of)(start)
 
 
 def prepare_in_worker(

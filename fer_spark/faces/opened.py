@@ -11,8 +11,10 @@ from fer_spark.faces.geometry import Detection, Picture, Pixels
 from fer_spark.faces.hashes import image_id, perceptual_hash, pixel_hash
 from fer_spark.faces.header import Header, check_area, inspect
 from fer_spark.faces.pixels_text import parse_pixels
+from fer_spark.faces.raw_pixels import shown_values
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.faces.shrink import halved
+from fer_spark.pixels.raw import RawPixels
 
 LEAST_SIDE_PX = 8
 """A picture with a shorter side holds no face of any kind."""
@@ -47,8 +49,9 @@ class OpenedPicture:
         limit = self._settings.max_file_mb
         if len(self.content) > limit * 2**20:
             raise PictureTooLargeError(f"{len(self.content) / 2**20:.1f} MiB, limit {limit:g} (--max-file-mb)")
-        if self.encoding == "pixels":
-            header = self._parse()
+        raw = RawPixels.parse(self.encoding)
+        if raw is not None or self.encoding == "pixels":
+            header = self._parse(raw)
         elif self.encoding == "file":
             header = inspect(self.content, self._settings.max_megapixels)
         else:
@@ -57,13 +60,16 @@ class OpenedPicture:
             raise PictureTooSmallError(f"{header.width}x{header.height} px, the shorter side must have {LEAST_SIDE_PX}")
         return header
 
-    def _parse(self) -> Header:
-        pixels = parse_pixels(self.content)
+    def _parse(self, raw: RawPixels | None) -> Header:
+        """`raw`: its shape; None: square and gray."""
+        if raw is not None:
+            check_area(raw.width, raw.height, self._settings.max_megapixels)
+        pixels = parse_pixels(self.content) if raw is None else shown_values(self.content, raw, self._gray)
         self.decodes += 1
-        height, width = pixels.shape
+        height, width = pixels.shape[:2]
         check_area(width, height, self._settings.max_megapixels)
         self._views[1] = pixels
-        return Header("pixels", width, height, 1, 1, "text")
+        return Header("pixels", width, height, 1 if raw is None or raw.channels == 1 else 3, 1, "text")
 
     def view(self, reduction: int) -> Pixels:
         """The upright pixels at 1/reduction of the size. Raises RejectedPictureError when they cannot be decoded."""

@@ -14,7 +14,18 @@ _ALLOWED = b"0123456789 \t\r\n"
 
 
 def parse_pixels(content: bytes) -> Pixels:
-    """Read a square (H, H) gray picture. Raises EmptyPictureError, or UnreadablePictureError naming the value.
+    """Read a square (H, H) gray picture. Raises EmptyPictureError, or UnreadablePictureError naming the value."""
+    values = parse_values(content)
+    side = math.isqrt(len(values))
+    if side * side != len(values):
+        raise UnreadablePictureError(
+            f"{len(values)} values make no square picture (48x48 has 2304); a value is missing or left over"
+        )
+    return values.reshape(side, side)
+
+
+def parse_values(content: bytes) -> Pixels:
+    """All the values, flat. Raises as parse_pixels.
 
     All numbers are read at once: the value that ends at a byte is its digit plus ten and a hundred times the two
     digits before it, as far as those belong to the same number.
@@ -27,11 +38,9 @@ def parse_pixels(content: bytes) -> Pixels:
     tens, hundreds = is_digit[ends - 1], is_digit[ends - 2] & is_digit[ends - 1]
     values = digits[ends] + tens * digits[ends - 1] * np.uint16(10) + hundreds * digits[ends - 2] * np.uint16(100)
     too_long = hundreds & is_digit[ends - 3]
-    side = math.isqrt(len(values))
-    fits = not too_long.any() and not (values > 255).any() and side * side == len(values)
-    if not fits or content.translate(None, _ALLOWED):
+    if too_long.any() or (values > 255).any() or content.translate(None, _ALLOWED):
         raise UnreadablePictureError(_explain(content))
-    return values.astype(np.uint8).reshape(side, side)
+    return values.astype(np.uint8)
 
 
 def _explain(content: bytes) -> str:
@@ -40,4 +49,4 @@ def _explain(content: bytes) -> str:
     for index, token in enumerate(tokens):
         if not (token.isdigit() and len(token) <= 3 and int(token) <= 255):
             return f"value {index} is {token[:20].decode('utf-8', 'replace')!r}, expected a whole number 0-255"
-    return f"{len(tokens)} values make no square picture (48x48 has 2304); a value is missing or left over"
+    return "something else than blanks stands between the values"

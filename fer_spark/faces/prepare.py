@@ -113,6 +113,8 @@ class FacePreparer:
             )
         opened = self._open(row["content"], row["encoding"])
         annotated = annotated_face(row) if self.detector.name == OWN_BOX else None
+        if annotated is not None and row["box_is_share"]:
+            annotated = annotated.scaled(opened.header.width, opened.header.height)
         first = self._first_reduction(opened, annotated)
         faces = self._kept_faces(self._detect(opened, first, annotated))
         squares = [CropSquare.around(face.box, self._margin, self._angle_deg(face)) for face in faces]

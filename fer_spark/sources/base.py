@@ -48,7 +48,8 @@ class Source:
     source_row, label_raw, split), taken from the listing, so a file that vanishes later is a key without a row.
     (source_path, source_row) is unique in both. `beside_table`: the pictures are files that a table names, in a folder
     of their own or beside it. `numbering`: what its number labels mean, and who says so. `lines()`: what the user
-    should know of the listing, one line each.
+    should know of the listing, one line each. `paths_name_pictures`: a source_path is a picture's name, in which a
+    person may be found; False: a row's number, and group_id is as complete as can be.
     """
 
     description: str
@@ -62,6 +63,7 @@ class Source:
     beside_table: bool = False
     numbering: Numbering | None = None
     lines: Callable[[], list[str]] = list
+    paths_name_pictures: bool = True
 
     def raw(self, chunk: int = 0, chunks: int = 1) -> DataFrame:
         """RAW_IMAGE rows of one deterministic slice."""

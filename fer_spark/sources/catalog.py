@@ -16,6 +16,7 @@ from fer_spark.sources.base import Source
 from fer_spark.sources.lake import first_line
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look
+from fer_spark.sources.persons import check_group_from, with_persons
 from fer_spark.sources.settings import AUTO, FileReading, SourceError, SourceSettings, did_you_mean
 
 
@@ -51,6 +52,7 @@ def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str
     """
     if not settings.input:
         raise SourceError("--input is missing; --help shows an example")
+    check_group_from(spark, settings)
     if settings.source != AUTO:
         return settings
     look = Look(spark, settings)
@@ -64,6 +66,8 @@ def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str
         raise SourceError(f"--source auto: {settings.input!r} {said}; name one of {', '.join(asked)}")
     ((name, match),) = best.items()
     say(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
+    if match.label_from and settings.label_from == SourceSettings.label_from:
+        settings = dataclasses.replace(settings, label_from=match.label_from)
     return dataclasses.replace(settings, source=name, input=match.input or settings.input)
 
 
@@ -81,7 +85,8 @@ def open_source(
 
     Raises SourceError for an unknown source, a flag that does not go with it, or an input that cannot be opened.
     """
-    return _checked(spark, settings).open(spark, settings, FileReading(max_file_bytes, by_path, labels_needed))
+    source = _checked(spark, settings).open(spark, settings, FileReading(max_file_bytes, by_path, labels_needed))
+    return with_persons(settings, source)
 
 
 def open_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
@@ -94,10 +99,11 @@ def open_annotations(spark: SparkSession, settings: SourceSettings) -> Annotatio
 
 
 def _checked(spark: SparkSession, settings: SourceSettings) -> Layout:
-    """As layout_for, the glob checked too."""
+    """As layout_for, patterns checked too."""
     layout = layout_for(settings)
     if settings.glob:
         _check_glob(spark, settings.glob)
+    check_group_from(spark, settings)
     return layout
 
 

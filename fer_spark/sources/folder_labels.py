@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fer_spark.labels import TAXONOMIES
+from fer_spark.labels import KNOWN, TAXONOMIES
+from fer_spark.sources.archives.find import ARCHIVE_END, ARCHIVE_PART
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.pictures import Pictures, file_name, file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
-from fer_spark.sources.split_names import SPLIT_NAMES, split_of
-from fer_spark.sources.tar import ARCHIVE_PART
+from fer_spark.sources.split_names import SPLIT_NAMES, split_of, split_of_path
 
 Naming = Callable[[DataFrame], DataFrame]
 """Pictures with `path` → the same with `label_raw` and `split`."""
@@ -72,6 +72,12 @@ def open_named(
     return picture_source(settings, pictures, naming, own_rule, faces_are_cropped)
 
 
+def naming_of(settings: SourceSettings) -> Naming | None:
+    """What --label-from asks for; None for no labels."""
+    namings: dict[str, Naming] = {"parent": by_parent, "class": by_expression(settings)}
+    return namings.get(settings.label_from)
+
+
 def _plain(frame: DataFrame) -> DataFrame:
     return frame.withColumns({"label_raw": F.lit(None).cast("string"), "split": F.lit(None).cast("string")})
 
@@ -95,6 +101,23 @@ def by_parent(frame: DataFrame) -> DataFrame:
     return frame.withColumns(
         {"label_raw": F.when(F.size(parts) > 1, F.element_at(parts, -2)), "split": F.lit(None).cast("string")}
     )
+
+
+def by_expression(settings: SourceSettings) -> Naming:
+    """The innermost folder that is called as an expression is, or as one of --labels, is the label; where none is so
+    called, the innermost. The outermost folder or archive that is called as a split is, is the split."""
+    known = [*KNOWN, *settings.labels.lower().split(",")]
+
+    def naming(frame: DataFrame) -> DataFrame:
+        path = F.regexp_replace("path", ARCHIVE_END, "/")
+        folders = F.slice(F.split(path, "/"), 1, F.size(F.split(path, "/")) - 1)
+        called = F.filter(folders, lambda folder: F.lower(F.trim(folder)).isin(known))
+        inside = F.when(F.size(F.split(F.regexp_replace("path", ARCHIVE_PART, ""), "/")) > 1, F.element_at(folders, -1))
+        return frame.withColumns(
+            {"label_raw": F.coalesce(F.try_element_at(called, F.lit(-1)), inside), "split": split_of_path(path)}
+        )
+
+    return naming
 
 
 def by_name(pattern: str, words: Mapping[str, str]) -> Naming:

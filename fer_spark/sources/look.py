@@ -36,11 +36,13 @@ class Sureness(IntEnum):
 @dataclass(frozen=True)
 class Match:
     """That a layout recognises an input. `why` ends the sentence `taken for NAME: …`; `input`: the part of it that the
-    layout opens, where that is not all."""
+    layout opens, where that is not all; `label_from`: the value of that flag by which its labels are read, where the
+    user gave none."""
 
     sureness: Sureness
     why: str
     input: str = ""
+    label_from: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ class Look:
         alone = len(self.folders) == 1 and not self.files
         return self.inside(self.folders[0]).unwrapped if alone else self
 
-    @property
+    @cached_property
     def some_inside(self) -> list[Look]:
         """Looks at the first few folders in it."""
         return [self.inside(folder) for folder in self.folders[:_FEW]]

@@ -19,11 +19,11 @@ from urllib.parse import quote, unquote
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
+from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.files.globs import NameFilter
 from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
 from fer_spark.sources.lake import Root, file_system, first_line, hadoop_path
 from fer_spark.sources.settings import SourceError
-from fer_spark.sources.tar_stream import open_stream
 
 _STATUS = re.compile(r"path=(.*?); isDirectory=(?:true|false); length=(\d+);", re.DOTALL)
 _SLICE = 10_000
@@ -115,9 +115,9 @@ def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, everything:
 
 
 def _why_none(names: PictureNames, entry: Entry, hidden: str | None) -> str | None:
-    """What says that a file is no picture; of hidden names, everything but a picture's ending does."""
+    """What says that a file is no picture; of hidden names, all but a picture's ending or a wanted one does."""
     none = names.why_none(entry.path)
-    if none is not None or hidden is None or is_picture_name(entry.path):
+    if none is not None or hidden is None or is_picture_name(entry.path) or names.wants(entry.path):
         return none
     return hidden if entry.inner.endswith(hidden) else f"in {hidden}"
 

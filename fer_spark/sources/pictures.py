@@ -12,11 +12,11 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
+from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
 from fer_spark.sources.lake import Root, listed_bytes, listed_files, local_path, open_root
 from fer_spark.sources.omitted import Found, file_uri, local_folder, look_through
 from fer_spark.sources.settings import FileReading
-from fer_spark.sources.tar_stream import open_stream
 
 _OWN = pa.schema([("path", pa.string()), ("size", pa.int64()), ("modified_us", pa.int64())])
 _BATCH_BYTES = 16 << 20

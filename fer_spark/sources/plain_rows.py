@@ -8,6 +8,8 @@ from urllib.parse import unquote
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.sources.archives.find import ARCHIVE_NAME
+from fer_spark.sources.archives.pictures import archive_pictures
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.numbering.stored import names_beside, names_in_footers
 from fer_spark.sources.pictures import Pictures, file_pictures
@@ -16,7 +18,6 @@ from fer_spark.sources.places.spelled import place_key, without_prefix
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings, did_you_mean
 from fer_spark.sources.split_names import split_of, unknown_split
 from fer_spark.sources.tables import AnnotationTable, optional
-from fer_spark.sources.tar import TAR_NAME, tar_pictures
 
 PATH_COLUMNS = ("image", "path", "file", "filename", "file_name", "image_path", "filepath", "subDirectory_filePath")
 LABEL_COLUMNS = ("emotion", "expression", "label", "cat_emot", "class", "target")
@@ -31,8 +32,8 @@ def open_pictures(
     spark: SparkSession, settings: SourceSettings, images: str, reading: FileReading, key: Callable[[Column], Column]
 ) -> Pictures:
     """The pictures that a table speaks of: a folder, a glob or archives."""
-    if TAR_NAME.search(images):
-        return tar_pictures(spark, images, settings.glob, reading.max_bytes, key)
+    if ARCHIVE_NAME.search(images):
+        return archive_pictures(spark, images, settings.glob, reading.max_bytes, key)
     return file_pictures(spark, images, settings.glob, reading, key)
 
 

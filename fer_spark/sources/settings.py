@@ -41,7 +41,7 @@ class SourceSettings:
         "", "file, folder or glob, local or any URI that Spark reads; for annotated sources the table", path=True
     )
     images: str = option(
-        "", "folder, glob or .tar with the pictures, where they do not lie beside the annotation table", path=True
+        "", "folder, glob or archive with the pictures, where they do not lie beside the annotation table", path=True
     )
     votes: str = option("", "FER+ votes, fer2013new.csv; needed by ferplus, optional for fer2013", path=True)
     ferplus_mode: str = option(
@@ -61,7 +61,10 @@ class SourceSettings:
     unlabelled: bool = option(False, "build without labels, whatever columns the table has")
     glob: str = option("", "only files whose name matches, e.g. '*.jpg'")
     label_from: str = option(
-        "none", "for images and tar: take the label from the folder's name", choices=("none", "parent")
+        "none",
+        "for images and archives: parent: the label is the name of the picture's folder; class: of the innermost "
+        "folder that is called as an expression is, and folders called train, val, test are splits",
+        choices=("none", "parent", "class"),
     )
     path_column: str = option("", "annotation column with the picture's path")
     path_prefix: str = option(
@@ -71,8 +74,13 @@ class SourceSettings:
     )
     label_column: str = option("", "annotation column with the label")
     group_column: str = option("", "annotation column with the person or user, for splits")
+    group_from: str = option(
+        "",
+        "regular expression that finds the person in a picture's path, for splits: its group called person, or its "
+        "first, e.g. '^(?:.*/)?(s[0-9]+)_'",
+    )
     split_column: str = option("", "annotation column with the split")
-    bytes_column: str = option("", "table column with the encoded picture, e.g. image.bytes")
+    bytes_column: str = option("", "table column with the picture: its bytes, e.g. image.bytes, or its values")
     box_columns: str = option(
         "",
         "table columns with a face's box in px: four, such as x,y,w,h, or one with four numbers; none: leave them out. "
@@ -110,7 +118,7 @@ class SourceSettings:
         return {name: value for name, value in asdict(self).items() if value or name not in _LATER}
 
 
-_LATER = ("codes", "unlabelled", "path_prefix", "box_columns", "box_format")
+_LATER = ("codes", "unlabelled", "path_prefix", "group_from", "box_columns", "box_format")
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,14 @@ def split_of_file() -> Column:
     return split_of(stem)
 
 
+def split_of_path(path: Column) -> Column:
+    """The split that the outermost of a path's folders is called after; null where none is."""
+    parts = F.split(path, "/")
+    folders = F.slice(parts, 1, F.size(parts) - 1)
+    called = F.filter(folders, lambda folder: F.lower(F.trim(folder)).isin(*SPLIT_NAMES))
+    return split_of(F.try_element_at(called, F.lit(1)))
+
+
 def unknown_split(raw: Column) -> Column:
     """Why a stated split cannot be used; null when it can or when none is stated."""
     stated = raw.isNotNull() & (F.trim(raw) != "")

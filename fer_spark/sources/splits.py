@@ -71,6 +71,11 @@ def settle_val(settings: SplitSettings, stated: Stated) -> SettledVal:
     return SettledVal(replace(settings, val_from="train"), why)
 
 
+def named_grouping(group_from: str, settings: SplitSettings) -> Grouping | None:
+    """Persons of --group-from stay together however few they are: the user says who they are. None without it."""
+    return Grouping("group", "persons by --group-from") if group_from and settings.group_by == "auto" else None
+
+
 def choose_grouping(faces: DataFrame, settings: SplitSettings) -> Grouping:
     """Settle `auto`: the source's groups are usable when there are many and none is larger than the smallest split.
 

@@ -113,8 +113,12 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
 
     Raises SourceError for an unknown format or a table that cannot be opened.
     """
-    root = open_root(spark, text, flag)
-    kind, what = _format(spark, root, text, flag), f"{flag} {text!r}"
+    return open_tables(spark, open_root(spark, text, flag), f"{flag} {text!r}", glob)
+
+
+def open_tables(spark: SparkSession, root: Root, what: str, glob: str = "") -> AnnotationTable:
+    """Open the tables that are a root's targets, all of one format, as one. Raises as open_table."""
+    kind = _format(spark, root, what)
     try:
         parts = (
             text_parts(spark, root, kind, what, glob)
@@ -132,7 +136,7 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
 def table_columns(spark: SparkSession, text: str) -> list[str]:
     """The columns of a table, by its first lines or its footer: no more is read. Raises SourceError as open_table."""
     root = open_root(spark, text)
-    kind, what = _format(spark, root, text, "--input"), f"--input {text!r}"
+    kind, what = _format(spark, root, f"--input {text!r}"), f"--input {text!r}"
     try:
         if kind in TEXT:
             part = first_part(spark, root, kind, what)
@@ -230,9 +234,9 @@ def optional(column: Column | None, cast: str = "string") -> Column:
     return (F.lit(None) if column is None else column).cast(cast)
 
 
-def _format(spark: SparkSession, root: Root, text: str, flag: str) -> str:
+def _format(spark: SparkSession, root: Root, what: str) -> str:
     names = [target.rsplit("/", 1)[-1] for target in root.targets]
-    if root.literal and not root.is_file:
+    if root.targets == (root.uri,):
         names = child_names(spark, root.uri)
         if "_delta_log" in names:
             return "delta"
@@ -240,11 +244,11 @@ def _format(spark: SparkSession, root: Root, text: str, flag: str) -> str:
         _COMPRESSION.sub("", name).rsplit(".", 1)[-1].lower() for name in names if not name.startswith(("_", "."))
     ]
     found = sorted({_FORMATS[ending] for ending in endings if ending in _FORMATS})
-    if not found and root.literal and not root.is_file:
+    if not found and not root.is_file:
         return "parquet"  # a partitioned table: its files lie deeper
     if len(found) != 1:
-        what = " and ".join(found) if found else "no known format"
-        raise SourceError(f"{flag} {text!r}: found {what}; expected .csv, .tsv, .jsonl or .parquet, also .csv.zst")
+        kinds = " and ".join(found) if found else "no known format"
+        raise SourceError(f"{what}: found {kinds}; expected .csv, .tsv, .jsonl or .parquet, also .csv.zst")
     return found[0]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,28 @@ def _webdataset(root: Path) -> SourceSettings:
     return SourceSettings(input=str(root))
 
 
+def _zip(root: Path) -> SourceSettings:
+    with zipfile.ZipFile(root / "all.zip", "w") as archive:
+        for name, label in NAMED:
+            archive.writestr(f"faces/{label}/{name}.jpg", _picture(name))
+    return SourceSettings(input=str(root / "all.zip"), label_from="parent")
+
+
+def _imagefolder(root: Path) -> SourceSettings:
+    rows = [f'{{"file_name": "faces/{name}.jpg", "label": "{label}"}}\n' for name, label in NAMED]
+    pictures = {f"train/faces/{name}.jpg": _picture(name) for name, _ in NAMED}
+    write(root, {"train/metadata.jsonl": "".join(rows), **pictures})
+    return SourceSettings(input=str(root))
+
+
+def _yolo(root: Path) -> SourceSettings:
+    codes = {"happy": 0, "sad": 1}
+    texts = {f"train/labels/{name}.txt": f"{codes[label]} 0.5 0.5 0.5 0.5\n" for name, label in NAMED}
+    pictures = {f"train/images/{name}.jpg": _picture(name) for name, _ in NAMED}
+    write(root, {"data.yaml": "names: [Happy, Sad]\n", **texts, **pictures})
+    return SourceSettings(input=str(root))
+
+
 def write_tar(path: Path, members: dict[str, bytes]) -> None:
     """An archive with these members, in this order."""
     with tarfile.open(path, "w") as archive:
@@ -127,6 +150,7 @@ EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
     "fer2013": _fer2013,
     "ferplus": _ferplus,
     "folder": _folders,
+    "imagefolder": _imagefolder,
     "images": _images,
     "jaffe": _jaffe,
     "kdef": _kdef,
@@ -135,5 +159,7 @@ EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
     "table": _table,
     "tar": _tar,
     "webdataset": _webdataset,
+    "yolo": _yolo,
+    "zip": _zip,
 }
 """By the layout's name; `source` is left to who opens it."""

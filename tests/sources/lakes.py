@@ -54,7 +54,7 @@ def check(source: Source) -> list[Row]:
     for row in rows:
         assert (row["reject_reason"] is None) == (row["reject_detail"] is None) == (row["content"] is not None)
         assert row["reject_reason"] is None or row["reject_reason"] in REASONS
-        assert row["reject_reason"] is not None or row["encoding"] in ("file", "pixels")
+        assert row["reject_reason"] is not None or row["encoding"].split()[0] in ("file", "pixels", "bytes")
         assert row["label"] is None or row["label"] in source.label_names
     return rows
 

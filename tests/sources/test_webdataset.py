@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
+from fer_spark.sources.archives.tar_stream import Member
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.layouts.webdataset import sample_key, samples_of
 from fer_spark.sources.settings import SourceError, SourceSettings
-from fer_spark.sources.tar_stream import Member
 from tests.poison import jpeg
 from tests.sources.examples import write_tar
 from tests.sources.lakes import by_path, check

@@ -31,6 +31,7 @@ from fer_spark.shards.write import data_files, read_files, read_quarantine, remo
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source, recognised
 from fer_spark.sources.settings import SourceError
+from fer_spark.sources.splits import named_grouping
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session, sized_for
 
@@ -94,7 +95,8 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
         with progress.step("splits, duplicates, counts"):
             small = staged.drop(*[spec.column for spec in settings.faces.specs]).coalesce(partitions)
             existing = read_files(spark, storage, [file.path for file in plan.base.files]) if plan.base else None
-            grouping = grouping_of(plan.base) if plan.base else None
+            named = named_grouping(settings.source.group_from, settings.splits)
+            grouping = grouping_of(plan.base) if plan.base else named
             decided = decide(small, source.keys(), existing, settings.splits, settings.shards, grouping)
         run = {
             "job": described_id(staging.unfinished() or {}),  # the same however it was gone on with

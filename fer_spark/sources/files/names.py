@@ -47,6 +47,10 @@ class PictureNames:
     def __init__(self, *wanted: str) -> None:
         self._named = {word.lower() for text in wanted for word in re.findall(r"[A-Za-z0-9]+", last_part(text))}
 
+    def wants(self, path: str) -> bool:
+        """Whether the user names its ending."""
+        return path.rpartition(".")[2].lower() in self._named
+
     @cached_property
     def pattern(self) -> str:
         """Of relative paths that are no pictures'; three groups: a folder, a whole name, an ending."""

@@ -8,6 +8,7 @@ from pyspark.sql.types import ArrayType
 
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
+from fer_spark.sources.cells import list_cells
 from fer_spark.sources.labelling import LabelRule, label_rule, reject
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
@@ -40,6 +41,8 @@ def open_pixel_rows(
     spark: SparkSession, settings: SourceSettings, reading: FileReading, votes_rule: LabelRule | None = None
 ) -> Source:
     """`votes_rule`: of the labels that the votes give; None: the rows' own labels are read."""
+    if settings.group_from:
+        raise SourceError("--group-from reads persons from the names of pictures, and these have none: --group-column")
     table, relabel = open_table(spark, settings.input), votes_rule is not None
     label = None if relabel else label_of(table, settings, _LABEL, frozenset(), reading.labels_needed)
     rows = _rows(table, settings, label)
@@ -82,12 +85,12 @@ def _rows(table: AnnotationTable, settings: SourceSettings, label: Column | None
     pixels = table.column("", ("pixels",), "--input", required=True, nested=True)
     assert pixels is not None
     usage = optional(table.column(settings.split_column, ("usage", "split"), "--split-column"))
-    text = _pixels_text(table, pixels)
+    text, encoding = _pixels_text(table, pixels)
     rows = table.frame.select(
         F.concat_ws("#", "_file", F.col("_row").cast("string")).alias("source_path"),
         F.col("_row").alias("source_row"),
         text.cast("binary").alias("content"),
-        F.lit("pixels").alias("encoding"),
+        encoding.alias("encoding"),
         F.trim(optional(label)).alias("label_raw"),
         split_of(usage).alias("split"),
         usage.alias("_usage"),
@@ -99,14 +102,15 @@ def _rows(table: AnnotationTable, settings: SourceSettings, label: Column | None
     return reject(rows, F.when(problem.isNotNull(), "bad_annotation"), problem)
 
 
-def _pixels_text(table: AnnotationTable, pixels: Column) -> Column:
-    """Pixels as numbers between blanks, also where they are a list: of a table's own kind, or written as JSON."""
+def _pixels_text(table: AnnotationTable, pixels: Column) -> tuple[Column, Column]:
+    """Pixels as numbers between blanks, also where they are a list: of a table's own kind, or written as JSON; and
+    the encoding."""
     kind = table.frame.select(pixels).schema[0].dataType
     if isinstance(kind, ArrayType):
-        rows = isinstance(kind.elementType, ArrayType)
-        return F.concat_ws(" ", (F.flatten(pixels) if rows else pixels).cast("array<string>"))
+        cells = list_cells(table, "pixels", pixels, kind)
+        return cells.content.cast("string"), cells.encoding
     text = F.trim(pixels)
-    return F.when(text.startswith("["), F.trim(F.translate(text, "[],", "   "))).otherwise(text)
+    return F.when(text.startswith("["), F.trim(F.translate(text, "[],", "   "))).otherwise(text), F.lit("pixels")
 
 
 def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool) -> DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.base import Source
-from fer_spark.sources.folder_labels import by_parent, picture_source
+from fer_spark.sources.folder_labels import naming_of, picture_source
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_pictures
@@ -15,8 +15,7 @@ from fer_spark.sources.settings import FileReading, SourceSettings
 def open_images(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Every picture below --input, unlabelled; --label-from parent takes the folder's name as the label."""
     pictures = file_pictures(spark, settings.input, settings.glob, reading)
-    naming = by_parent if settings.label_from == "parent" else None
-    return picture_source(settings, pictures, naming, labels_needed=reading.labels_needed)
+    return picture_source(settings, pictures, naming_of(settings), labels_needed=reading.labels_needed)
 
 
 def recognise(look: Look) -> Match | None:

@@ -1,4 +1,4 @@
-"""Any Parquet, CSV, JSON or Delta table whose rows hold a picture's bytes or its path."""
+"""Any Parquet, CSV, JSON or Delta table whose rows hold a picture's bytes, values or path."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from fer_spark.sources.annotated import annotated
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, raw_images, spread
 from fer_spark.sources.boxes import BOX, BoxColumns, box_columns, with_boxes
+from fer_spark.sources.cells import SIZE_COLUMNS, Cells, picture_cells
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.feelings import with_feelings
-from fer_spark.sources.labelling import LabelRule, rule_of
+from fer_spark.sources.labelling import LabelRule, reject, rule_of
 from fer_spark.sources.layout import BOXES, COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
+from fer_spark.sources.persons import nameless_line, person_in
 from fer_spark.sources.pictures import whole_path
 from fer_spark.sources.plain_rows import (
     GROUP_COLUMNS,
@@ -35,16 +37,17 @@ from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
 
 def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
-    """Pictures from --bytes-column, else the first binary column (or struct with `bytes`), else from --path-column.
+    """Pictures from --bytes-column, else the first column that holds some (binary, a struct with `bytes`, Spark's
+    image, lists of values), else from --path-column.
 
     Paths are relative to --images or to the table's own folder. A table is unlabelled by --unlabelled, or where none
     of its columns could be a label.
     """
     table = open_table(spark, settings.input)
-    content, boxes = _bytes_column(table, settings), box_columns(table, settings)
-    beside = _path_beside_bytes(table, settings)
-    if content is not None and beside is None:
-        return _from_bytes(table, settings, content, boxes, reading)
+    boxes, beside = box_columns(table, settings), _path_beside_bytes(table, settings)
+    cells = picture_cells(table, settings, reading.max_bytes) if beside is None else None
+    if cells is not None:
+        return _from_cells(table, settings, cells, boxes, reading)
     return _from_paths(spark, table, settings, beside, boxes, reading)
 
 
@@ -52,37 +55,27 @@ def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotati
     return tabled(open_table(spark, settings.input), settings, TableColumns())
 
 
-def _from_bytes(
-    table: AnnotationTable, settings: SourceSettings, content: Column, boxes: BoxColumns | None, reading: FileReading
+def _from_cells(
+    table: AnnotationTable, settings: SourceSettings, cells: Cells, boxes: BoxColumns | None, reading: FileReading
 ) -> Source:
-    max_file_bytes = reading.max_bytes
-    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, boxes), reading.labels_needed)
+    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, cells, boxes), reading.labels_needed)
     split = optional(table.column(settings.split_column, SPLIT_COLUMNS, "--split-column"))
-    size = F.octet_length(content)
-    reason = (
-        F.when(content.isNull() | (size == 0), "empty")
-        .when(size > max_file_bytes, "too_large")
-        .when(unknown_split(split).isNotNull(), "bad_annotation")
-    )
-    detail = (
-        F.when(content.isNull() | (size == 0), "the row holds no bytes")
-        .when(
-            size > max_file_bytes, F.format_string(f"%d bytes, the limit is {max_file_bytes}; see --max-file-mb", size)
-        )
-        .otherwise(unknown_split(split))
-    )
+    named = cells.named if cells.named is not None else table.column("", PATH_COLUMNS, "--path-column")
     rows = table.frame.select(
         "*",
         F.concat_ws("#", "_file", F.col("_row").cast("string")).alias("source_path"),
         F.col("_row").alias("source_row"),
-        content.alias("content"),
-        F.lit("file").alias("encoding"),
+        cells.content.alias("content"),
+        cells.encoding.alias("encoding"),
         F.trim(optional(label)).alias("label_raw"),
         split_of(split).alias("split"),
-        group_of(table.column(settings.group_column, GROUP_COLUMNS, "--group-column")).alias("group_id"),
-        reason.alias("reject_reason"),
-        detail.alias("reject_detail"),
+        _group(table, settings, named).alias("group_id"),
+        optional(named).alias("_named"),
+        cells.reason.alias("reject_reason"),
+        cells.detail.alias("reject_detail"),
     )
+    problem = unknown_split(split)
+    rows = reject(rows, F.when(problem.isNotNull(), "bad_annotation"), problem)
     rows = with_boxes(with_feelings(rows, table), table, boxes)
     rows, rule = _labelled(rows, settings, table, label, reading.labels_needed)
 
@@ -90,11 +83,41 @@ def _from_bytes(
         mine = part.of(rows, F.col("source_path"))
         return raw_images(spread(mine, table.scan, "source_path", table.splits_evenly))
 
+    def lines() -> list[str]:
+        if not settings.group_from:
+            return []
+        return nameless_line(settings, rows.select(F.coalesce("_named", "source_path").alias("name")))
+
     # Keys must not touch the pictures' bytes: reasons are not part of them.
     keys = rows.select("source_path", "source_row", "label_raw", "split")
     names, numbering = (rule.taxonomy.names, rule.numbering) if rule else ((), None)
-    what, count = f"table {settings.input}", table.scan.count
-    return Source(what, names, False, boxes is not None, read, lambda: keys, count, table.digest, numbering=numbering)
+    what, count = f"table {settings.input}, {cells.what}", table.scan.count
+    return Source(
+        what,
+        names,
+        False,
+        boxes is not None,
+        read,
+        lambda: keys,
+        count,
+        table.digest,
+        numbering=numbering,
+        lines=lines,
+        paths_name_pictures=False,
+    )
+
+
+def _group(table: AnnotationTable, settings: SourceSettings, named: Column | None) -> Column:
+    """The person by --group-from in a picture's name beside it, else by a column."""
+    group = group_of(table.column(settings.group_column, GROUP_COLUMNS, "--group-column"))
+    if not settings.group_from:
+        return group
+    if named is None:
+        raise SourceError(
+            f"--group-from: no column of {settings.input!r} names its pictures; the table has: "
+            f"{', '.join(table.columns)}. Name persons with --group-column"
+        )
+    return F.coalesce(person_in(settings, named), group)
 
 
 def _from_paths(
@@ -110,7 +133,7 @@ def _from_paths(
         raise SourceError(
             f"none of the columns {', '.join(table.columns)} holds pictures; give --bytes-column or --path-column"
         )
-    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, boxes), reading.labels_needed)
+    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, None, boxes), reading.labels_needed)
     images = settings.images or table.root.uri
     pictures = open_pictures(spark, settings, images, reading, whole_path)
     rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
@@ -133,35 +156,17 @@ def _labelled(
     return rule.apply(rows), rule
 
 
-def _no_labels(table: AnnotationTable, boxes: BoxColumns | None) -> frozenset[str]:
-    """Columns of bytes, or with such a part as Hugging Face's image has, and of boxes, in lower case."""
+def _no_labels(table: AnnotationTable, cells: Cells | None, boxes: BoxColumns | None) -> frozenset[str]:
+    """Columns of bytes, or with such a part, of the pictures, their sizes and boxes, in lower case: none is a label."""
     fields = [field for field in table.frame.schema.fields if _has_bytes(field.dataType)]
-    holding = frozenset(field.name.removeprefix("in:").strip().casefold() for field in fields)
-    return holding | (boxes.columns if boxes else frozenset())
+    names = [field.name.removeprefix("in:") for field in fields]
+    names += [cells.column, *SIZE_COLUMNS] if cells else []
+    return frozenset(name.strip().casefold() for name in names) | (boxes.columns if boxes else frozenset())
 
 
 def _has_bytes(kind: DataType) -> bool:
     parts = [field.dataType for field in kind.fields] if isinstance(kind, StructType) else [kind]
     return any(isinstance(part, BinaryType) for part in parts)
-
-
-def _bytes_column(table: AnnotationTable, settings: SourceSettings) -> Column | None:
-    if settings.bytes_column:
-        column = table.column(settings.bytes_column, (), "--bytes-column", nested=True)
-        assert column is not None
-        kind = table.frame.select(column).schema[0].dataType
-        if not isinstance(kind, BinaryType):
-            raise SourceError(f"--bytes-column {settings.bytes_column!r} is {kind.simpleString()}; expected binary")
-        return column
-    if settings.path_column:
-        return None
-    for field in table.frame.schema.fields:
-        if isinstance(field.dataType, BinaryType):
-            return F.col(f"`{field.name}`")
-        kind = field.dataType
-        if isinstance(kind, StructType) and "bytes" in kind.names and isinstance(kind["bytes"].dataType, BinaryType):
-            return F.col(f"`{field.name}`").getField("bytes")
-    return None
 
 
 def _path_beside_bytes(table: AnnotationTable, settings: SourceSettings) -> Column | None:

@@ -1,4 +1,4 @@
-"""WebDataset: tar archives whose pictures lie beside their labels, `1.jpg` with `1.cls` or `1.json`."""
+"""WebDataset: archives whose pictures lie beside their labels, `1.jpg` with `1.cls` or `1.json`."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.sources.archives.find import ARCHIVE_NAME, find_archives, read_members
+from fer_spark.sources.archives.select import PASSED_OVER, accepted, told_apart
+from fer_spark.sources.archives.tar_stream import Member
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, Source, raw_images
 from fer_spark.sources.files.globs import glob_pattern
 from fer_spark.sources.files.names import PICTURE_SUFFIXES, PictureNames, is_picture_name
@@ -26,8 +29,6 @@ from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.plain_rows import GROUP_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
-from fer_spark.sources.tar import PASSED_OVER, TAR_NAME, accepted, find_archives, told_apart
-from fer_spark.sources.tar_stream import Member, read_archive
 
 SIDECARS = (".cls", ".json")
 _FIRST_MEMBERS = 20
@@ -170,7 +171,7 @@ def _reader(
         names = PictureNames(settings.glob, *SIDECARS)
         for batch in batches:
             for row in batch.to_pylist():
-                members = read_archive(row["file"], row["name"], max_bytes, with_content, SIDECARS)
+                members = read_members(row["file"], row["name"], max_bytes, with_content, SIDECARS)
                 found = accepted(members, "", names, not with_content)
                 yield from _batches(samples_of(found, settings))
 
@@ -193,11 +194,11 @@ def _batches(samples: Iterator[Sample]) -> Iterator[pa.RecordBatch]:
 
 def recognise(look: Look) -> Match | None:
     """By the first members of its first archive: a picture and a label of one name."""
-    if not any(TAR_NAME.search(name) for name in look.files):
+    if not any(ARCHIVE_NAME.search(name) for name in look.files):
         return None
     first = find_archives(look.spark, look.settings.input).names.orderBy("name").first()
     assert first is not None
-    members = read_archive(first["file"], first["name"], 0, with_content=False)
+    members = read_members(first["file"], first["name"], 0, with_content=False)
     found: dict[str, set[str]] = {}
     for member in itertools.islice(members, _FIRST_MEMBERS):
         found.setdefault(sample_key(member.path), set()).add(posixpath.splitext(member.path.lower())[1])

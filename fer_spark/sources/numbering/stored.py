@@ -51,6 +51,11 @@ def names_beside(spark: SparkSession, folder: str, column: str) -> list[Numberin
     return [one for place in places for one in _in_folder(Storage(spark, place), column)]
 
 
+def names_in_yaml(text: str, name: str) -> list[Numbering]:
+    """What a data set's YAML, as YOLO's, states. Raises SourceError for what is no YAML."""
+    return _numberings((found for found in [_yaml_names(_yaml(text, name))] if found), f"{name} beside the data")
+
+
 def numbered(names: Sequence[str] | dict[int, str]) -> dict[int, str]:
     """Names as this package spells them, by number; where two would become one, as they stand there."""
     pairs = dict(names) if isinstance(names, dict) else dict(enumerate(names))

@@ -137,7 +137,7 @@ def _members(stream: IO[bytes], name: str, limit: int, with_content: bool, alway
             for info in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every header: a leak in a long stream
                 if info.isreg():
-                    path = f"{name}#{_unique(_readable(info.name), seen)}"
+                    path = f"{name}#{unique(_readable(info.name), seen)}"
                     content = with_content or info.name.lower().endswith(always)
                     yield _member(archive, info, path, limit, content)
     except StorageFailedError as failed:
@@ -163,19 +163,29 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str, limit: i
 
 def open_stream(uri: str) -> IO[bytes]:
     """A forward-only file object on local or remote storage; .zst is unpacked here, tarfile unpacks the others."""
+    system, path = _located(uri)
+    packing = "zstd" if uri.lower().endswith(".zst") else None
+    stream: Any = system.open_input_stream(path, compression=packing, buffer_size=_BUFFER)
+    return stream  # type: ignore[no-any-return]
+
+
+def open_seekable(uri: str) -> Any:
+    """Arrow's file object, that reads anywhere, on local or remote storage."""
+    system, path = _located(uri)
+    return system.open_input_file(path)
+
+
+def _located(uri: str) -> tuple[fs.FileSystem, str]:
+    """Where a URL-encoded URI lies, as Arrow opens it."""
     scheme = re.match(r"^([A-Za-z][A-Za-z0-9+.-]*):", uri)
     kind = scheme.group(1).lower() if scheme else "file"
-    packing = "zstd" if uri.lower().endswith(".zst") else None
     if kind == "file":
-        place = "/" + unquote(uri.removeprefix("file:")).lstrip("/")
-        stream: Any = fs.LocalFileSystem().open_input_stream(place, compression=packing, buffer_size=_BUFFER)
-        return stream  # type: ignore[no-any-return]
+        return fs.LocalFileSystem(), "/" + unquote(uri.removeprefix("file:")).lstrip("/")
     try:
         system, path = fs.FileSystem.from_uri(_ARROW_SCHEMES.get(kind, kind) + uri[len(kind) :])
     except pa.ArrowInvalid:
-        system, path = _fsspec(uri, kind), unquote(uri)
-    remote: Any = system.open_input_stream(path, compression=packing, buffer_size=_BUFFER)
-    return remote  # type: ignore[no-any-return]
+        return _fsspec(uri, kind), unquote(uri)
+    return system, path
 
 
 def _fsspec(uri: str, kind: str) -> fs.FileSystem:
@@ -191,7 +201,8 @@ def _readable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").removeprefix("./")
 
 
-def _unique(name: str, seen: dict[int, int]) -> str:
+def unique(name: str, seen: dict[int, int]) -> str:
+    """The name, or for a second member of that name `name~2`. `seen`: kept from one call to the next."""
     key = hash(name)
     seen[key] = seen.get(key, 0) + 1
     return name if seen[key] == 1 else f"{name}~{seen[key]}"

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
+from fer_spark.sources.archives.tar_stream import read_archive
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.settings import SourceError, SourceSettings
-from fer_spark.sources.tar_stream import read_archive
 from tests.sources.lakes import by_path, check, reasons
 
 

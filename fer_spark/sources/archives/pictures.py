@@ -1,0 +1,76 @@
+"""Pictures in archives, read on the executors, never whole in memory; a damaged one gives what it can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import reduce
+
+import pyarrow as pa
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from fer_spark.rows import PICTURE
+from fer_spark.sources.archives.by_directory import placed_members
+from fer_spark.sources.archives.find import ARCHIVE_PART, Archives, Batches, find_archives
+from fer_spark.sources.archives.select import accepted, to_batches, told_apart
+from fer_spark.sources.archives.tar_stream import read_archive
+from fer_spark.sources.base import TASKS_PER_CORE, Slice
+from fer_spark.sources.files.names import PictureNames
+from fer_spark.sources.pictures import Pictures, whole_path
+
+
+def archive_pictures(
+    spark: SparkSession, text: str, glob: str, max_file_bytes: int, key: Callable[[Column], Column] | None = None
+) -> Pictures:
+    """Members of the archive, of every archive in a folder, or of those that a glob matches.
+
+    A path is `a.tar#member`; with `key` (for an annotation table), the key is made of the member's path alone.
+    """
+    archives = find_archives(spark, text, "--images" if key else "--input")
+    make_key = key or whole_path
+
+    def member_key(path: Column) -> Column:
+        return path if key is None else make_key(F.regexp_replace(path, ARCHIVE_PART, ""))
+
+    streams, zips = archives.of_kind(zipped=False), archives.of_kind(zipped=True)
+    members = []
+    if streams is not None:
+        members.append(_streamed_members(streams, glob, max_file_bytes, member_key, whole=key is None))
+    if zips is not None:
+        members.append(placed_members(zips, glob, max_file_bytes, member_key))
+    listing, lines = told_apart(reduce(DataFrame.unionAll, [listed for listed, _ in members]))
+
+    def read(part: Slice) -> DataFrame:
+        return told_apart(reduce(DataFrame.unionAll, [read(part) for _, read in members]))[0]
+
+    return Pictures(text, archives.root, member_key, make_key, read, lambda: listing, archives.digest, lines=lines)
+
+
+def _streamed_members(
+    archives: Archives, glob: str, limit: int, key: Callable[[Column], Column], whole: bool
+) -> tuple[DataFrame, Callable[[Slice], DataFrame]]:
+    """As placed_members, of tar archives. `whole`: a slice may be one of archives."""
+
+    def members(names: DataFrame, with_content: bool) -> DataFrame:
+        return archives.read(names, _reader(glob, limit, with_content), PICTURE.ddl)
+
+    def read(part: Slice) -> DataFrame:
+        if whole and archives.fill(part.chunks):
+            return members(part.of(archives.names, F.col("name")), True)
+        rows = part.of(members(archives.names, True), key(F.col("path")))
+        wanted = TASKS_PER_CORE * rows.sparkSession.sparkContext.defaultParallelism
+        return rows.repartition(wanted, "path") if archives.count < wanted else rows
+
+    # Names alone, kept: listing an archive means streaming it.
+    return members(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK), read
+
+
+def _reader(glob: str, max_file_bytes: int, with_content: bool) -> Batches:
+    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for row in batch.to_pylist():
+                members = read_archive(row["file"], row["name"], max_file_bytes, with_content)
+                yield from to_batches(accepted(members, glob, PictureNames(glob), not with_content))
+
+    return read

@@ -1,0 +1,213 @@
+"""One zip archive by its directory, which lies at its end: any member without those before it. No Spark here.
+
+Nothing is unpacked to a disk, so a member's name such as `../x.jpg` is a name and no more.
+"""
+
+from __future__ import annotations
+
+import io
+import lzma
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fer_spark.sources.archives.tar_stream import Member, StorageFailedError, open_seekable, unique
+
+ZIP_NAME = re.compile(r"\.zip$", re.IGNORECASE)
+_BUFFER = 1 << 18
+_ENCRYPTED, _UTF8 = 0x41, 0x800
+"""Bits of a member's flags: encrypted in either way; its name is UTF-8."""
+
+_UNICODE_PATH = 0x7075
+_DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, struct.error, ValueError)
+_BROKEN = (*_DAMAGE, OSError, OverflowError)  # bz2 raises OSError; the storage's own errors have a class of their own
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a member lies in its archive, and what its directory says of it: enough to unpack it alone."""
+
+    at: int
+    packed: int
+    size: int
+    crc: int
+    method: int
+    flags: int
+    raw_name: str
+
+    @classmethod
+    def of(cls, info: zipfile.ZipInfo) -> Place:
+        sizes = info.compress_size, info.file_size
+        return cls(info.header_offset, *sizes, info.CRC, info.compress_type, info.flag_bits, info.orig_filename)
+
+    def info(self) -> zipfile.ZipInfo:
+        info = zipfile.ZipInfo(self.raw_name)
+        info.orig_filename, info.header_offset = self.raw_name, self.at
+        info.compress_size, info.file_size, info.CRC = self.packed, self.size, self.crc
+        info.compress_type, info.flag_bits = self.method, self.flags
+        return info
+
+
+class _Stored(io.RawIOBase):
+    """An archive on any storage, whose errors are StorageFailedError."""
+
+    def __init__(self, file: Any) -> None:
+        self._file, self._at = file, 0
+        self._size = int(file.size())
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        at = offset + (0, self._at, self._size)[whence]
+        if at < 0:
+            raise ValueError(f"its directory points before its beginning, to {at}")
+        self._at = at
+        return at
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        wanted = min(len(view), max(self._size - self._at, 0))
+        try:
+            content = self._file.read_at(wanted, self._at) if wanted else b""
+        except OSError as error:
+            raise StorageFailedError(error) from error
+        view[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+
+class _WithoutDirectory(zipfile.ZipFile):
+    """Its members' places are known: the directory is not read again."""
+
+    def _RealGetContents(self) -> None:  # noqa: N802  # zipfile's own name
+        pass
+
+
+def list_zip(uri: str, name: str, limit: int) -> Iterator[tuple[Member, Place | None]]:
+    """Regular files in the directory's order, without contents; no place where a member cannot be used.
+
+    Arguments and errors as of read_archive. An archive whose directory is damaged is one row.
+    """
+    try:
+        with _opened(uri) as file:
+            yield from _listed(file, name, limit)
+    except FileNotFoundError as error:
+        yield vanished(name, error), None
+
+
+def read_placed(uri: str, name: str, placed: Iterable[tuple[str, Place]]) -> Iterator[Member]:
+    """Members of one archive, by their paths and places. Raises OSError where the storage failed."""
+    try:
+        with _opened(uri) as file, _WithoutDirectory(file) as archive:
+            for path, place in placed:
+                yield _unpacked(archive, path, place)
+    except FileNotFoundError as error:
+        for path, _ in placed:
+            yield Member(path, None, "missing_file", str(vanished(name, error).detail))
+
+
+def read_zip(
+    uri: str, name: str, limit: int, with_content: bool = True, always: tuple[str, ...] = ()
+) -> Iterator[Member]:
+    """As read_archive of a tar; members in the order of their names, so that those of one name stand together."""
+    found = sorted(list_zip(uri, name, limit), key=lambda entry: entry[0].path)
+    wanted = {m.path: p for m, p in found if p and (with_content or m.path.lower().endswith(always))}
+    contents = read_placed(uri, name, list(wanted.items()))
+    for member, _ in found:
+        yield next(contents) if member.path in wanted else member
+
+
+def vanished(name: str, error: OSError) -> Member:
+    """The row of an archive that is gone."""
+    return Member(name, None, "missing_file", f"the archive vanished before it was read: {str(error)[:200]}")
+
+
+def member_name(info: zipfile.ZipInfo) -> str:
+    """A member's path with `/`, as whoever packed it saw it.
+
+    A name is UTF-8 where it is marked so, where an extra field holds it in UTF-8, or where its bytes are valid UTF-8,
+    which macOS does not mark; else code page 437.
+    """
+    if info.flag_bits & _UTF8:
+        name = info.filename
+    else:
+        raw = info.orig_filename.encode("cp437").partition(b"\0")[0]
+        name = _extra_name(info.extra, raw) or _text(raw)
+    return name.replace("\\", "/").removeprefix("./")
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return raw.decode("cp437")
+
+
+def _extra_name(extra: bytes, raw: bytes) -> str:
+    """Info-ZIP's Unicode path; empty where there is none, or that of another name."""
+    while len(extra) >= 4:
+        kind, size = struct.unpack_from("<HH", extra)
+        field, extra = extra[4 : 4 + size], extra[4 + size :]
+        if kind == _UNICODE_PATH and field[:5] == b"\1" + struct.pack("<L", zlib.crc32(raw)):
+            return field[5:].decode("utf-8", "replace")
+    return ""
+
+
+@contextmanager
+def _opened(uri: str) -> Iterator[io.BufferedReader]:
+    try:
+        with open_seekable(uri) as file:
+            yield io.BufferedReader(_Stored(file), _BUFFER)
+    except StorageFailedError as failed:
+        raise failed.error from failed
+
+
+def _listed(file: io.BufferedReader, name: str, limit: int) -> Iterator[tuple[Member, Place | None]]:
+    seen: dict[int, int] = {}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            found = archive.infolist()
+    except _BROKEN as error:
+        what = "no directory at its end: cut off, or no zip archive" if "not a zip" in str(error) else str(error)
+        yield Member(name, None, "unreadable", f"damaged archive: {what[:200]}"), None
+        return
+    for info in found:
+        path = member_name(info)
+        if path and not path.endswith("/") and not stat.S_ISLNK(info.external_attr >> 16):
+            member = _without_content(info, f"{name}#{unique(path, seen)}", limit)
+            yield member, Place.of(info) if member.reason is None else None
+
+
+def _without_content(info: zipfile.ZipInfo, path: str, limit: int) -> Member:
+    if info.flag_bits & _ENCRYPTED:
+        return Member(path, None, "unreadable", "it is encrypted: unpack the archive with its password")
+    if info.file_size == 0:
+        return Member(path, None, "empty", "the archive's member has no bytes")
+    if info.file_size > limit:
+        return Member(path, None, "too_large", f"{info.file_size} bytes, the limit is {limit}; see --max-file-mb")
+    return Member(path, None)
+
+
+def _unpacked(archive: zipfile.ZipFile, path: str, place: Place) -> Member:
+    try:
+        with archive.open(place.info()) as file:
+            content = file.read(place.size)  # no more, whatever it unpacks to
+    except _BROKEN as error:
+        what = str(error) or type(error).__name__
+        return Member(path, None, "unreadable", f"damaged in its archive: {what[:200]}")
+    if len(content) < place.size:
+        return Member(path, None, "unreadable", f"damaged in its archive: {len(content)} of {place.size} bytes")
+    return Member(path, content)
