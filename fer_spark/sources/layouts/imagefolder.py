@@ -47,7 +47,7 @@ def open_imagefolder(spark: SparkSession, settings: SourceSettings, reading: Fil
     rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
     rows = rows.withColumn("split", F.coalesce("split", split_of_path(F.col("named"))))
     ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
-    joined = annotated(pictures, settle(ready, ("key",), settings.conflicts), False, settings.input)
+    joined = annotated(pictures, settle(ready, ("key",), settings.conflicts), False)
     stated = rows.select("named", "_file", "source_row", "label_raw")
     return joined.source(f"imagefolder {settings.input}", rule, stated)
 

@@ -19,6 +19,7 @@ from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.pictures import Pictures, file_pictures
+from fer_spark.sources.places.match import check_named
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of_path
 from fer_spark.sources.text.yolo import BOX, DataFile, boxes, data_file
@@ -50,7 +51,8 @@ def open_yolo(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     rows = held(_faces(_label_files(spark, root.uri, pictures), data))
     rule = rule_of(rows, settings, lambda: _names(spark, storage, data), reading.labels_needed)
     ready = settle(rule.apply(rows), ("key", *BOX), settings.conflicts)
-    joined = annotated(pictures, ready, False, f"the label files in {settings.input}")
+    check_named(ready, pictures, f"the label files in {settings.input}")
+    joined = annotated(pictures, ready, False)
     stated = rows.select("named", "label_raw", "source_row", "split", *BOX)
     return joined.source(f"yolo {settings.input}", rule, stated, has_boxes=True, beside_table=False)
 
