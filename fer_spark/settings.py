@@ -69,6 +69,7 @@ def option(
     changes_result: bool = True,
     fixed: str = "",
     metavar: str = "",
+    later: bool = False,
 ) -> T:
     """A field of a settings class, in place of `dataclasses.field`: its flag, help and check are made of this.
 
@@ -78,6 +79,8 @@ def option(
     changes_result             False: what was begun with one value may be resumed with another
     fixed                      why no search of settings can vary it; one that does not change the result needs no words
     metavar                    what --help shows in place of a value
+    later                      added after releases had noted their settings: not noted at its default, which is what
+                               they did, so that what they began is resumed
 
     Raises TypeError for a number without limits and choices.
     """
@@ -89,6 +92,7 @@ def option(
     about |= {"limits": limits} if str(limits) else {}
     about |= {"choices": tuple(choices)} if choices else {}
     about |= {"metavar": metavar} if metavar else {}
+    about |= {"later": True} if later else {}
     return dataclasses.field(default=default, metadata=about)
 
 
@@ -143,8 +147,17 @@ def _one_of(word: object, allowed: Sequence[object]) -> str:
 
 
 def values(settings: DataclassInstance) -> dict[str, Any]:
-    """Every setting by its name."""
-    return {field.name: getattr(settings, field.name) for field in dataclasses.fields(settings)}
+    """Every setting by its name, as work notes them: without `later` ones at their default."""
+    return {
+        field.name: value
+        for field in dataclasses.fields(settings)
+        if (value := getattr(settings, field.name)) != field.default or not field.metadata.get("later")
+    }
+
+
+def later(settings: DataclassInstance | type[DataclassInstance]) -> frozenset[str]:
+    """Names of the settings that are noted only where they are not at their default."""
+    return _named(settings, lambda about: bool(about.get("later")))
 
 
 def unchanging(settings: DataclassInstance | type[DataclassInstance]) -> frozenset[str]:
@@ -158,7 +171,7 @@ def paths(settings: DataclassInstance | type[DataclassInstance]) -> frozenset[st
 
 
 def changing(settings: DataclassInstance) -> dict[str, Any]:
-    """Settings that change the result: what must be equal for work to be resumed."""
+    """`values` that change the result: what must be equal for work to be resumed."""
     return {name: value for name, value in values(settings).items() if name not in unchanging(settings)}
 
 
@@ -169,8 +182,9 @@ def why_fixed(settings: DataclassInstance | type[DataclassInstance]) -> dict[str
 
 
 def without_folders(settings: DataclassInstance) -> dict[str, Any]:
-    """Every setting, paths cut to their last part: what may travel to others."""
-    return values(settings) | {name: _last_parts(getattr(settings, name)) for name in paths(settings)}
+    """`values`, paths cut to their last part: what may travel to others."""
+    cut = paths(settings)
+    return {name: _last_parts(value) if name in cut else value for name, value in values(settings).items()}
 
 
 def last_part(path: str) -> str:

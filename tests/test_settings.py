@@ -18,10 +18,12 @@ from fer_spark.settings import (
     changing,
     check,
     differences,
+    later,
     option,
     paths,
     require,
     unchanging,
+    values,
     why_fixed,
     without_folders,
 )
@@ -100,6 +102,20 @@ def test_what_is_true_of_a_setting_is_read_from_its_field() -> None:
         "easel": "it stands where it stands",
         "light": "it is what is compared",
     }
+
+
+def test_a_later_setting_is_noted_only_where_it_differs_from_what_was_done_before_it() -> None:
+    @dataclass(frozen=True)
+    class Frame:
+        wood: str = option("oak", "of what")
+        gilt: bool = option(False, "with gold leaf", later=True)
+        marks: str = option("", "which", path=True, later=True)
+
+    assert later(Frame) == {"gilt", "marks"}
+    for noted in (values, changing, without_folders):
+        assert noted(Frame()) == {"wood": "oak"}
+        assert noted(Frame(gilt=True)) == {"wood": "oak", "gilt": True}
+    assert without_folders(Frame(marks="/home/me/mark")) == {"wood": "oak", "marks": "mark"}
 
 
 def test_a_number_without_limits_cannot_be_declared() -> None:

@@ -38,6 +38,7 @@ def model_card(card: dict[str, Any]) -> str:
                 + ", ".join(f"{name} {count:,}" for name, count in data.get("train_counts", {}).items()),
                 "epoch chosen on": f"split {data.get('val_split') or 'none'}, by {settings.get('select_on', '?')}: "
                 f"epoch {training.get('best_epoch', -1) + 1} of {training.get('epochs_run', 0)}",
+                **_teachers(training, settings),
                 "seed": settings.get("seed", "?"),
                 "package": f"fer_spark {card['package_version']}",
             }
@@ -50,6 +51,16 @@ def model_card(card: dict[str, Any]) -> str:
 def _detector(preparation: dict[str, Any]) -> str:
     kept = Preparation.from_dict(preparation)
     return "any detector: its training faces came as faces, or boxed" if kept.accepts_any_detector else kept.detector
+
+
+def _teachers(training: dict[str, Any], settings: dict[str, Any]) -> dict[str, str]:
+    teachers = training.get("teachers")
+    if not teachers:
+        return {}
+    names = ", ".join(f"{one['name']} ({one['digest'][:16]})" for one in teachers)
+    how = "once per row" if settings.get("distill_once") else "for each augmented picture"
+    share, temperature = settings["distill_weight"], settings["distill_temperature"]
+    return {"taught by": f"{names}, {how}: {share:.0%} of the loss, at temperature {temperature:g}"}
 
 
 def _list(entries: dict[str, Any]) -> str:

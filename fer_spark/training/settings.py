@@ -60,6 +60,12 @@ class TrainSettings:
     )
     distill_weight: float = option(0.7, "share of the loss that comes from the teachers", least=0, most=1)
     distill_temperature: float = option(3.0, "softening of teachers' and pupil's probabilities", above=0)
+    distill_once: bool = option(
+        False,
+        "teachers answer once per row, to the picture as it is and its mirror image, instead of to each augmented "
+        "picture: after the first epoch it costs what training without them costs",
+        later=True,
+    )
     precision: str = option("auto", "auto: bf16 where the hardware computes in it, else fp32", choices=PRECISIONS)
     compile: bool = option(False, "torch.compile the network")
     device: str = option(
@@ -83,6 +89,8 @@ class TrainSettings:
         """Raise ValueError naming the first setting that cannot be."""
         check(self)
         _ = self.size_steps
+        if self.distill_once and self.mixup_alpha:
+            raise ValueError("--distill-once: nobody answered to mixed pictures; leave it or --mixup-alpha away")
 
     @property
     def peak_rate_per_128(self) -> float:

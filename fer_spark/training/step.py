@@ -16,6 +16,7 @@ from fer_spark.training.ranks import Ranks
 from fer_spark.training.settings import TrainSettings
 from fer_spark.training.targets import ccc_loss, distillation_loss, mix_affect, mix_up, soften
 from fer_spark.training.task import Task
+from fer_spark.training.teaching import Teaching
 
 
 class StepMaker:
@@ -27,6 +28,7 @@ class StepMaker:
         self._task, self._settings, self._augmenting = task, settings, augmenting
         self._device, self._ranks = device, ranks
         self._classes = len(task.train.label_names)
+        self._teaching = Teaching(task.teachers, settings.distill_once, settings.precision, device)
 
     def step(
         self, forward: nn.Module, optimizer: torch.optim.Optimizer, batch: Batch, epoch: int, step: int
@@ -84,9 +86,8 @@ class StepMaker:
             output = forward(self._task.scale.standardise(seen)).float()
         logits = output[:, : self._classes]
         loss = self._shared(self._task.loss(logits, targets, weight), self._task.loss.total_weight(targets, weight))
-        if self._task.teachers:
-            with torch.no_grad(), autocast(device, settings.precision):
-                taught = [teacher(images) for teacher in self._task.teachers]
+        if self._teaching:
+            taught = self._teaching.logits(images, batch)
             asked = batch.real.to(device).float()
             learnt = distillation_loss(logits, taught, settings.distill_temperature, asked)
             learnt = self._shared(learnt, asked.sum())

@@ -104,8 +104,15 @@ def test_a_comparison_is_resumed_and_another_one_refused(tmp_path: Path) -> None
     other = dataclasses.replace(TRAINING, train=dataclasses.replace(TRAINING.train, device="cuda"))
     with pytest.raises(ValueError, match="device: 'cpu' there, 'cuda' now"):
         compare_run._same_comparison(tmp_path, CompareSettings(), other, "c0ffee")
+    other = dataclasses.replace(TRAINING, train=dataclasses.replace(TRAINING.train, distill_once=True))
+    with pytest.raises(ValueError, match="distill_once: nothing there, True now"):
+        compare_run._same_comparison(tmp_path, CompareSettings(), other, "c0ffee")
     with pytest.raises(ValueError, match="shards: 'c0ffee' there, 'cafe' now"):
         compare_run._same_comparison(tmp_path, CompareSettings(), TRAINING, "cafe")
+    noted.unlink()
+    compare_run._same_comparison(tmp_path, CompareSettings(), other, "c0ffee")
+    with pytest.raises(ValueError, match="distill_once: True there, nothing now"):
+        compare_run._same_comparison(tmp_path, CompareSettings(), TRAINING, "c0ffee")
 
 
 def test_explanations_that_are_there_are_known() -> None:

@@ -124,6 +124,20 @@ def test_fer2013_labels_without_the_nonfaces(spark: SparkSession, tmp_path: Path
     assert (rows[0]["label"], rows[1]["label"], rows[2]["reject_reason"]) == ("happy", "happy", "not_a_face")
 
 
+def test_votes_are_soft_labels_beside_fer2013_labels(spark: SparkSession, tmp_path: Path) -> None:
+    """Surprise, happy and sad in FER-2013's order; contempt is none of its classes."""
+    settings = SourceSettings(source="fer2013", ferplus_mode="soft", **_plus(tmp_path))  # type: ignore[arg-type]
+    source = open_source(spark, settings)
+    rows = by_row(source)
+    assert {i: row["label"] for i, row in rows.items()} == {i: "happy" if i < 4 else None for i in range(6)}
+    found = [rows[i]["label_probs"] for i in range(4)]
+    names = source.label_names
+    assert names == ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
+    assert found[0] == pytest.approx([0, 0, 0, 0.6, 0, 0.4, 0])
+    assert found[1] == pytest.approx([0.5, 0, 0, 0, 0.5, 0, 0])
+    assert found[2:] == [None, None]  # no face; contempt alone
+
+
 def test_what_is_missing_is_named(spark: SparkSession, tmp_path: Path) -> None:
     write(tmp_path, {"t.csv": "emotion,image\n0,a.jpg\n"})
     with pytest.raises(SourceError, match="needs --votes"):

@@ -35,8 +35,11 @@ with joined("cpu") as ranks:
     images, labels = stripes(rows)
     train = MemorySource(images, labels, batch, rank=ranks.rank, world=ranks.world)
     val = MemorySource(*stripes(101, seed=9), 50 // ranks.world, shuffle=False, rank=ranks.rank, world=ranks.world)
-    task = make_task(network, train=train, val=val, batch_size=batch)
-    trainer = Trainer(task, dataclasses.replace(SETTINGS, epochs=3), AugmentSettings(), None, CPU, ranks)
+    linear = nn.Sequential(nn.Flatten(), nn.Linear(144, 3)).eval()
+    teachers = [linear] if sys.argv[4] else []
+    task = make_task(network, train=train, val=val, batch_size=batch, teachers=teachers)
+    settings = dataclasses.replace(SETTINGS, epochs=3, distill_once=sys.argv[4] == "once")
+    trainer = Trainer(task, settings, AugmentSettings(), None, CPU, ranks)
     trained = trainer.fit(quiet)
     if ranks.leads:
         figures = {k: torch.tensor(v) for k, v in trained.history[-1].items() if k.startswith("val_")}
@@ -44,14 +47,22 @@ with joined("cpu") as ranks:
 """
 
 
-@pytest.mark.parametrize("rows", [pytest.param(128, marks=pytest.mark.cluster), 150])
-def test_two_ranks_equal_one(tmp_path: Path, rows: int) -> None:
+@pytest.mark.parametrize(
+    ("rows", "taught"),
+    [
+        pytest.param(128, "", marks=pytest.mark.cluster),
+        (150, ""),
+        pytest.param(150, "each", marks=pytest.mark.cluster),
+        pytest.param(150, "once", marks=pytest.mark.cluster),
+    ],
+)
+def test_two_ranks_equal_one(tmp_path: Path, rows: int, taught: str) -> None:
     """150 rows leave 22 in the last batch: 16 on the first rank, 6 and padding on the second."""
     program = tmp_path / "program.py"
     program.write_text(PROGRAM)
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     for start, target, batch in (([sys.executable], one, 32), (TORCHRUN, two, 16)):
-        command = [*start, str(program), str(target), str(batch), str(rows)]
+        command = [*start, str(program), str(target), str(batch), str(rows), taught]
         subprocess.run(command, cwd=ROOT, env=ENV, check=True, timeout=240)
     alone, together = load_file(one), load_file(two)
     assert alone.keys() == together.keys()

@@ -19,6 +19,7 @@ from fer_spark.training.judge import judge
 from fer_spark.training.pixels import PixelScale
 from fer_spark.training.ranks import Ranks, choose_device
 from fer_spark.training.settings import TrainSettings
+from fer_spark.training.targets import Teacher
 from fer_spark.training.task import Task
 from fer_spark.training.trainer import Trained, Trainer
 from tests.training.memory import NAMES, MemorySource, stripes
@@ -162,21 +163,45 @@ def test_valence_and_arousal_are_learnt_beside_the_classes() -> None:
     assert trained.history[-1]["val_accuracy"] > 0.9
 
 
-def test_a_pupil_learns_its_teachers_answers_without_labels() -> None:
-    """The teacher calls every class by the next number; with the whole loss from it, the pupil does so too."""
-    teacher = run(make_task(small_network()), epochs=8).network
+def wrong_by_one(teacher: nn.Module) -> Teacher:
+    """A teacher that calls every class by the next number."""
     scale = PixelScale((0.35,), (0.2,))
 
     def teach(images: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = teacher(scale.standardise(images)).roll(1, dims=1)
         return logits
 
+    return teach
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_pupil_learns_its_teachers_answers_without_labels(once: bool) -> None:
+    """The teacher calls every class by the next number; with the whole loss from it, the pupil does so too."""
+    teach = wrong_by_one(run(make_task(small_network()), epochs=8).network)
     task = make_task(small_network(seed=5), teachers=[teach], val=None)  # labels of val would choose a bad epoch
-    trained = run(task, epochs=20, distill_weight=1.0, distill_temperature=2.0)
+    trained = run(task, epochs=20, distill_weight=1.0, distill_temperature=2.0, distill_once=once)
     val = MemorySource(*stripes(120, seed=9), 50, shuffle=False)
     answers = Trainer(task, SETTINGS, AugmentSettings(), None, CPU, Ranks()).answers(val, trained.network)
     agreed = answers.logits.argmax(1) == (answers.labels + 1) % len(NAMES)
     assert agreed.mean() > 0.9
+
+
+def test_a_teacher_whose_word_weighs_nothing_changes_nothing() -> None:
+    teach = wrong_by_one(run(make_task(small_network(seed=8)), epochs=1).network)
+    alone = run(make_task(small_network()))
+    taught = run(make_task(small_network(), teachers=[teach]), distill_weight=0.0)
+    assert all(torch.equal(weights(taught)[key], weights(alone)[key]) for key in weights(alone))
+
+
+@pytest.mark.parametrize("once", [False, True])
+def test_a_taught_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path, once: bool) -> None:
+    teach = wrong_by_one(run(make_task(small_network()), epochs=1).network)
+    whole, first, rest = (
+        run(make_task(small_network(seed=seed), teachers=[teach]), directory, stop, distill_once=once)
+        for seed, directory, stop in ((0, None, -1), (0, tmp_path, 14), (77, tmp_path, -1))
+    )
+    assert (first.finished, rest.finished) == (False, True)
+    assert all(torch.equal(weights(rest)[key], weights(whole)[key]) for key in weights(whole))
 
 
 def test_a_loss_that_explodes_is_an_error_with_a_remedy() -> None:

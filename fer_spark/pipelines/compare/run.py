@@ -19,7 +19,7 @@ from fer_spark.pipelines.compare.methods import KNN, CompareSettings, epochs_for
 from fer_spark.pipelines.compare.table import MethodFigures, SeedFigures, print_table, write_tables
 from fer_spark.pipelines.train.run import FAILURES, USAGE, AllSettings
 from fer_spark.pipelines.train.run import run as train
-from fer_spark.settings import changing, differences
+from fer_spark.settings import changing, differences, later
 from fer_spark.shards.read.reader import open_shards
 from fer_spark.shards.read.remedies import no_labels
 from fer_spark.shards.read.settings import ReadSettings
@@ -97,7 +97,12 @@ def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings
         shutil.rmtree(path.parent, ignore_errors=True)
     if path.is_file():
         there = json.loads(path.read_text(encoding="utf-8"))
-        known = {group: {key: there.get(group, {}).get(key) for key in values} for group, values in content.items()}
+        known = {
+            group: {
+                key: value for key, value in there.get(group, {}).items() if key in now or key in later(parts[group])
+            }
+            for group, now in content.items()
+        }
         if differing := "; ".join(differences(known, content)):
             raise ValueError(f"{output} holds a comparison with other settings ({differing}); or --overwrite")
     path.parent.mkdir(parents=True, exist_ok=True)

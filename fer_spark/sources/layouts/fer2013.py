@@ -25,7 +25,8 @@ VOTES = ("votes", "ferplus_mode", "drop_nonface", "group_column", "split_column"
 def open_fer2013(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """`emotion,pixels,Usage` in any order, case and spacing; without `emotion` the pictures are unlabelled.
 
-    With --votes, --drop-nonface removes what the FER+ voters call no face.
+    With --votes, what the FER+ voters chose is the soft label beside FER-2013's own label, rescaled to its classes and
+    null where they agreed on none of them; --drop-nonface removes what they call no face.
     """
     if settings.drop_nonface and not settings.votes:
         raise SourceError("--drop-nonface needs --votes: the file fer2013new.csv of FER+")
@@ -128,7 +129,7 @@ def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool)
     if drop_nonface:
         joined = reject(joined, F.when(nonface, "not_a_face"), F.concat(F.lit("FER+ votes: "), F.col("vote_text")))
     if not relabel:
-        return joined
+        return joined.withColumn("label_probs", F.col("vote_probs"))
     unclear = F.col("vote_label").isin("unknown", "nonface")
     said = F.when(nonface, "no face").otherwise("no expression agreed on")
     joined = reject(

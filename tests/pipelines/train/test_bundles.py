@@ -84,6 +84,8 @@ def test_a_bundle_that_does_not_fit_is_refused(
     other = write_shards(tmp_path / "shards", {"train": [9, 9, 9], "val": [9, 9, 9]}, names)
     said = refusal(capsys, other, output, "--distill", str(model), flags=SMALL_CNN)
     assert "it has angry, happy, sad, they have angry, happy, calm" in said
+    said = refusal(capsys, shards, output, "--distill", str(model), "--distill-once", "--mixup-alpha", "0.2")
+    assert "leave it or --mixup-alpha away" in said
 
 
 def test_teachers_are_asked_in_the_pupils_label_order(shards: Path, model: Path, tmp_path: Path) -> None:
@@ -94,7 +96,7 @@ def test_teachers_are_asked_in_the_pupils_label_order(shards: Path, model: Path,
     assert train(reordered, tmp_path / "second", flags=SMALL_CNN) == 0
     assert accuracy(tmp_path / "second") > 0.95
     for number, teachers in enumerate(([model], [model, tmp_path / "second"])):
-        asked = [word for teacher in teachers for word in ("--distill", str(teacher))]
+        asked = [word for teacher in teachers for word in ("--distill", str(teacher))] + ["--distill-once"] * number
         output = tmp_path / f"pupil-{number}"
         assert train(wrong, output, *asked, "--distill-weight", "1", "--val-split", "", flags=SMALL_CNN) == 0
         assert accuracy(output) > 0.95
