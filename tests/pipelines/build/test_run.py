@@ -234,7 +234,7 @@ def test_leaks_are_dropped_from_train_and_counted(spark: SparkSession, pictures:
             target = tmp_path / "lake" / split / path.parent.name / f"{number}.jpg"
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, target)
-    flags = {"source": "folder", "input": tmp_path / "lake", "detector": "none"}
+    flags = {"source": "folder", "input": tmp_path / "lake", "detector": "none", "val_from": "none"}
     assert build(tmp_path / "report", **flags) == 0
     told = manifest(tmp_path / "report")
     assert told["duplicates"]["exact_across"] == 3
