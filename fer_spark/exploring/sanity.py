@@ -1,4 +1,4 @@
-"""Tables of what is wrong with the data: columns, violations with examples, and how labels are spelled."""
+"""Tables of data quality: columns, violated checks with examples, and how labels are spelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finds what is wrong with the data, by Spark: columns, examples of violations, repeated paths, spellings."""
+"""Data quality by Spark: columns, examples of violated checks, repeated paths, label spellings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same picture twice, or nearly: within the set, across splits, and under different labels."""
+"""Duplicates and near-duplicates: within the set, across splits, and under different labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far probabilities can be believed: log loss, Brier score, calibration error, temperature scaling."""
+"""Quality of predicted probabilities: log loss, Brier score, calibration error, temperature scaling."""
 
 from __future__ import annotations
 

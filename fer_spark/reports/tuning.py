@@ -1,4 +1,4 @@
-"""The picture of a search: which settings moved the figure."""
+"""The chart of a search: hyperparameter importance."""
 
 from __future__ import annotations
 

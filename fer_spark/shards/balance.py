@@ -1,4 +1,4 @@
-"""At least N rows of every class in the train split: marked copies are added, nothing is taken away."""
+"""At least N rows of every class in the train split: marked copies are added, nothing is removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a search leaves behind: the best bundle, its settings, a table of all trials, and what mattered."""
+"""A search's output: the best bundle, its settings, a table of all trials, and the hyperparameter importance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One trial: settings trained into a directory of their own, and what came of it."""
+"""One trial: settings trained into a directory of their own, and the outcome."""
 
 from __future__ import annotations
 
