@@ -30,8 +30,8 @@ from fer_spark.exploring.settings import PictureSettings
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.pipelines.explain.settings import ExplainSettings
 from fer_spark.pipelines.explore.settings import ExploreSettings
-from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.plain import IMAGES, SHIPPED, input_of
+from fer_spark.pipelines.score.request import ScoreRequest
 from fer_spark.result import Result
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.shards.settings import ShardSettings
@@ -88,7 +88,7 @@ def score(
 
     given = given_of(COMMAND, _source(source, settings, IMAGES) | {"output": output, "bundle": bundle} | settings)
     chosen = given.of(ScoreSettings)
-    done = pipeline.score(spark, Asked(chosen, given.of(SourceSettings), given.of(LimeSettings)))
+    done = pipeline.score(spark, ScoreRequest(chosen, given.of(SourceSettings), given.of(LimeSettings)))
     if done is not None:
         job_figures(done).write(given.of(MetricsSettings).metrics_file)
 

@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Batch:
-    """N rows of one split, as they lie in the shards: nothing is scaled, augmented or moved to a device yet.
+    """N rows of one split, as the shards hold them: nothing is scaled, augmented or moved to a device yet.
 
     images       (N, H, W) uint8 gray, or (N, H, W, 3) uint8 RGB; float32 in the same shapes from `--store float32`
     labels       (N,) int64 index into `label_names`; -1 where a row has no label
     rows         (N,) int64 position of each row within its split, in the manifest's file order, from 0
     real         (N,) bool; False on rows that only fill a batch up, so that every rank takes the same number of steps
-    label_probs  (N, K) float32 soft labels, each row summing to 1; None unless asked for
-    valence      (N,) float32 in [-1, 1], NaN where unknown; None unless asked for
-    arousal      (N,) float32 in [-1, 1], NaN where unknown; None unless asked for
+    label_probs  (N, K) float32 soft labels, each row summing to 1; None unless requested
+    valence      (N,) float32 in [-1, 1], NaN where unknown; None unless requested
+    arousal      (N,) float32 in [-1, 1], NaN where unknown; None unless requested
     """
 
     images: torch.Tensor

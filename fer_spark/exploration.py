@@ -35,7 +35,7 @@ class TableName(NamedTuple):
 
 @dataclass(frozen=True)
 class Section:
-    """A chapter of the report, with its tables in their order. `missing`: what a reader is told where it has none."""
+    """A chapter of the report, with its tables in their order. `missing`: the text shown where it has none."""
 
     name: str
     title: str
@@ -221,8 +221,8 @@ def picture_name(kind: str, label: str) -> str:
     A label that is no file name gets its CRC-32 too, so that `a b` and `a_b` keep pictures of their own.
     """
     safe = "".join(letter if letter.isalnum() else "_" for letter in label) or "unlabelled"
-    taken = label == "unlabelled" or (label and label != safe)
-    return f"{kind}_{safe}_{zlib.crc32(label.encode()):08x}" if taken else f"{kind}_{safe}"
+    ambiguous = label == "unlabelled" or (label and label != safe)
+    return f"{kind}_{safe}_{zlib.crc32(label.encode()):08x}" if ambiguous else f"{kind}_{safe}"
 
 
 def defined(value: float | None) -> float | None:

@@ -1,4 +1,4 @@
-"""What a job came to, for who called it from Python: the summary, shown as the command shows it, and the rows."""
+"""A job's result for Python callers: the summary, shown as the command shows it, and the rows."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ _ANNOTATION = (
     Column("group_id", "string", "person or user, so that splits do not share one; null where unknown"),
 )
 _BOX = (
-    Column("box_left", "float", "face box in the upright full-size picture, px; may lie partly outside"),
+    Column("box_left", "float", "face box in the upright full-size picture, px; may be partly outside"),
     Column("box_top", "float", "px"),
     Column("box_width", "float", "px"),
     Column("box_height", "float", "px"),
@@ -100,7 +100,7 @@ RAW_IMAGE = Table(
         Column(
             "encoding",
             "string",
-            "what content is. `file`: a picture file; `path`: where one lies; `pixels`: gray values as decimal text; "
+            "what content is. `file`: a picture file; `path`: the path of one; `pixels`: gray values as decimal text; "
             "else as fer_spark.pixels.raw writes it",
         ),
         *_ANNOTATION,
@@ -211,7 +211,7 @@ REASONS: dict[str, str] = {
 """Every reason for which a picture can be in quarantine, and what it means."""
 
 NOT_BAD = frozenset({"unlisted", "over_class_limit", "duplicate_leak", "not_a_face", "no_expression"})
-"""Reasons that the user asked for, or the data set states; they do not count against --max-bad-fraction."""
+"""Reasons that the user requested, or the data set states; they do not count against --max-bad-fraction."""
 
 
 def pixel_column(size_px: int, mode: str) -> str:
@@ -285,7 +285,7 @@ EXPLANATION = Table(
         Column("insertion_centre", "float", "insertion_auc from the picture's centre outwards"),
     ),
 )
-"""One row per explained face (LIME). The six AUC columns are null unless fidelity was asked for."""
+"""One row per explained face (LIME). The six AUC columns are null unless fidelity was requested."""
 
 
 SCORE = Table(

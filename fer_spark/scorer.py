@@ -75,7 +75,7 @@ _OPEN: OrderedDict[str, Scorer] = OrderedDict()
 
 
 def open_scorer(spec: ScorerSpec) -> Scorer:
-    """The model that `spec` describes: one per key and process, whoever asks; the two used last stay open."""
+    """The model that `spec` describes: one per key and process, for every caller; the two used last stay open."""
     key = spec.key
     if key not in _OPEN:
         while len(_OPEN) >= _KEPT_MODELS:

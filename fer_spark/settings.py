@@ -109,7 +109,7 @@ def check(settings: DataclassInstance, choices: Mapping[str, Sequence[object]] |
             raise ValueError(f"{flag(field.name)}: {value}, expected {limits}")
         for word in value if isinstance(value, tuple) else (value,):
             if allowed and word not in allowed and value != field.default:
-                raise ValueError(f"{flag(field.name)}: {word!r}, expected one of {_one_of(word, allowed)}")
+                raise ValueError(f"{flag(field.name)}: {word!r}, expected one of {_choices_text(word, allowed)}")
 
 
 def require(settings: DataclassInstance, *names: str) -> None:
@@ -139,7 +139,7 @@ def _flat(content: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _one_of(word: object, allowed: Sequence[object]) -> str:
+def _choices_text(word: object, allowed: Sequence[object]) -> str:
     """`focal, soft_f1; did you mean focal?`: what is allowed, and which of it the word comes near to."""
     known = [str(choice) for choice in allowed if choice != ""]
     near = difflib.get_close_matches(str(word), known, 1)

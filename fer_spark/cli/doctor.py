@@ -61,7 +61,7 @@ class Finding:
 
 
 def examine() -> Iterator[Finding]:
-    """Every finding, as it is made: importing the larger packages takes seconds."""
+    """Every finding, as it is found: importing the larger packages takes seconds."""
     yield _system()
     yield _python()
     yield _java()
@@ -220,7 +220,7 @@ def _plugin(name: str, kind: str) -> Finding:
 def _gpu() -> Finding:
     torch = _loaded("torch")
     if isinstance(torch, str):
-        return Finding("GPU", FINE, "not looked for, as torch cannot be loaded")
+        return Finding("GPU", FINE, "not checked: torch cannot be loaded")
     if not torch.cuda.is_available():
         return Finding("GPU", FINE, "none that torch sees; none is needed")
     names: Callable[[int], str] = torch.cuda.get_device_name

@@ -107,7 +107,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str] | None, settings:
 
 def read_config(path: Path, settings: Sequence[type], parser: argparse.ArgumentParser) -> dict[str, Any]:
     """Defaults from a TOML file, whose tables are only for order. ValueError for an unknown key or a wrong type."""
-    kinds = {name: kind for one in settings for name, kind in get_type_hints(one).items()}
+    kinds = {name: kind for settings_class in settings for name, kind in get_type_hints(settings_class).items()}
     others = [a.dest for a in parser._actions if a.option_strings and a.dest not in ("help", "config")]
     kinds |= {name: str for name in others if name not in kinds}
     values: dict[str, Any] = {}
@@ -133,8 +133,8 @@ def _checked(path: Path, key: str, value: Any, kind: Any) -> Any:
         value = [value] if isinstance(value, str) else value
         fits = isinstance(value, list) and all(isinstance(item, str) for item in value)
     if not fits:
-        wanted = kind.__name__ if kind in (bool, str, int, float) else "list of strings"
-        raise ValueError(f"{path}: {key} is {value!r}, expected {wanted}")
+        expected = kind.__name__ if kind in (bool, str, int, float) else "list of strings"
+        raise ValueError(f"{path}: {key} is {value!r}, expected {expected}")
     return value
 
 

@@ -34,7 +34,7 @@ def given_of(command: Command, keywords: Mapping[str, Any]) -> Given:
 
 
 def _typed(name: str, value: Any, kind: Any) -> Any:
-    """A path is a text, one text a tuple of one, an int a float; nothing else is taken for another."""
+    """A path is a text, one text a tuple of one, an int a float; no other type is converted."""
     if isinstance(value, PathLike):
         value = fspath(value)
     if kind in (bool, int, str, float):

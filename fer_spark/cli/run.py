@@ -100,7 +100,7 @@ class Command:
 
     def parser(self) -> argparse.ArgumentParser:
         """The command line, made from the settings' own fields."""
-        made = argparse.ArgumentParser(
+        parser = argparse.ArgumentParser(
             prog=f"fer-spark {self.name}",
             usage=f"fer-spark {self.name} {self.usage}" if self.usage else None,
             description=self.description,
@@ -108,15 +108,15 @@ class Command:
             allow_abbrev=False,
         )
         if self.words:
-            made.add_argument("words", nargs="*", metavar=self.words[0], help=self.words[1])
+            parser.add_argument("words", nargs="*", metavar=self.words[0], help=self.words[1])
         for settings_class, title in self.groups:
-            add_flags(made, settings_class, title)
-        for action in made._actions:
+            add_flags(parser, settings_class, title)
+        for action in parser._actions:
             if action.dest in dict(self.choices):
                 action.metavar = shown_choices(dict(self.choices)[action.dest])
         if self.spark:
-            add_spark_flags(made, self.spark)
-        return made
+            add_spark_flags(parser, self.spark)
+        return parser
 
     def check_fields(self, given: Given) -> None:
         """Raise ValueError naming the first setting, of any group, that its own field does not allow."""
@@ -138,7 +138,9 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
     An unknown flag raises SystemExit(2).
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    given = Given(parse(command.parser(), arguments, [one for one, _ in command.groups]), arguments)
+    given = Given(
+        parse(command.parser(), arguments, [settings_class for settings_class, _ in command.groups]), arguments
+    )
     try:
         command.check_fields(given)
         code = command.check(given)
@@ -152,15 +154,15 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
             start_ahead(asked, command.brief is not None and command.brief(given))
         pipeline: Any = importlib.import_module(command.pipeline) if command.pipeline else None
     except (ValueError, MachineError) as error:
-        return _say(command, str(error), USAGE_ERROR)
+        return _show_error(command, str(error), USAGE_ERROR)
     except ImportError as error:
         if not command.needs:
             raise
-        return _say(command, f"{error}{command.needs}", USAGE_ERROR)
+        return _show_error(command, f"{error}{command.needs}", USAGE_ERROR)
     try:
         return command.run(given)
     except MachineError as error:
-        return _say(command, str(error), USAGE_ERROR)
+        return _show_error(command, str(error), USAGE_ERROR)
     except _raised_by(pipeline) as error:
         return _ended(command, pipeline, error, command.places(given))
 
@@ -176,17 +178,17 @@ def _ended(command: Command, pipeline: Any, error: Exception, written: list[tupl
     usage = isinstance(error, getattr(pipeline, "USAGE", ()))
     fault = None if usage and not isinstance(error, OSError) else fault_in(error, written)
     if fault is not None or usage:
-        return _say(command, fault or str(error), USAGE_ERROR)
+        return _show_error(command, fault or str(error), USAGE_ERROR)
     if isinstance(error, getattr(pipeline, "JVM_FAILURES", ())):
         from fer_spark.sources.lake import first_line
 
-        return _say(command, first_line(error), FAILED)
+        return _show_error(command, first_line(error), FAILED)
     if isinstance(error, (CommandError, *getattr(pipeline, "FAILURES", ()))):
-        return _say(command, str(error), FAILED)
+        return _show_error(command, str(error), FAILED)
     raise error
 
 
-def _say(command: Command, text: str, code: int) -> int:
+def _show_error(command: Command, text: str, code: int) -> int:
     name = f"fer-spark {command.name}"
     head = f"[bold red]{name}{command.failed}:[/]" if code == FAILED else f"[bold]{name}:[/]"
     Console(stderr=True).print(head, escape(text), highlight=False, soft_wrap=True)

@@ -21,10 +21,10 @@ _WRITTEN = ("output", "checkpoint", "metrics_file")
 def places(settings: Iterable[DataclassInstance]) -> list[tuple[str, str]]:
     """The flags that name where a job writes, each with its value; empty where the user gave none."""
     return [
-        (flag(field.name), str(getattr(one, field.name)))
-        for one in settings
-        for field in dataclasses.fields(one)
-        if field.name in _WRITTEN and not (field.name == "output" and getattr(one, "format", "") in NAMED)
+        (flag(field.name), str(getattr(group, field.name)))
+        for group in settings
+        for field in dataclasses.fields(group)
+        if field.name in _WRITTEN and not (field.name == "output" and getattr(group, "format", "") in NAMED)
     ]
 
 

@@ -72,10 +72,10 @@ class Assistant:
         panel, panel_features, kernel = _panel(self.masks.shape[1], settings.keep, self.pairs, settings.kernel_width)
         rows = self.counts * subset
         coefficients = _ridge(self._features, self._scores, rows)
-        said = softmax(panel_features @ coefficients)[:, self.label]
+        predicted = softmax(panel_features @ coefficients)[:, self.label]
         left = self.probabilities[:, self.label] - softmax(self._features @ coefficients)[:, self.label]
         weights = kernel_weights(self.masks, settings.kernel_width) * rows * (settings.samples / max(rows.sum(), 1))
-        return [(panel, said, kernel * (settings.samples / len(panel))), (self.masks, left, weights)]
+        return [(panel, predicted, kernel * (settings.samples / len(panel))), (self.masks, left, weights)]
 
 
 def _features(masks: npt.NDArray[Any], pairs: Pairs) -> Floats:

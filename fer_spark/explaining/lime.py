@@ -125,11 +125,11 @@ class _State:
             return new
         return np.concatenate([np.zeros((1, self.source.segments), dtype=np.uint8), new])
 
-    def add(self, probabilities: npt.NDArray[np.float32], labels: list[str], wanted: str) -> None:
+    def add(self, probabilities: npt.NDArray[np.float32], labels: list[str], requested: str) -> None:
         """Take the answers to what `grow` returned."""
         if self.label < 0:
             self.predicted = int(probabilities[1].argmax())
-            self.label = labels.index(wanted) if wanted else self.predicted
+            self.label = labels.index(requested) if requested else self.predicted
             self.hidden, probabilities = float(probabilities[0, self.label]), probabilities[1:]
         new = probabilities.astype(np.float64)
         self.probabilities = np.concatenate([self.probabilities, new]) if len(self.probabilities) else new
@@ -153,18 +153,21 @@ def _with_fidelity(
     found: list[Explanation], states: list[_State], scorer: Scorer, settings: LimeSettings, chunk_bytes: int
 ) -> list[Explanation]:
     """The explanations with the areas of every order."""
-    every = [orders(one.model.weights, one.segmentation.map, one.face_id, settings.seed) for one in found]
+    every = [
+        orders(explanation.model.weights, explanation.segmentation.map, explanation.face_id, settings.seed)
+        for explanation in found
+    ]
     jobs = [(s.hideable, np.concatenate([step_masks(o) for o in of])) for s, of in zip(states, every, strict=True)]
     answers = score(jobs, scorer, settings.views or None, chunk_bytes)
     measured = []
-    for one, of_face, answer in zip(found, every, answers, strict=True):
-        curves = np.split(answer[:, one.label].astype(np.float64), len(of_face))
-        ends = (one.probability, one.hidden_probability, one.segmentation.map)
+    for explanation, of_face, answer in zip(found, every, answers, strict=True):
+        curves = np.split(answer[:, explanation.label].astype(np.float64), len(of_face))
+        ends = (explanation.probability, explanation.hidden_probability, explanation.segmentation.map)
         by_weight, centre, *random = [areas(o, c, *ends) for o, c in zip(of_face, curves, strict=True)]
         values = (*by_weight, *np.mean(random, axis=0).tolist(), *centre)
-        measured.append(_replaced(one, dict(zip(COLUMNS, values, strict=True))))
+        measured.append(_replaced(explanation, dict(zip(COLUMNS, values, strict=True))))
     return measured
 
 
-def _replaced(one: Explanation, fidelity: dict[str, float]) -> Explanation:
-    return Explanation(**{**vars(one), "fidelity": fidelity})
+def _replaced(explanation: Explanation, fidelity: dict[str, float]) -> Explanation:
+    return Explanation(**{**vars(explanation), "fidelity": fidelity})

@@ -111,7 +111,7 @@ def _assisted(face: Scored, settings: LimeSettings) -> Fit:
 
 
 def _joined(fits: Sequence[Fit]) -> Fit:
-    return Fit(np.stack([one.weights for one in fits]), np.stack([one.intercept for one in fits]))
+    return Fit(np.stack([fit.weights for fit in fits]), np.stack([fit.intercept for fit in fits]))
 
 
 def _judged(fits: Fit, fitted: Floats, parts: Floats, targets: Floats, settings: LimeSettings) -> LocalModel:

@@ -32,7 +32,7 @@ class MaskSource:
     seed: int = 0
 
     def rows(self, start: int, stop: int) -> Masks:
-        """(stop - start, segments) masks start … stop-1. The same rows come out however they are asked for."""
+        """(stop - start, segments) masks start … stop-1. The same rows, whatever the range requested."""
         if not 0 <= start <= stop:
             raise ValueError(f"rows {start} to {stop}: expected 0 <= start <= stop")
         if start == stop:

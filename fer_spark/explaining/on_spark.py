@@ -67,8 +67,8 @@ def explain_faces(faces: DataFrame, job: ExplainJob) -> DataFrame:
     if missing:
         raise ValueError(f"faces: no column {', '.join(missing)}; there are {', '.join(faces.columns)}")
     identity = [F.col(name) if name in faces.columns else F.lit(None).cast("string").alias(name) for name in IDENTITY]
-    wanted = faces.select(*identity, *(name for name in needed if name not in IDENTITY))
-    return wanted.mapInArrow(job.__call__, EXPLANATION.spark_schema)
+    selected = faces.select(*identity, *(name for name in needed if name not in IDENTITY))
+    return selected.mapInArrow(job.__call__, EXPLANATION.spark_schema)
 
 
 def explained_cells(ids: list[str], pixels: list[bytes | None], job: ExplainJob) -> pd.DataFrame:
@@ -76,7 +76,8 @@ def explained_cells(ids: list[str], pixels: list[bytes | None], job: ExplainJob)
     scorer = open_scorer(job.spec)
     column = job.pixels.column
     rows = [
-        dict.fromkeys(IDENTITY) | {"face_id": one, column: content} for one, content in zip(ids, pixels, strict=True)
+        dict.fromkeys(IDENTITY) | {"face_id": face_id, column: content}
+        for face_id, content in zip(ids, pixels, strict=True)
     ]
     groups = [rows[start : start + job.group_faces] for start in range(0, len(rows), job.group_faces)]
     found = pa.Table.from_batches([_explained(group, scorer, job) for group in groups], EXPLANATION.arrow_schema)
@@ -111,31 +112,31 @@ def _explained(group: list[dict[str, Any]], scorer: Scorer, job: ExplainJob) -> 
     rows: list[dict[str, Any]] = []
     faces: list[Face] = []
     for row in group:
-        made = dict.fromkeys(EXPLANATION.names) | {name: row[name] for name in IDENTITY}
-        made |= {"model_digest": scorer.digest, "preparation_digest": scorer.preparation_digest}
+        cells = dict.fromkeys(EXPLANATION.names) | {name: row[name] for name in IDENTITY}
+        cells |= {"model_digest": scorer.digest, "preparation_digest": scorer.preparation_digest}
         try:
             pixels = job.pixels.decode(row[job.pixels.column])
             points = job.points_of(row) if job.points_of is not None else None
             faces.append(Face(row["face_id"], pixels, points))
-            made["status"] = "ok"
+            cells["status"] = "ok"
         except UnreadablePixelsError as error:
-            made |= {"status": "unreadable", "detail": str(error)}
-        rows.append(made)
+            cells |= {"status": "unreadable", "detail": str(error)}
+        rows.append(cells)
     found = iter(explain(faces, scorer, job.settings, job.gray))
-    for made in rows:
-        if made["status"] == "ok":
-            made |= to_columns(next(found), scorer.labels, job.settings)
+    for cells in rows:
+        if cells["status"] == "ok":
+            cells |= to_columns(next(found), scorer.labels, job.settings)
     return pa.RecordBatch.from_pylist(rows, EXPLANATION.arrow_schema)
 
 
-def to_columns(one: Explanation, labels: list[str], settings: LimeSettings) -> dict[str, Any]:
+def to_columns(explanation: Explanation, labels: list[str], settings: LimeSettings) -> dict[str, Any]:
     """The columns of EXPLANATION that follow from the explanation; figures that are not known are null."""
-    model, cut = one.model, one.segmentation
+    model, cut = explanation.model, explanation.segmentation
     return {
-        "predicted": labels[one.predicted],
-        "explained_label": labels[one.label],
-        "probability": one.probability,
-        "hidden_probability": one.hidden_probability,
+        "predicted": labels[explanation.predicted],
+        "explained_label": labels[explanation.label],
+        "probability": explanation.probability,
+        "hidden_probability": explanation.hidden_probability,
         "weights": model.weights.tolist(),
         "intercept": model.intercept,
         "segment_map": encode_segments(cut.map),
@@ -146,13 +147,13 @@ def to_columns(one: Explanation, labels: list[str], settings: LimeSettings) -> d
         "hide": settings.hide,
         "r2": _known(model.r2),
         "r2_held_out": _known(model.r2_held_out),
-        "explained": one.explained,
+        "explained": explanation.explained,
         "stability_overlap": _known(model.overlap),
         "stability_rank": _known(model.rank),
-        "samples": one.samples,
-        "unique_samples": one.unique_samples,
+        "samples": explanation.samples,
+        "unique_samples": explanation.unique_samples,
         "seed": settings.seed,
-        **one.fidelity,
+        **explanation.fidelity,
     }
 
 

@@ -56,13 +56,13 @@ def heat(rgb: Array, weights: Array, strongest: float = _STRONGEST) -> npt.NDArr
 
 def _outlined(rgb: Array, segments: SegmentMap, weights: Array, top: int) -> npt.NDArray[np.uint8]:
     shown, large = _enlarged(rgb).copy(), _enlarged_map(segments)
-    for one in np.argsort(-np.abs(weights), kind="stable")[:top][::-1]:
-        inside = np.pad(large == one, 2)
+    for segment in np.argsort(-np.abs(weights), kind="stable")[:top][::-1]:
+        inside = np.pad(large == segment, 2)
         core = inside.copy()
         for axis in (0, 1):
             for step in (-2, 2):
                 core &= np.roll(inside, step, axis)
-        shown[(inside & ~core)[2:-2, 2:-2]] = FOR if weights[one] > 0 else AGAINST
+        shown[(inside & ~core)[2:-2, 2:-2]] = FOR if weights[segment] > 0 else AGAINST
     return shown
 
 
@@ -83,6 +83,6 @@ def _enlarged_map(values: Array) -> Array:
 
 
 def _png(image: Image.Image) -> bytes:
-    made = io.BytesIO()
-    image.save(made, format="PNG", optimize=True)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

@@ -97,9 +97,9 @@ def _score_pictures(
     for job, masks in jobs:
         done = 0
         while done < len(masks):
-            taken = min(len(chunk) - filled, len(masks) - done)
-            chunk[filled : filled + taken] = job.show(masks[done : done + taken])
-            filled, done = filled + taken, done + taken
+            added = min(len(chunk) - filled, len(masks) - done)
+            chunk[filled : filled + added] = job.show(masks[done : done + added])
+            filled, done = filled + added, done + added
             if filled == len(chunk):
                 answers.append(scorer.predict_proba(chunk, None, views))
                 filled = 0

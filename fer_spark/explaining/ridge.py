@@ -81,7 +81,8 @@ def fit_features(parts: Sequence[Part], features: int) -> Fit:
 def _sum(parts: Sequence[Part], alpha: float) -> Fit:
     fits = [fit(*part, alpha) for part in parts]
     return Fit(
-        np.asarray(sum(one.weights for one in fits)), np.asarray(sum(one.intercept for one in fits), dtype=np.float64)
+        np.asarray(sum(solved.weights for solved in fits)),
+        np.asarray(sum(solved.intercept for solved in fits), dtype=np.float64),
     )
 
 
@@ -98,13 +99,13 @@ def r_squared(masks: npt.NDArray[Any], targets: Floats, weights: Floats, model: 
 
 def top_overlap(first: Floats, second: Floats, top: int) -> float:
     """Jaccard, 0-1, of the `top` segments of largest absolute weight of two explanations."""
-    sets = [set(np.argsort(-np.abs(one), kind="stable")[:top].tolist()) for one in (first, second)]
+    sets = [set(np.argsort(-np.abs(weights), kind="stable")[:top].tolist()) for weights in (first, second)]
     return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
 
 
 def rank_correlation(first: Floats, second: Floats) -> float:
     """Spearman's, -1 to 1; equal weights share their rank. NaN where one of them has no two different weights."""
-    a, b = (_ranks(one) for one in (first, second))
+    a, b = (_ranks(weights) for weights in (first, second))
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])

@@ -34,7 +34,7 @@ def summary_of(rows: DataFrame, settings: LimeSettings, compare: bool | None = N
     content: dict[str, Any] = {
         "faces": sum(statuses.values()),
         "per_status": dict(sorted(statuses.items())),
-        "explained": sum(one["explained"] for one in labels.values()),
+        "explained": sum(label["explained"] for label in labels.values()),
         "per_label": labels,
     }
     if settings.fidelity:

@@ -59,7 +59,7 @@ class Kind:
     about      what --help says of it
     cut        a face, about how many segments, and its points or None → its segments
     template   where segments mean the same on every face, so that their weights can be averaged over faces: size_px
-               and the number of segments → the cut on which the means are shown; None where every face is cut anew
+               and the number of segments → the cut on which the means are shown; None where every cut differs
     by_points  whether `cut` looks at the face's points
     """
 

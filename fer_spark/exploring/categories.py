@@ -88,7 +88,7 @@ def _summary(counts: Mapping[str, Mapping[str, int]], label_names: Sequence[str]
         "Over labels that are expressions and occur. imbalance_ratio is the largest class over the smallest; "
         "effective_classes is exp(entropy): the number of equally frequent classes that would be as varied."
     )
-    return Figures(*_CATEGORIES_SUMMARY, "How even the labels are", columns, tuple(rows), note)
+    return Figures(*_CATEGORIES_SUMMARY, "Class imbalance", columns, tuple(rows), note)
 
 
 def reference_table(counted: Counted, label_names: Sequence[str], reference: Mapping[str, int], what: str) -> Figures:
@@ -113,7 +113,7 @@ def reference_table(counted: Counted, label_names: Sequence[str], reference: Map
         "the reference names no rows."
     )
     columns = ("label", "count", "reference", "difference", "share_lost")
-    return Figures(*_CATEGORIES_REFERENCE, "Against published counts", columns, tuple(rows), note)
+    return Figures(*_CATEGORIES_REFERENCE, "Compared with published counts", columns, tuple(rows), note)
 
 
 def _share(count: int, total: int) -> float | None:

@@ -59,14 +59,14 @@ def checks_of(has: frozenset[str]) -> dict[str, tuple[str, Column, Column]]:
 
 
 def _feeling_checks(name: str) -> dict[str, tuple[str, Column, Column]]:
-    value, told = F.col(name), F.concat_ws(": ", "path", F.col(name).cast("string"))
+    value, example = F.col(name), F.concat_ws(": ", "path", F.col(name).cast("string"))
     outside = ~F.isnan(value) & (value != SENTINEL) & ~value.between(-1.0, 1.0)
     missing = value.isNull() & F.col("not_number").isNull()
     return {
         f"null:{name}": (name, missing, F.col("path")),
         f"nan:{name}": (name, F.isnan(value), F.col("path")),
-        f"sentinel:{name}": (name, value == SENTINEL, told),
-        f"outside_range:{name}": (name, outside, told),
+        f"sentinel:{name}": (name, value == SENTINEL, example),
+        f"outside_range:{name}": (name, outside, example),
     }
 
 

@@ -78,7 +78,7 @@ def _histogram(counted: Counted) -> Figures:
     ]
     note = f"Bins of 0.05. {NOTE} {_UNUSABLE}"
     columns = ("split", "dimension", "low", "high", "count")
-    return Figures(*_FEELINGS_HISTOGRAM, "How often each value occurs", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_HISTOGRAM, "Histograms of valence and arousal", columns, tuple(rows), note)
 
 
 def _grid(by_split: Mapping[str, Cells]) -> Figures:
@@ -89,7 +89,7 @@ def _grid(by_split: Mapping[str, Cells]) -> Figures:
     ]
     columns = ("split", "valence_low", "valence_high", "arousal_low", "arousal_high", "count")
     note = f"Bins of 0.05 by 0.05; empty ones are left out. {NOTE}"
-    return Figures(*_FEELINGS_GRID, "Where the rows lie", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_GRID, "Valence and arousal of all rows", columns, tuple(rows), note)
 
 
 def paper_cells() -> Iterable[tuple[int, int]]:
@@ -151,7 +151,7 @@ def _by_label(counted: Counted, label_order: Sequence[str]) -> Figures:
     ]
     columns = ("label", "valence_low", "valence_high", "arousal_low", "arousal_high", "count")
     note = f"Bins of 0.1 by 0.1; empty ones are left out; at most the 40 most frequent labels. {NOTE}"
-    return Figures(*_FEELINGS_BY_LABEL, "Where each label lies", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_BY_LABEL, "Valence and arousal by label", columns, tuple(rows), note)
 
 
 def _shown(counted: Counted) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What Spark's passes over the data bring back: small plain values, from which the tables are made."""
+"""Results of the Spark passes over the data, as small plain values from which the tables are built."""
 
 from __future__ import annotations
 

@@ -102,8 +102,8 @@ def study(batches: Iterator[pa.RecordBatch], look_at: LookAt, keep: Keep) -> Ite
             if len(rows) >= _BATCH_ROWS:
                 yield _batch(rows)
                 rows = []
-    rows += [_small_row(label, one) for label, few in kept.items() for one in few]
-    rows += [_sums_row(place, one, keep.mean_faces) for place, one in sums.items()]
+    rows += [_small_row(label, picture) for label, few in kept.items() for picture in few]
+    rows += [_sums_row(place, place_sums, keep.mean_faces) for place, place_sums in sums.items()]
     if rows:
         yield _batch(rows)
 
@@ -125,21 +125,21 @@ def _keep_small(heap: list[_Small], row: Mapping[str, Any], pixels: Pixels, most
         push(heap, _Small(-row["draw"], row["path"], row["split"], small(pixels)))
 
 
-def _small_row(label: str, one: _Small) -> dict[str, Any]:
-    head = {"kind": SMALL, "path": one.path, "split": one.split, "label": label}
-    return {**head, "draw": -one.order, "content": png(one.pixels)}
+def _small_row(label: str, picture: _Small) -> dict[str, Any]:
+    head = {"kind": SMALL, "path": picture.path, "split": picture.split, "label": label}
+    return {**head, "draw": -picture.order, "content": png(picture.pixels)}
 
 
-def _sums_row(place: tuple[str, str], one: _Sums, mean_faces: bool) -> dict[str, Any]:
+def _sums_row(place: tuple[str, str], sums: _Sums, mean_faces: bool) -> dict[str, Any]:
     return {
         "kind": SUMS,
         "split": place[0],
         "label": place[1],
-        "content": one.mean.astype("<i8").tobytes() if mean_faces else None,
-        "pictures": one.pictures,
-        "pixels": one.pixels,
-        "total": one.total,
-        "squares": one.squares,
+        "content": sums.mean.astype("<i8").tobytes() if mean_faces else None,
+        "pictures": sums.pictures,
+        "pixels": sums.pixels,
+        "total": sums.total,
+        "squares": sums.squares,
     }
 
 

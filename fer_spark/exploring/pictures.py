@@ -28,14 +28,14 @@ def picture_tables(figures: PictureFigures, what: str) -> list[Figures]:
     """Shapes, summaries and histograms; none where no picture was measured. what: `whole picture` or `face`."""
     if not figures.measured:
         return []
-    share = [round(one.count / figures.measured, 6) for one in figures.shapes]
+    share = [round(shape.count / figures.measured, 6) for shape in figures.shapes]
     shapes = tuple(
-        (one.width, one.height, one.channels, one.format, one.count, part)
-        for one, part in zip(figures.shapes, share, strict=True)
+        (shape.width, shape.height, shape.channels, shape.format, shape.count, part)
+        for shape, part in zip(figures.shapes, share, strict=True)
     )
     more = figures.shape_count - len(shapes)
     note = f"Upright, as the file says. The most frequent {len(shapes)} of {figures.shape_count:,} combinations" + (
-        f"; the other {more:,} have {figures.measured - sum(one.count for one in figures.shapes):,} pictures."
+        f"; the other {more:,} have {figures.measured - sum(shape.count for shape in figures.shapes):,} pictures."
         if more
         else "."
     )
@@ -44,7 +44,7 @@ def picture_tables(figures: PictureFigures, what: str) -> list[Figures]:
     summary = tuple(
         (s.split, s.measure, s.count, s.low, s.q25, s.median, s.mean, s.q75, s.high)
         for s in figures.summaries
-        if s.split or any(one.split not in (ALL, "") for one in figures.summaries)
+        if s.split or any(summary.split not in (ALL, "") for summary in figures.summaries)
     )
     named = ("split", "measure", "count", "min", "q25", "median", "mean", "q75", "max")
     bins = (
@@ -66,14 +66,14 @@ def picture_tables(figures: PictureFigures, what: str) -> list[Figures]:
 
 def pixels_table(sums: Sequence[PixelSums]) -> list[Figures]:
     """Mean and deviation over all pixel values, per split and over all."""
-    splits = sorted({one.split for one in sums}, key=lambda split: _ORDER.get(split, 9))
+    splits = sorted({row.split for row in sums}, key=lambda split: _ORDER.get(split, 9))
     rows = []
     for split in [ALL] if splits == [""] else [ALL, *splits]:
-        of = [one for one in sums if split in (ALL, one.split)]
-        pixels, pictures = sum(one.pixels for one in of), sum(one.pictures for one in of)
+        of = [row for row in sums if split in (ALL, row.split)]
+        pixels, pictures = sum(row.pixels for row in of), sum(row.pictures for row in of)
         if pixels:
-            mean = sum(one.total for one in of) / pixels
-            spread = math.sqrt(max(sum(one.squares for one in of) / pixels - mean * mean, 0.0))
+            mean = sum(row.total for row in of) / pixels
+            spread = math.sqrt(max(sum(row.squares for row in of) / pixels - mean * mean, 0.0))
             rows.append((split, round(mean / 255, 6), round(spread / 255, 6), pictures))
     if not rows:
         return []
@@ -89,10 +89,13 @@ def twin_tables(twins: Twins, near_bits: int) -> list[Figures]:
     """Copies, leaks between splits, and copies under different labels."""
     exact = "exact: equal pixels as decoded"
     near = f"; near: unequal pixels, perceptual hashes within {near_bits} of 64 bits" if near_bits else ""
-    groups = tuple((one.kind, one.groups, one.pictures, one.redundant) for one in twins.groups)
-    leaks = tuple((one.kind, one.first, one.second, one.count, SEPARATOR.join(one.examples)) for one in twins.leaks)
+    groups = tuple((group.kind, group.groups, group.pictures, group.redundant) for group in twins.groups)
+    leaks = tuple(
+        (leak.kind, leak.first, leak.second, leak.count, SEPARATOR.join(leak.examples)) for leak in twins.leaks
+    )
     conflicts = tuple(
-        (one.kind, one.first, one.second, one.count, SEPARATOR.join(one.examples)) for one in twins.conflicts
+        (conflict.kind, conflict.first, conflict.second, conflict.count, SEPARATOR.join(conflict.examples))
+        for conflict in twins.conflicts
     )
     return [
         Figures(
@@ -108,7 +111,7 @@ def twin_tables(twins: Twins, near_bits: int) -> list[Figures]:
             "Copies in two splits",
             ("kind", "split_a", "split_b", "pictures", "examples"),
             leaks,
-            f"Pictures of split_a whose nearest copy lies in split_b, where train < val < test; {exact}{near}. "
+            f"Pictures of split_a whose nearest copy is in split_b, where train < val < test; {exact}{near}. "
             "build-shards --leak-guard drop takes them out of train.",
         ),
         Figures(

@@ -99,7 +99,7 @@ def pixel_sums(looked: DataFrame) -> list[PixelSums]:
     of = looked.where(F.col("kind") == SUMS).groupBy("split", "label")
     sums = of.agg(*(F.sum(name).alias(name) for name in ("pictures", "pixels", "total", "squares")))
     return sorted(
-        (PixelSums(*row) for row in collect_small(sums, "pixel sums")), key=lambda one: (one.split, one.label)
+        (PixelSums(*row) for row in collect_small(sums, "pixel sums")), key=lambda row: (row.split, row.label)
     )
 
 

@@ -76,7 +76,7 @@ def bins_reference(counted: Counted, reference: Mapping[tuple[int, int], int], w
         rows.append((*edges_of(arousal, COARSE), *edges_of(valence, COARSE), count, stated, count - stated))
     note = f"reference: {what}. difference = count − reference. Bins and their order as in feelings_bins, all splits."
     columns = (*_EDGES, "count", "reference", "difference")
-    return Figures(*_FEELINGS_REFERENCE, "Against a published table", columns, tuple(rows), note)
+    return Figures(*_FEELINGS_REFERENCE, "Compared with a published table", columns, tuple(rows), note)
 
 
 def _table(text: str, where: str) -> tuple[list[str], list[dict[str, str]]]:

@@ -1,4 +1,4 @@
-"""Tables of what is wrong with the data: columns, violations with examples, and how labels are spelled."""
+"""Tables of data quality: columns, violated checks with examples, and how labels are spelled."""
 
 from __future__ import annotations
 
@@ -41,9 +41,19 @@ CHECKS = {
 def columns_table(figures: Sequence[ColumnFigures], expected: Mapping[str, str]) -> Figures:
     """Types, nulls and distinct values of the source's own columns."""
     rows = tuple(
-        (one.split, one.column, one.type, one.rows, one.nulls, one.nan, one.distinct, wanted, _fits(one, wanted))
-        for one in figures
-        for wanted in (expected.get(one.column, ""),)
+        (
+            column.split,
+            column.column,
+            column.type,
+            column.rows,
+            column.nulls,
+            column.nan,
+            column.distinct,
+            expected_type,
+            _fits(column, expected_type),
+        )
+        for column in figures
+        for expected_type in (expected.get(column.column, ""),)
     )
     note = (
         "type: as stored, or for text what all of its values can be read as. distinct is approximate (HyperLogLog++, "
@@ -54,11 +64,13 @@ def columns_table(figures: Sequence[ColumnFigures], expected: Mapping[str, str])
     return Figures(*_SANITY_COLUMNS, "Columns and their types", columns, rows, note)
 
 
-def _fits(one: ColumnFigures, expected: str) -> bool | None:
+def _fits(column: ColumnFigures, expected: str) -> bool | None:
     if not expected:
         return None
-    numeric = one.type in ("int", "bigint", "smallint", "tinyint", "float", "double") or one.type.startswith("decimal")
-    return one.nulls == 0 and one.nan == 0 and (numeric or not expected.startswith("number"))
+    numeric = column.type in ("int", "bigint", "smallint", "tinyint", "float", "double") or column.type.startswith(
+        "decimal"
+    )
+    return column.nulls == 0 and column.nan == 0 and (numeric or not expected.startswith("number"))
 
 
 def values_table(counted: Counted, examples: Examples, *more: tuple[Value, ...]) -> Figures:
@@ -68,16 +80,18 @@ def values_table(counted: Counted, examples: Examples, *more: tuple[Value, ...])
     for key in dict.fromkeys(check for _, check in counted.checks):
         check, column = key.split(":")
         for split in splits:
-            count = sum(n for (of, one), n in counted.checks.items() if one == key and split in (ALL, of))
+            count = sum(n for (of, violated), n in counted.checks.items() if violated == key and split in (ALL, of))
             rows.append((split, check, column, count, _shown(examples, split, key)))
-    said = "; ".join(f"{name}: {text}" for name, text in CHECKS.items())
-    note = f"Rows that violate each check, 0 where all is well, with up to three examples. {said}."
+    descriptions = "; ".join(f"{name}: {text}" for name, text in CHECKS.items())
+    note = f"Rows that violate each check, 0 where all is well, with up to three examples. {descriptions}."
     columns = ("split", "check", "column", "count", "examples")
-    return Figures(*_SANITY_VALUES, "What is wrong with values", columns, (*rows, *more), note)
+    return Figures(*_SANITY_VALUES, "Invalid values", columns, (*rows, *more), note)
 
 
 def _shown(examples: Examples, split: str, key: str) -> str:
-    found = {text for (of, one), texts in examples.items() if one == key and split in (ALL, of) for text in texts}
+    found = {
+        text for (of, violated), texts in examples.items() if violated == key and split in (ALL, of) for text in texts
+    }
     return SEPARATOR.join(sorted(found)[:_MOST])
 
 
@@ -95,16 +109,16 @@ def spelling_rows(spellings: Sequence[Spelling], variants: Mapping[str, tuple[in
     odd = sum(count for _, count in variants.values())
     shown = []
     for label in sorted(variants, key=lambda name: -variants[name][1])[:_MOST]:
-        ways = [f"{one.raw} {one.count:,}" for one in spellings if one.label == label][:4]
+        ways = [f"{spelling.raw} {spelling.count:,}" for spelling in spellings if spelling.label == label][:4]
         shown.append(", ".join(ways))
     return [(ALL, "label_spelling", "label", odd, SEPARATOR.join(shown))]
 
 
 def labels_table(spellings: Sequence[Spelling]) -> Figures:
     """How the source writes its labels."""
-    rows = tuple((one.raw, one.label, one.count) for one in spellings)
+    rows = tuple((spelling.raw, spelling.label, spelling.count) for spelling in spellings)
     note = "The most frequent 200 spellings and what they stand for here; an empty label is none known."
-    return Figures(*_SANITY_LABELS, "How labels are written", ("label_raw", "label", "count"), rows, note)
+    return Figures(*_SANITY_LABELS, "Label spellings", ("label_raw", "label", "count"), rows, note)
 
 
 def picture_rows(figures: PictureFigures) -> list[tuple[Value, ...]]:
@@ -114,7 +128,7 @@ def picture_rows(figures: PictureFigures) -> list[tuple[Value, ...]]:
     shown = [ALL] if splits == [""] else [ALL, *splits]
     for reason in sorted({reason for _, reason in figures.unseen}):
         for split in shown:
-            count = sum(n for (of, one), n in figures.unseen.items() if one == reason and split in (ALL, of))
+            count = sum(n for (of, cause), n in figures.unseen.items() if cause == reason and split in (ALL, of))
             if count:
                 rows.append((split, reason, "picture", count, _shown(figures.unseen_examples, split, reason)))
     sizes: dict[tuple[int, int], int] = {}

@@ -1,4 +1,4 @@
-"""Finds what is wrong with the data, by Spark: columns, examples of violations, repeated paths, spellings."""
+"""Data quality by Spark: columns, examples of violated checks, repeated paths, label spellings."""
 
 from __future__ import annotations
 
@@ -72,11 +72,13 @@ def examples(rows: DataFrame, checks: dict[str, tuple[str, Column, Column]]) -> 
     """
     if not checks:
         return {}
-    told = [
+    violations = [
         F.when(bad, F.struct(F.lit(key).alias("check"), F.substring(shown, 1, _SHOWN).alias("text")))
         for key, (_, bad, shown) in checks.items()
     ]
-    failed = rows.select(F.coalesce("split", F.lit("")).alias("split"), F.explode(F.array_compact(F.array(*told))))
+    failed = rows.select(
+        F.coalesce("split", F.lit("")).alias("split"), F.explode(F.array_compact(F.array(*violations)))
+    )
     return some_of(failed.select("split", "col.check", F.coalesce("col.text", F.lit("")).alias("text")), "check")
 
 
@@ -134,10 +136,10 @@ def repeats(rows: DataFrame) -> Repeats:
     )
     row = collect_small(total, "repeated paths")[0]
     keys = {name: {row[f"low_{name}"], row[f"high_{name}"]} - {None} for name in named}
-    wanted = set().union(*keys.values())
+    shown_keys = set().union(*keys.values())
     paths: dict[int, str] = {}
-    if wanted:
-        found = rows.select(key, "path").where(F.col("key").isin(list(wanted)))
-        paths = {one["key"]: one["path"] for one in collect_small(found.distinct(), "examples of repeated paths")}
-    shown = [tuple(sorted(paths[one][:_SHOWN] for one in keys[name])) for name in named]
+    if shown_keys:
+        found = rows.select(key, "path").where(F.col("key").isin(list(shown_keys)))
+        paths = {place["key"]: place["path"] for place in collect_small(found.distinct(), "examples of repeated paths")}
+    shown = [tuple(sorted(paths[repeated][:_SHOWN] for repeated in keys[name])) for name in named]
     return Repeats(row["paths"], row["redundant"], row["conflicting"], row["crossing"], *shown)

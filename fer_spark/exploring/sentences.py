@@ -11,11 +11,11 @@ OF_FEELINGS: dict[str, tuple[str, Level]] = {
     ),
     "nan": ("is NaN in some rows; it is read as missing.", "warning"),
     "outside_range": (
-        "lies outside [−1, 1] in some rows: build-shards quarantines them as bad_annotation.",
+        "is outside [−1, 1] in some rows: build-shards quarantines them as bad_annotation.",
         "problem",
     ),
     "outside_unit_circle": (
-        "lie outside the unit circle in some rows, where AffectNet's annotators could not point.",
+        "are outside the unit circle in some rows, where AffectNet's annotators could not point.",
         "note",
     ),
     "not_a_number": ("hold text in some rows: build-shards quarantines them as bad_annotation.", "problem"),

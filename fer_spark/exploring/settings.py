@@ -11,7 +11,7 @@ PICTURES = ("auto", "none", "sample", "all")
 
 @dataclass(frozen=True)
 class PictureSettings:
-    """Which pictures are opened, and what is made of them."""
+    """Which pictures are opened, and what is drawn from them."""
 
     pictures: str = option(
         "auto",

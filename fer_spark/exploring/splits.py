@@ -1,4 +1,4 @@
-"""How far the splits are apart, in labels and in feelings."""
+"""Divergence between splits, in labels and in feelings."""
 
 from __future__ import annotations
 
@@ -58,14 +58,14 @@ def _divergences(labels: Mapping[str, Mapping[str, int]], feelings: Mapping[str,
         "kind", "p", "q", "kl_nats", "kl_bits", "js_bits", "absolutely_continuous", "smoothing", "dropped_terms",
     )  # fmt: skip
     note = f"{NOTE} categories: labels that are expressions; feelings_bins: the 100 bins of 0.2 by 0.2."
-    return Figures(*_SPLITS_DIVERGENCE, "How far the splits are apart", columns, tuple(rows), note)
+    return Figures(*_SPLITS_DIVERGENCE, "Divergence between splits", columns, tuple(rows), note)
 
 
 def _divergence_row(kind: str, p: str, q: str, here: list[int], there: list[int]) -> list[tuple[Value, ...]]:
     found = divergence(here, there)
     if found is None:
         return []
-    figures = (round(one, _DECIMALS) for one in (found.kl_nats, found.kl_bits, found.js_bits))
+    figures = (round(figure, _DECIMALS) for figure in (found.kl_nats, found.kl_bits, found.js_bits))
     return [(kind, p, q, *figures, found.absolutely_continuous, "none", found.dropped_terms)]
 
 
@@ -78,10 +78,10 @@ def _differences(feelings: Mapping[str, Cells]) -> Figures:
             for valence, arousal in paper_cells():
                 share_p = feelings[p].get((valence, arousal), 0) / total_p
                 share_q = feelings[q].get((valence, arousal), 0) / total_q
-                shares = (round(one, _DECIMALS) for one in (share_p, share_q, share_p - share_q))
+                shares = (round(share, _DECIMALS) for share in (share_p, share_q, share_p - share_q))
                 rows.append((p, q, *edges_of(valence, COARSE), *edges_of(arousal, COARSE), *shares))
     columns = (
         "p", "q", "valence_low", "valence_high", "arousal_low", "arousal_high", "share_p", "share_q", "difference",
     )  # fmt: skip
     note = "Shares of each split's rows in bins of 0.2 by 0.2; difference = share_p − share_q: above 0, p has more."
-    return Figures(*_SPLITS_DIFFERENCE, "Where the splits differ", columns, tuple(rows), note)
+    return Figures(*_SPLITS_DIFFERENCE, "Differences between splits", columns, tuple(rows), note)

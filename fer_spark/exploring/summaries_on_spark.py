@@ -46,7 +46,7 @@ def summarise(frame: DataFrame, measures: dict[str, Column], several_splits: boo
     for row in collect_small(grouped, "summaries"):
         split = ALL if row["over"] else row["split"]
         found[split] = [_summary(split, name, row[f"m{i}"]) for i, name in enumerate(measures)]
-    return [one for split in _ordered(list(found)) for one in found[split]]
+    return [summary for split in _ordered(list(found)) for summary in found[split]]
 
 
 def _summary(split: str, measure: str, row: object) -> Summary:

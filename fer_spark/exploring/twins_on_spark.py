@@ -1,4 +1,4 @@
-"""The same picture twice, or nearly: within the set, across splits, and under different labels."""
+"""Duplicates and near-duplicates: within the set, across splits, and under different labels."""
 
 from __future__ import annotations
 
@@ -143,9 +143,9 @@ def _pairs(kind: str, frame: DataFrame) -> list[Pairs]:
         counts[place] = counts.get(place, 0) + row["n"]
         texts.setdefault(place, []).extend([row["t"]] if row["t"] else [])
     order = {"train": 0, "val": 1, "test": 2}
-    places = sorted(counts, key=lambda place: (*(order.get(one, 3) for one in place), place))
+    places = sorted(counts, key=lambda place: (*(order.get(split, 3) for split in place), place))
     return [Pairs(kind, *place, counts[place], tuple(sorted(texts[place]))) for place in places]
 
 
-def _both(one: Column, other: Column) -> Column:
-    return F.concat(F.substring(one, 1, _SHOWN), F.lit(" = "), F.substring(other, 1, _SHOWN))
+def _both(first: Column, second: Column) -> Column:
+    return F.concat(F.substring(first, 1, _SHOWN), F.lit(" = "), F.substring(second, 1, _SHOWN))

@@ -1,4 +1,4 @@
-"""Cut the face square out of a picture, turned upright, at the size asked for."""
+"""Cut the face square out of a picture, turned upright, at the size requested."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def crop_face(picture: Pixels, square: CropSquare, out_px: int) -> Pixels:
 
     Shrinking averages areas and growing is cubic. A turned square is first shrunk by areas to twice the output's
     scale, turned, then halved by areas: no step samples coarser than it filters, so fine texture turns to gray and
-    not to patterns. An upright square is snapped to whole pixels, so that a picture of the size asked for comes
+    not to patterns. An upright square is snapped to whole pixels, so that a picture of the size requested comes
     through unchanged.
     """
     if square.angle_deg == 0 and not _is_mostly_border(picture, square):

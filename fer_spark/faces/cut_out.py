@@ -1,4 +1,4 @@
-"""One face cut out of its picture: every size asked for, encoded, and the face's measures."""
+"""One face cut out of its picture: every size requested, encoded, and the face's measures."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def resolve_detector(settings: FaceSettings, source_detector: str | None = None)
 
     `source_detector` is what the source's pictures call for under `auto`: "source" (rows carry boxes), "none" (pictures
     are faces already), or None (photographs: YuNet where its model is found, else Haar, with a warning). Raises
-    ModelFileError when YuNet is asked for and not found, or Haar and OpenCV ships no cascades.
+    ModelFileError when YuNet is requested and not found, or Haar and OpenCV ships no cascades.
     """
     name = settings.detector
     if name == AUTO:

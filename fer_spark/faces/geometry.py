@@ -43,7 +43,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class FaceBox:
-    """An upright rectangle, px; it may lie partly outside its picture."""
+    """An upright rectangle, px; it may be partly outside its picture."""
 
     left: float
     top: float

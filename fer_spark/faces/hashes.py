@@ -52,9 +52,9 @@ def perceptual_hash(picture: Pixels) -> int:
     return int.from_bytes(bits.tobytes(), "big", signed=True)
 
 
-def hamming(one: int, other: int) -> int:
+def hamming(first: int, second: int) -> int:
     """In how many of 64 bits two perceptual hashes differ."""
-    return ((one ^ other) & 0xFFFFFFFFFFFFFFFF).bit_count()
+    return ((first ^ second) & 0xFFFFFFFFFFFFFFFF).bit_count()
 
 
 def _is_gray(picture: Pixels) -> bool:

@@ -1,4 +1,4 @@
-"""Where YuNet's model file is looked for, how it is checked, and how it is fetched.
+"""Where YuNet's model file is searched for, how it is checked, and how it is fetched.
 
 The model (230 kB, MIT licence) is https://github.com/opencv/opencv_zoo/tree/main/models/face_detection_yunet.
 """
@@ -86,14 +86,14 @@ def fetch_model(
     when complete and checked. Raises ModelFileError that names the address and what went wrong.
     """
     url, folder = url or MODEL_URL, folder or cache_dir()
-    wanted = {sha256} if sha256 else set(KNOWN_SHA256)
+    accepted = {sha256} if sha256 else set(KNOWN_SHA256)
     target = folder / MODEL_NAMES[0]
-    if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() in wanted:
+    if target.is_file() and hashlib.sha256(target.read_bytes()).hexdigest() in accepted:
         return target
     content = _download(url, timeout_s)
     digest = hashlib.sha256(content).hexdigest()
-    if digest not in wanted:
-        expected = " or ".join(sorted(wanted))
+    if digest not in accepted:
+        expected = " or ".join(sorted(accepted))
         raise ModelFileError(
             f"{url}: got {len(content)} bytes with sha256 {digest}, expected {expected}; nothing was kept"
         )

@@ -9,7 +9,7 @@ from fer_spark.faces.detect import DetectorSpec
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.preparation.preparation import ANY, OWN_BOX, SAME, Preparation, margin_used
 
-_ALIKE = {one.name for one in fields(FaceSettings)} & {one.name for one in fields(Preparation)}
+_ALIKE = {field.name for field in fields(FaceSettings)} & {field.name for field in fields(Preparation)}
 """Settings that are used as they are typed."""
 
 

@@ -1,4 +1,4 @@
-"""How much a score would move on another draw of the same size: percentile bootstrap (Efron & Tibshirani 1993, ch. 13).
+"""Confidence intervals of a score: the percentile bootstrap (Efron & Tibshirani 1993, chapter 13).
 
 Drawing N rows with replacement and counting a confusion matrix is the same as one multinomial draw of N over its cells.
 So a resample costs one draw over at most K² cells (K³ for a pair of models), whatever N is.

@@ -22,7 +22,7 @@ def confusion_counts(true: Labels, predicted: Labels, classes: int) -> Counts:
     for name, values in (("true", true), ("predicted", predicted)):
         if values.size and not (values.min() >= 0 and values.max() < classes):
             raise ValueError(
-                f"confusion: {name} classes must lie in [0, {classes}), got {values.min()} to {values.max()}; "
+                f"confusion: {name} classes must be in [0, {classes}), got {values.min()} to {values.max()}; "
                 "leave rows without a label (-1) out first"
             )
     cells = np.bincount(true.astype(np.int64) * classes + predicted, minlength=classes * classes)
@@ -51,7 +51,7 @@ def precision(counts: Counts) -> Floats:
 
 
 def f1(counts: Counts) -> Floats:
-    """(..., K) 2 TP / (2 TP + FP + FN); NaN for a class without support, whatever was taken for it."""
+    """(..., K) 2 TP / (2 TP + FP + FN); NaN for a class without support, whatever was predicted as it."""
     support = counts.sum(axis=-1)
     return _ratio(np.where(support > 0, 2 * _diagonal(counts), 0), np.where(support > 0, support + counts.sum(-2), 0))
 

@@ -32,7 +32,7 @@ MIN_SUPPORT = 20
 
 @dataclass(frozen=True)
 class ClassScores:
-    """One class: `support` rows have it, `predicted` were taken for it.
+    """One class: `support` rows have it, `predicted` were predicted as it.
 
     precision is 0 for a class with support that is never predicted. Without support, recall and F1 are NaN (null in
     JSON), and the class enters no average.
@@ -80,7 +80,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         plain = {name: value for name, value in vars(self).items() if isinstance(value, int | float)}
-        made = plain | {
+        content = plain | {
             "label_names": list(self.label_names),
             "macro": dict(vars(self.macro)),
             "weighted": dict(vars(self.weighted)),
@@ -89,7 +89,7 @@ class Evaluation:
             "per_class": [dict(vars(scores)) for scores in self.per_class],
             "confusion": {"counts": self.confusion.tolist(), "rates": row_rates(self.confusion).tolist()},
         }
-        return dict(without_nan(made))
+        return dict(without_nan(content))
 
 
 def evaluate(

@@ -1,4 +1,4 @@
-"""How far probabilities can be believed: log loss, Brier score, calibration error, temperature scaling."""
+"""Quality of predicted probabilities: log loss, Brier score, calibration error, temperature scaling."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Calibration:
     bins: tuple[Bin, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        return {"ece": self.ece, "mce": self.mce, "bins": [dict(vars(one)) for one in self.bins]}
+        return {"ece": self.ece, "mce": self.mce, "bins": [dict(vars(found)) for found in self.bins]}
 
 
 def calibration(true: Labels, probabilities: Floats, bins: int = BINS) -> Calibration:
@@ -126,7 +126,7 @@ def checked(true: Labels, scores: Floats) -> tuple[npt.NDArray[np.int64], npt.ND
         raise ValueError(f"expected labels (N,) and scores (N, K), got {true.shape} and {scores.shape}")
     if len(true) and not (true.min() >= 0 and true.max() < scores.shape[1]):
         raise ValueError(
-            f"labels must lie in [0, {scores.shape[1]}), got {true.min()} to {true.max()}; "
+            f"labels must be in [0, {scores.shape[1]}), got {true.min()} to {true.max()}; "
             "leave rows without a label (-1) out first"
         )
     if not np.isfinite(scores).all():

@@ -157,12 +157,12 @@ class Bundle:
         return pixels.contiguous(memory_format=torch.channels_last)
 
 
-def _check_images(images: npt.NDArray[Any], wanted: FaceShape) -> None:
+def _check_images(images: npt.NDArray[Any], face: FaceShape) -> None:
     """Raise ValueError that says what was expected and what was given."""
-    expected = f"({', '.join(['N', *map(str, wanted.shape)])}) {wanted.mode} pictures, uint8 or float in [0, 1]"
+    expected = f"({', '.join(['N', *map(str, face.shape)])}) {face.mode} pictures, uint8 or float in [0, 1]"
     if not isinstance(images, np.ndarray):
         raise ValueError(f"images: expected {expected}, got {type(images).__name__}")
-    if images.shape[1:] != wanted.shape:
+    if images.shape[1:] != face.shape:
         raise ValueError(f"images: expected {expected}, got shape {images.shape}; prepare them as the card says")
     if images.dtype == np.uint8:
         return

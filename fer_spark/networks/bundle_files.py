@@ -87,10 +87,12 @@ def _stored(network: Network, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """The tensors as they are written. Raises ValueError for a value that is not finite, or too large for float16."""
     state = {}
     for name, value in network.state_dict().items():
-        wanted = dtype if value.is_floating_point() and value.ndim > 1 else value.dtype
-        state[name] = value.detach().to("cpu", wanted).contiguous()
+        stored_dtype = dtype if value.is_floating_point() and value.ndim > 1 else value.dtype
+        state[name] = value.detach().to("cpu", stored_dtype).contiguous()
         if not torch.isfinite(state[name]).all():
-            raise ValueError(f"{name}: holds values that {wanted} cannot, or NaN; this network cannot be published")
+            raise ValueError(
+                f"{name}: holds values that {stored_dtype} cannot, or NaN; this network cannot be published"
+            )
     return state
 
 
@@ -100,12 +102,12 @@ def _restored(value: torch.Tensor) -> torch.Tensor:
 
 def _check_shapes(state: dict[str, torch.Tensor], network: Network) -> None:
     """Raise ValueError naming the first tensor that is missing, left over, or of another shape."""
-    wanted = network.state_dict()
-    for name in sorted(set(state) ^ set(wanted)):
+    expected = network.state_dict()
+    for name in sorted(set(state) ^ set(expected)):
         raise ValueError(
-            f"tensor {name!r} is {'not among the weights' if name in wanted else 'unknown to the network'}; a "
+            f"tensor {name!r} is {'not among the weights' if name in expected else 'unknown to the network'}; a "
             "compiled or distributed network must be unwrapped before it is saved"
         )
-    for name, value in wanted.items():
+    for name, value in expected.items():
         if state[name].shape != value.shape:
             raise ValueError(f"tensor {name!r}: expected shape {tuple(value.shape)}, got {tuple(state[name].shape)}")

@@ -179,8 +179,8 @@ def _fields(kind: type, content: dict[str, Any], prefix: str = "") -> dict[str, 
     """Raise TypeError for a field of a wrong type; missing and unknown ones are the constructor's to refuse."""
     hints = get_type_hints(kind)
     for key, value in content.items():
-        wanted = get_origin(hints.get(key)) or hints.get(key, object)
-        fits = type(value) in (int, float) if wanted is float else isinstance(value, wanted) and value is not True
+        expected = get_origin(hints.get(key)) or hints.get(key, object)
+        fits = type(value) in (int, float) if expected is float else isinstance(value, expected) and value is not True
         if not fits:
-            raise TypeError(f"{prefix}{key} is {value!r}, expected {wanted.__name__}")
+            raise TypeError(f"{prefix}{key} is {value!r}, expected {expected.__name__}")
     return content

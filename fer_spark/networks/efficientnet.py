@@ -31,10 +31,10 @@ class EfficientNetTrunk(nn.Module):
 
     def __init__(self, input_px: int) -> None:
         super().__init__()
-        from torchvision.models import efficientnet_b0 as ready_made
+        from torchvision.models import efficientnet_b0 as torchvision_b0
 
         self.input_px = input_px
-        self.features: nn.Module = ready_made(weights=None).features
+        self.features: nn.Module = torchvision_b0(weights=None).features
 
     def forward(self, faces: torch.Tensor) -> torch.Tensor:
         faces = faces.expand(-1, 3, -1, -1)

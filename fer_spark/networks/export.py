@@ -130,8 +130,8 @@ def _difference(bundle: Bundle, run: Run) -> float:
         images = random.integers(0, 256, (size, *bundle.card.image.shape), dtype=np.uint8)
         pixels = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
         expected = [part for part in bundle.predict(images) if part is not None]
-        for one, other in zip(expected, run(pixels.astype(np.float32)), strict=True):
-            if one.shape != other.shape:
-                raise ExportError(f"the exported graph gives shape {other.shape}, the bundle {one.shape}")
-            largest = max(largest, float(np.abs(one - other).max()))
+        for by_bundle, by_graph in zip(expected, run(pixels.astype(np.float32)), strict=True):
+            if by_bundle.shape != by_graph.shape:
+                raise ExportError(f"the exported graph gives shape {by_graph.shape}, the bundle {by_bundle.shape}")
+            largest = max(largest, float(np.abs(by_bundle - by_graph).max()))
     return largest

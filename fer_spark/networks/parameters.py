@@ -31,16 +31,16 @@ def carry_over(source: nn.Module, target: nn.Module, head: bool = False) -> list
     Copy a head only between networks whose labels are the same in the same order: its shape does not tell. Raises
     ValueError when no tensor of the trunk fits.
     """
-    given, wanted = source.state_dict(), target.state_dict()
+    given, parameters = source.state_dict(), target.state_dict()
     parts = ("trunk.", "head.") if head else ("trunk.",)
     fitting = {
         name
-        for name, value in wanted.items()
+        for name, value in parameters.items()
         if name.startswith(parts) and name in given and given[name].shape == value.shape
     }
     if not any(name.startswith("trunk.") for name in fitting):
         raise ValueError("the two networks share no layer: build the new one with the old one's network settings")
     with torch.no_grad():
         for name in fitting:
-            wanted[name].copy_(given[name])
-    return [name for name in wanted if name not in fitting]
+            parameters[name].copy_(given[name])
+    return [name for name in parameters if name not in fitting]

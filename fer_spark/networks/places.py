@@ -1,4 +1,4 @@
-"""Where a bundle lies, and its two files as they are there. Loads no torch: what looks at a card alone needs none."""
+"""Where a bundle is, and its two files as they are there. Loads no torch: what reads a card alone needs none."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`Preparation`: how faces were prepared, every default resolved. How two of them differ is said here alone."""
+"""`Preparation`: how faces were prepared, every default resolved. How two of them differ is worded here alone."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Preparation:
 
     @classmethod
     def _filled(cls, given: Mapping[str, Any]) -> Self:
-        known = {one.name: one.metadata["before"] for one in fields(cls)}
+        known = {item.name: item.metadata["before"] for item in fields(cls)}
         unknown = sorted(given.keys() - known.keys())
         if unknown:
             raise ValueError(f"preparation has unknown settings {unknown}: update fer_spark")
@@ -107,9 +107,11 @@ class Preparation:
 
         A field with the value that older releases used is left out: one field more leaves the digests of what exists.
         """
-        decides = [one for one in fields(self) if one.metadata["matters_to"] is not None]
-        values = {one.name: getattr(self, one.name) for one in decides}
-        return digest_of({one.name: values[one.name] for one in decides if values[one.name] != one.metadata["before"]})
+        decides = [item for item in fields(self) if item.metadata["matters_to"] is not None]
+        values = {item.name: getattr(self, item.name) for item in decides}
+        return digest_of(
+            {item.name: values[item.name] for item in decides if values[item.name] != item.metadata["before"]}
+        )
 
     @property
     def accepts_any_detector(self) -> bool:
@@ -117,7 +119,7 @@ class Preparation:
 
     @property
     def searches(self) -> bool:
-        """Whether faces were looked for."""
+        """Whether a detector searched for faces."""
         return self.detector not in (NO_DETECTOR, OWN_BOX, UNKNOWN)
 
     @property
@@ -147,12 +149,12 @@ class Preparation:
         if all(codecs) and codecs[0] != codecs[1] and self.store == other.store:
             found.append(("codec", *codecs))
         return [
-            f"{dashes + name.replace('_', '-') if dashes else name}: {_said(a, name)} {others}, {_said(b, name)} {own}"
+            f"{dashes + name.replace('_', '-') if dashes else name}: {_text(a, name)} {others}, {_text(b, name)} {own}"
             for name, a, b in sorted(found, key=lambda line: line[0])
         ]
 
     def _needed(self, reuse: Reuse) -> list[str]:
-        levels = {one.name: one.metadata["matters_to"] for one in fields(self)}
+        levels = {item.name: item.metadata["matters_to"] for item in fields(self)}
         return [name for name, level in levels.items() if level is not None and level <= reuse]
 
 
@@ -174,7 +176,7 @@ def _bears(name: str, own: Preparation, other: Preparation, reuse: Reuse) -> boo
         return same_kind and same_search and bool(own.detector_digest and other.detector_digest)
     if name == "detector_score":
         return len(detectors - {UNKNOWN}) <= 1 and all(
-            one.is_by_model or one.detector == UNKNOWN for one in (own, other)
+            preparation.is_by_model or preparation.detector == UNKNOWN for preparation in (own, other)
         )
     return name not in ("margin", "min_face_px") or NO_DETECTOR not in detectors
 
@@ -192,7 +194,7 @@ def _of_older(content: Mapping[str, Any], used: Mapping[str, Any]) -> dict[str, 
     return given
 
 
-def _said(value: Any, name: str) -> str:
+def _text(value: Any, name: str) -> str:
     if name == "detector_model":
         return str(value)[:12] or "unknown"
     return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -22,7 +22,7 @@ def confusion_picture(scores: Evaluation) -> bytes:
     Of more than MOST_NUMBERED classes only the colours: with numbers, 200 classes would take gigabytes to draw.
     """
     names, rates = scores.label_names, row_rates(scores.confusion)
-    rows = [f"{one.name} ({one.support:,})" for one in scores.per_class]
+    rows = [f"{label.name} ({label.support:,})" for label in scores.per_class]
     cells = []
     for i, j in ((i, j) for i in range(len(names)) for j in range(len(names))):
         known = math.isfinite(rates[i, j])
@@ -46,7 +46,7 @@ def confusion_picture(scores: Evaluation) -> bytes:
     share = base.mark_text(dy=-7, fontSize=15, fontWeight="bold").encode(text="share:N", color=ink)
     count = base.mark_text(dy=12, fontSize=12).encode(text="count:N", color=ink)
     below = "and the number of pictures below it" if numbered else "as colour alone: the darker, the more"
-    heading = title("Who was taken for whom", "share of each true class (rows: 100 %),", below)
+    heading = title("Confusion matrix", "share of each true class (rows: 100 %),", below)
     layers = alt.layer(*((squares, share, count) if numbered else (squares,))).properties(
         width=side * len(names), height=side * 0.72 * len(names), title=heading
     )
@@ -56,7 +56,7 @@ def confusion_picture(scores: Evaluation) -> bytes:
 def reliability_picture(scores: Evaluation) -> bytes:
     """PNG of the reliability diagram: accuracy against confidence per bin, and how many rows each bin holds."""
     found = scores.calibration
-    data = _data([dict(vars(one)) for one in found.bins if one.rows])
+    data = _data([dict(vars(found_bin)) for found_bin in found.bins if found_bin.rows])
     whole = alt.Scale(domain=[0, 1])
     x = alt.X("lower:Q", scale=whole, title=None, axis=alt.Axis(labels=False, ticks=False, tickCount=5))
     y = alt.Y("accuracy:Q", scale=whole, title="accuracy", axis=alt.Axis(labelExpr=_PERCENT, tickCount=5))
@@ -90,17 +90,17 @@ def reliability_picture(scores: Evaluation) -> bytes:
 
 def classes_picture(scores: Evaluation) -> bytes:
     """PNG of F1 per class as bars, with precision and recall as marks."""
-    rows = [f"{one.name} ({one.support:,})" for one in scores.per_class]
+    rows = [f"{label.name} ({label.support:,})" for label in scores.per_class]
     values: list[dict[str, Any]] = []
-    for row, one in zip(rows, scores.per_class, strict=True):
-        known = one.support > 0
+    for row, label in zip(rows, scores.per_class, strict=True):
+        known = label.support > 0
         values.append(
             {
                 "class": row,
-                "f1": one.f1 if known else 0.0,
-                "text": f"{one.f1:.2f}" if known else "no pictures",
-                "precision": one.precision if known else None,
-                "recall": one.recall if known else None,
+                "f1": label.f1 if known else 0.0,
+                "text": f"{label.f1:.2f}" if known else "no pictures",
+                "precision": label.precision if known else None,
+                "recall": label.recall if known else None,
             }
         )
     whole = alt.Scale(domain=[0, 1])

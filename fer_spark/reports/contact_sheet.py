@@ -1,4 +1,4 @@
-"""Pictures side by side with words below each: the mistakes a model was surest of."""
+"""Pictures side by side with words below each: a model's most confident mistakes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _TYPE_SIZE, _ARROW = 14, 20
 
 @dataclass(frozen=True)
 class Mistake:
-    """One face taken for another expression: image (H, W) gray or (H, W, 3) RGB, uint8; confidence in [0, 1]."""
+    """One face predicted as another expression: image (H, W) gray or (H, W, 3) RGB, uint8; confidence in [0, 1]."""
 
     image: npt.NDArray[np.uint8]
     true: str
@@ -49,7 +49,7 @@ def contact_sheet(mistakes: Sequence[Mistake], columns: int = 6) -> bytes:
 
 
 def _percent(share: float) -> str:
-    """Rounded down, so that 100 % is said of certainty alone."""
+    """Rounded down, so that 100 % is shown for certainty alone."""
     return f"{int(share * 1000) / 10:.1f} %"
 
 
@@ -87,12 +87,12 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _with_words(text: str, size: tuple[int, int]) -> Image.Image:
-    made = Image.new("RGB", (size[0] * _SCALE, size[1] * _SCALE), PAPER)
-    ImageDraw.Draw(made).text((_GAP * _SCALE, _GAP * _SCALE), text, fill=INK, font=_font(_TYPE_SIZE * _SCALE))
-    return made
+    image = Image.new("RGB", (size[0] * _SCALE, size[1] * _SCALE), PAPER)
+    ImageDraw.Draw(image).text((_GAP * _SCALE, _GAP * _SCALE), text, fill=INK, font=_font(_TYPE_SIZE * _SCALE))
+    return image
 
 
 def _png(image: Image.Image) -> bytes:
-    made = io.BytesIO()
-    image.save(made, format="PNG", optimize=True)
-    return made.getvalue()
+    buffer = io.BytesIO()
+    image.save(buffer, format="PNG", optimize=True)
+    return buffer.getvalue()

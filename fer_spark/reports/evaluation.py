@@ -17,7 +17,7 @@ PICTURES = {
     "confusion.png": "Confusion matrix: share and number of pictures of each true class by predicted class",
     "reliability.png": "Reliability diagram: accuracy against confidence, and pictures per bin",
     "classes.png": "F1, precision and recall of each class",
-    "mistakes.png": "The mistakes the model was surest of: picture, true class, predicted class, probability, face id",
+    "mistakes.png": "The model's most confident mistakes: picture, true class, predicted class, probability, face id",
 }
 """Files beside the page, and what each shows."""
 
@@ -25,8 +25,8 @@ PROTOCOL = {
     "train": "This is the train split: the model was fitted to these pictures, so its figures say nothing of others.",
     "val": "This is the validation split: settings, and the moment to stop, may have been chosen on it, "
     "so these figures lean to the good side. The test split, measured once at the end, is what to quote.",
-    "test": "This is the test split. It is to be measured once, at the end: whoever chooses a model, a setting or a "
-    "threshold by these figures has used it up.",
+    "test": "This is the test split. It is to be measured once, at the end: choosing a model, "
+    "a setting or a threshold by these figures uses it up.",
 }
 
 

@@ -1,4 +1,4 @@
-"""A bundle's card as a page to read: what it is, how it was made, how good it is, what it is not for."""
+"""A bundle's card as a page to read: what it is, how it was trained, how good it is, what it is not for."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model_card(card: dict[str, Any]) -> str:
                 "temperature": f"{card['temperature']:.3f}",
             }
         ),
-        "## How it was made",
+        "## Training",
         _list(
             {
                 "shards": f"checksum {data.get('checksum', '?')}",
@@ -87,11 +87,11 @@ def _scores_table(scores: list[dict[str, Any]]) -> str:
         "| views | pictures | rows | accuracy (95 %) | balanced accuracy | macro-F1 (95 %) | ECE |",
         "|---|---|---|---|---|---|---|",
     ]
-    for one in scores:
+    for row in scores:
         lines.append(
-            f"| {one['views']} | {one['pictures']} | {one['rows']:,} | {_interval(one, 'accuracy', one['accuracy'])} "
-            f"| {_number(one['balanced_accuracy'], 4)} | {_interval(one, 'macro_f1', one['macro']['f1'])} "
-            f"| {_number(one['calibration']['ece'], 3)} |"
+            f"| {row['views']} | {row['pictures']} | {row['rows']:,} | {_interval(row, 'accuracy', row['accuracy'])} "
+            f"| {_number(row['balanced_accuracy'], 4)} | {_interval(row, 'macro_f1', row['macro']['f1'])} "
+            f"| {_number(row['calibration']['ece'], 3)} |"
         )
     return "\n".join(lines)
 
@@ -110,7 +110,7 @@ def _number(value: float | None, digits: int) -> str:
 
 def _classes_table(scores: dict[str, Any]) -> str:
     lines = ["| class | precision | recall | F1 | support |", "|---|---|---|---|---|"]
-    for one in scores["per_class"]:
-        shown = [_number(one[key], 3) for key in ("precision", "recall", "f1")]
-        lines.append(f"| {one['name']} | {' | '.join(shown)} | {one['support']:,} |")
+    for label in scores["per_class"]:
+        shown = [_number(label[key], 3) for key in ("precision", "recall", "f1")]
+        lines.append(f"| {label['name']} | {' | '.join(shown)} | {label['support']:,} |")
     return "\n".join(lines)

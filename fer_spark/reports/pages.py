@@ -11,15 +11,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 def environment() -> Environment:
     """Jinja over fer_spark/reports/templates; a name that a template lacks is an error."""
-    made = Environment(
+    jinja = Environment(
         loader=PackageLoader("fer_spark.reports"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"percent": percent, "number": number, "count": count}
-    return made
+    jinja.filters |= {"percent": percent, "number": number, "count": count}
+    return jinja
 
 
 def percent(share: float | None, digits: int = 1) -> str:

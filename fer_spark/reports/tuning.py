@@ -1,4 +1,4 @@
-"""The picture of a search: which settings moved the figure."""
+"""The chart of a search: hyperparameter importance."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def importances_picture(importances: dict[str, float], compared: str, note: str 
 
     `compared` is the figure and the number of trials, e.g. "accuracy over 20 trials".
     """
-    heading = title("Which settings mattered", f"share of each in the variance of {compared} (fANOVA)")
+    heading = title("Hyperparameter importance", f"share of each in the variance of {compared} (fANOVA)")
     if not importances:
         text = alt.Chart(alt.InlineData(values=[{"text": note or "nothing to compare"}]))
         words = text.mark_text(color=MUTED, fontSize=15, align="left").encode(text="text:N", x=alt.value(0))
         return png(words.properties(width=520, height=60, title=heading))
-    ranked = sorted(importances.items(), key=lambda one: (-one[1], one[0]))
+    ranked = sorted(importances.items(), key=lambda item: (-item[1], item[0]))
     values = [{"setting": name, "share": share, "text": f"{100 * share:.0f} %"} for name, share in ranked]
     base = alt.Chart(alt.InlineData(values=values)).encode(
         y=alt.Y(

@@ -1,4 +1,4 @@
-"""An AffectNet annotation table made up to match the published counts, for whoever has no access to the data set.
+"""An AffectNet annotation table made up to match the published counts, for those who have no access to the data set.
 
 Every count of the 8-label release holds exactly: rows per category and split, and rows per 0.2 bin of valence and
 arousal. Which category lies in which bin is not published; it is made plausible. No row is a real annotation.
@@ -75,7 +75,7 @@ def write_affectnet_table(
     category_counts: str | Path,
     valence_arousal_bins: str | Path,
     seed: int = 0,
-    one_file_per_split: bool = False,
+    file_per_split: bool = False,
 ) -> list[Path]:
     """Write affectnet_table as `interim.csv`, or as `train.csv` and `val.csv` without a split column; returns them.
 
@@ -83,7 +83,7 @@ def write_affectnet_table(
     """
     table, directory = affectnet_table(category_counts, valence_arousal_bins, seed), Path(directory)
     parts = {"interim.csv": table}
-    if one_file_per_split:
+    if file_per_split:
         of = {name: pc.equal(table["split"], name) for name in ("train", "val")}
         parts = {f"{name}.csv": table.filter(rows).drop_columns(["split"]) for name, rows in of.items()}
     directory.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def whole_numbers(
             if more > 0 and table[i, j] < expected[i, j]:
                 table[i, j] += 1
                 left[j] -= 1
-    for i in range(len(rows)):  # what no fraction asked for
+    for i in range(len(rows)):  # what no fraction requested
         for j in range(len(columns)):
             more = min(int(rows[i] - table[i].sum()), left[j])
             table[i, j] += more

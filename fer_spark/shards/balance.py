@@ -1,4 +1,4 @@
-"""At least N rows of every class in the train split: marked copies are added, nothing is taken away."""
+"""At least N rows of every class in the train split: marked copies are added, nothing is removed."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ClassCopies:
         return self.rows * self.each + self.extra
 
     @property
-    def most_of_one(self) -> int:
+    def most_per_row(self) -> int:
         """Copies of the row that is copied most."""
         return self.each + (1 if self.extra else 0)
 
@@ -48,8 +48,8 @@ def plan_copies(rows_per_label: Mapping[str, int], to: int) -> dict[str, ClassCo
     present = {label: rows for label, rows in rows_per_label.items() if rows > 0}
     if to < 0 or not present:
         raise ValueError(f"copies to {to} rows per class, of {dict(rows_per_label)}: there is nothing to copy")
-    wanted = to or max(present.values())
-    return {label: ClassCopies(rows, *divmod(wanted - rows, rows)) for label, rows in present.items() if rows < wanted}
+    target = to or max(present.values())
+    return {label: ClassCopies(rows, *divmod(target - rows, rows)) for label, rows in present.items() if rows < target}
 
 
 def with_copies(
@@ -95,7 +95,7 @@ def _copies_per_row(rare: DataFrame, plan: Mapping[str, ClassCopies], seed: int)
     """How many copies a row gets. The row of each class at the edge, the last with one more, is looked up first."""
     key = F.xxhash64("face_id", F.lit(f"copies {seed}"))
     rank = F.row_number().over(Window.partitionBy("label").orderBy(_HASH, "face_id"))
-    extra = {label: one.extra for label, one in plan.items() if one.extra}
+    extra = {label: copied.extra for label, copied in plan.items() if copied.extra}
     edges = []
     if extra:
         last = F.create_map(*[F.lit(item) for pair in extra.items() for item in pair])
@@ -105,7 +105,7 @@ def _copies_per_row(rare: DataFrame, plan: Mapping[str, ClassCopies], seed: int)
     for edge in edges:
         before = (key < edge[_HASH]) | ((key == edge[_HASH]) & (F.col("face_id") <= edge["face_id"]))
         first = first | ((F.col("label") == edge["label"]) & before)
-    each = F.create_map(*[F.lit(item) for label, one in plan.items() for item in (label, one.each)])
+    each = F.create_map(*[F.lit(item) for label, copied in plan.items() for item in (label, copied.each)])
     return each[F.col("label")] + first.cast("int")
 
 

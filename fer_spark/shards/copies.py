@@ -130,7 +130,7 @@ def _copies_of(
     originals = batch.drop_columns([COPIES, *images]).take(pa.array(row_of))
     face_ids = originals.column("face_id").to_pylist()
     ids = [copy_id(face, int(number), settings.seed) for face, number in zip(face_ids, number_of, strict=True)]
-    warps = [Warp.draw(one, settings) for one in ids]
+    warps = [Warp.draw(face_id, settings) for face_id in ids]
     columns: dict[str, Any] = dict(zip(originals.schema.names, originals.columns, strict=True))
     columns["face_id"] = pa.array(ids, pa.string())
     columns["decodes"] = pa.array([0] * len(ids), pa.int32())

@@ -1,4 +1,4 @@
-"""`_manifest.json`: what a set of shards holds and how it was made. Readers trust it alone."""
+"""`_manifest.json`: what a set of shards holds and how it was built. Readers trust it alone."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from fer_spark.shards.manifest import Counts, Manifest
 
 
 def merged(base: Manifest, new: Manifest, superseded: dict[str, int]) -> Manifest:
-    """The manifest of both parts, added up. What was tried again, or seen again, counts once."""
+    """The manifest of both parts, added up. What was retried, or seen again, counts once."""
     a, b = base.counts, new.counts
     splits = sorted(a.per_label.keys() | b.per_label.keys())
     counts = Counts(

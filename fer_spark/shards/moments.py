@@ -48,12 +48,12 @@ def with_copies_counted(old: Manifest, moments: Mapping[str, list[float]], copie
     """Mean and deviation over the train split, originals and copies together."""
     rows, columns = old.counts.per_split["train"], {}
     for name, image in old.images.items():
-        channels, of_one = len(image.mean), image.pixels.size_px**2
-        all_pixels = (rows + copies) * of_one
+        channels, per_face = len(image.mean), image.pixels.size_px**2
+        all_pixels = (rows + copies) * per_face
         mean, std = [], []
         for i, (m, d) in enumerate(zip(image.mean, image.std, strict=True)):
-            first = m * rows * of_one + moments[name][i] / 255
-            second = (d * d + m * m) * rows * of_one + moments[name][channels + i] / 255**2
+            first = m * rows * per_face + moments[name][i] / 255
+            second = (d * d + m * m) * rows * per_face + moments[name][channels + i] / 255**2
             mean.append(first / all_pixels)
             std.append(math.sqrt(max(second / all_pixels - mean[i] ** 2, 0.0)))
         columns[name] = replace(image, mean=[round(v, 8) for v in mean], std=[round(v, 8) for v in std])

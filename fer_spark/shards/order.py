@@ -1,4 +1,4 @@
-"""Which row stands where in an epoch, on which rank: a pure function of the seed, the epoch and the row groups."""
+"""Where each row comes in an epoch, and on which rank: a pure function of the seed, the epoch and the row groups."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ class ShardSettings:
     )
     on_existing: str = option(
         "fail",
-        "what to do where shards, or an unfinished job, are there already. resume: go on from the last "
-        "committed chunk; append: add only unseen pictures; overwrite: build anew and swap",
+        "what to do where shards, or an unfinished job, are there already. resume: continue after the last "
+        "committed chunk; append: add only unseen pictures; overwrite: build from scratch and replace",
         choices=ON_EXISTING,
         changes_result=False,
     )

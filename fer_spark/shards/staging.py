@@ -1,4 +1,4 @@
-"""Chunks of prepared rows, each committed by a marker written last, so that a killed job goes on from the last one."""
+"""Chunks of prepared rows, each committed by a marker written last, so that a killed job resumes after the last one."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _JOB = f"{DIRECTORY}/job.json"
 
 
 class StagingError(Exception):
-    """What is in the staging area cannot be gone on with; the message says what differs and what to do."""
+    """The job in the staging area cannot be resumed; the message says what differs and what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +49,12 @@ class Staging:
         return None if text is None else dict(json.loads(text))
 
     def begin(self, job: Job) -> None:
-        """Start anew: whatever was staged is dropped."""
+        """Start from scratch: what was staged is dropped."""
         self._storage.delete(DIRECTORY)
         self._storage.publish_text(_JOB, job.to_json())
 
     def differences(self, job: Job) -> list[str]:
-        """How the unfinished job differs from `job`, a line each; empty if it can be gone on with.
+        """How the unfinished job differs from `job`, a line each; empty if it can be resumed.
 
         Raises StagingError for one of a newer release.
         """

@@ -73,7 +73,7 @@ def test_it_is_written_as_one_file_or_one_per_split_and_never_over_another(
     published: tuple[Path, Path], tmp_path: Path
 ) -> None:
     one = write_affectnet_table(tmp_path / "one", *published)
-    two = write_affectnet_table(tmp_path / "two", *published, one_file_per_split=True)
+    two = write_affectnet_table(tmp_path / "two", *published, file_per_split=True)
     assert [path.name for path in one + two] == ["interim.csv", "train.csv", "val.csv"]
     assert [len(path.read_text().splitlines()) for path in one + two] == [97, 86, 12]
     assert two[0].read_text().splitlines()[0] == '"path","cat_emot","valence","arousal"'

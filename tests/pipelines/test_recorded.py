@@ -124,7 +124,7 @@ def test_explanations_that_are_there_are_known() -> None:
     for one in (settings, dataclasses.replace(settings, bundle="/b", shards="/s", output="/o", device="cpu")):
         lime = LimeSettings(segments="slic", samples=64, seed=9)
         planned = Planned(one, lime, shipped, nothing, nothing, SHARDS.manifest, nothing, (), [])
-        assert planned.asked == RECORDED["explanations"]
+        assert planned.requested == RECORDED["explanations"]
 
 
 def test_a_card_tells_what_it_told_and_no_folder() -> None:

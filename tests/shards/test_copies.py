@@ -29,7 +29,7 @@ def test_the_plan_by_hand() -> None:
     assert plan_copies(TRAIN, 6) == {"disgust": ClassCopies(2, 2, 0), "sad": ClassCopies(5, 0, 1)}
     assert plan_copies(TRAIN, 2) == {}
     assert ClassCopies(2, 4, 1).copies == 9
-    assert ClassCopies(2, 4, 1).most_of_one == 5
+    assert ClassCopies(2, 4, 1).most_per_row == 5
     with pytest.raises(ValueError, match="nothing to copy"):
         plan_copies({"happy": 0}, 0)
 

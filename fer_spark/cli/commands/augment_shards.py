@@ -6,8 +6,8 @@ from fer_spark.cli.run import OK, Command, Given
 from fer_spark.pipelines.augment.settings import AugmentShardsSettings
 from fer_spark.shards.copies import CopySettings
 
-_DESCRIPTION = """Shards → shards in which every class of the train split has at least N faces. What is missing is made
-of marked copies (column `augmented_from`): mirrored, turned, shifted, zoomed. No face is taken away; val and test stay
+_DESCRIPTION = """Shards → shards in which every class of the train split has at least N faces. Missing faces
+are marked copies (column `augmented_from`): mirrored, turned, shifted, zoomed. No face is removed; val and test stay
 as they are. A trainer draws such copies on the fly (--sampler augment) without storing them; stored ones are for those
 that cannot.
 

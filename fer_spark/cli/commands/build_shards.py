@@ -11,7 +11,7 @@ from fer_spark.telemetry import MetricsSettings
 
 _DESCRIPTION = """Face pictures → Parquet shards of prepared faces, every picture accounted for.
 
-  fer-spark build-shards --input fer2013/ --output shards/                  (what it is taken for, and why, is said)
+  fer-spark build-shards --input fer2013/ --output shards/                  (prints the layout it recognised, and why)
   fer-spark build-shards --source folder  --input pictures/                 --output shards/
   fer-spark build-shards --source fer2013 --input fer2013.csv               --output shards/
   fer-spark build-shards --source images  --input s3a://lake/2026/          --output s3a://lake/shards --size 256:rgb

@@ -8,13 +8,13 @@ from fer_spark.pipelines.compare.methods import CompareSettings
 
 _DESCRIPTION = """Which remedy for imbalanced classes helps on these shards? Trains each with every seed, and prints
 one table: accuracy, balanced accuracy, macro-F1 and F1 per class, mean ± standard deviation over the seeds. A baseline
-of k nearest neighbours on pixels stands in the same table.
+of k nearest neighbours on pixels is in the same table.
 
   fer-spark compare --shards shards/ --output comparison/ --epochs 10
   fer-spark compare --shards shards/ --output comparison/ --method none --method balanced --seeds 0,1,2,3,4
 
 All other flags are those of `fer-spark train` and hold for every run. Runs that are finished are kept: the same command
-goes on where it was broken off. In OUTPUT: comparison.json, comparison.csv, comparison.png, and a bundle per run.
+resumes where it stopped. In OUTPUT: comparison.json, comparison.csv, comparison.png, and a bundle per run.
 
 Exit codes: 0 compared; 1 a run failed; 2 wrong usage; 4 stopped by a signal or --max-minutes: start again.
 """

@@ -43,9 +43,13 @@ def _run(given: Given) -> int:
             _print(finding.name, finding.state, finding.found, finding.mend)
     fine = ready(findings)
     if as_json:
-        print(json.dumps({"ready": fine, "findings": [asdict(one) for one in findings]}, indent=1, ensure_ascii=False))
+        print(
+            json.dumps(
+                {"ready": fine, "findings": [asdict(finding) for finding in findings]}, indent=1, ensure_ascii=False
+            )
+        )
     else:
-        first = next((one for one in findings if one.state == "missing"), None)
+        first = next((finding for finding in findings if finding.state == "missing"), None)
         print("Jobs can run here." if first is None else f"No job can run here yet. First: {first.mend}")
     return OK if fine else USAGE_ERROR
 

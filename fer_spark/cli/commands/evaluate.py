@@ -12,7 +12,7 @@ _DESCRIPTION = """How well a bundle does on a split of shards: figures with inte
 
 With and without test-time augmentation, with and without pictures that are also in train or come twice. Writes
 metrics.json, predictions.parquet, confusion.png, reliability.png, classes.png, mistakes.png and report.html.
-A test split is to be measured once, at the end: whoever chooses by its figures has used it up.
+A test split is to be measured once, at the end: choosing by its figures uses it up.
 
 Exit codes: 0 written; 1 failed, nothing was written; 2 wrong usage, or a bundle and shards that do not fit each other.
 """

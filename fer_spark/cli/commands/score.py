@@ -5,8 +5,8 @@ from __future__ import annotations
 from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.settings import DETECTORS
-from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.plain import few_files, plain_settings
+from fer_spark.pipelines.score.request import ScoreRequest
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
@@ -33,22 +33,23 @@ Exit codes: 0 scored, or nothing new, or another run is at work; 1 failed; 2 wro
 
 
 def _check(given: Given) -> None:
-    asked(given).check()
+    request(given).check()
     given.of(MetricsSettings).check()
 
 
-def asked(given: Given) -> Asked:
+def request(given: Given) -> ScoreRequest:
     """What is to be scored and how, by plain arguments or by flags."""
     settings, source = given.of(ScoreSettings), given.of(SourceSettings)
     if given.words:
         settings, source = plain_settings(given.words, settings, source, "--no-keep-crop" not in given.arguments)
-    return Asked(settings, source, given.of(LimeSettings), plain=bool(given.words))
+    return ScoreRequest(settings, source, given.of(LimeSettings), plain=bool(given.words))
 
 
 def _run(given: Given) -> int:
     from fer_spark.pipelines.score.run import run
 
-    return TOO_MANY_BAD if run(asked(given), given.conf, given.master, given.of(MetricsSettings).metrics_file) else OK
+    metrics_file = given.of(MetricsSettings).metrics_file
+    return TOO_MANY_BAD if run(request(given), given.conf, given.master, metrics_file) else OK
 
 
 COMMAND = Command(
@@ -67,7 +68,7 @@ COMMAND = Command(
     needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
     spark="spark",
     session=True,
-    brief=lambda given: few_files(asked(given).source.input),
+    brief=lambda given: few_files(request(given).source.input),
     choices=(("source", ALL_SOURCES), ("detector", ("", *DETECTORS))),
     words=("PICTURES", "folders or files of pictures; the answers are shown, and a page is left beside them"),
 )

@@ -21,12 +21,12 @@ All flags of `fer-spark train` hold for every trial, but for the settings that t
   label_smoothing = {low = 0.0, high = 0.2, step = 0.05}
   sampler = ["natural", "sqrt"]
 
---select-on is what trials are compared by, on --val-split; the test split is never looked at. A search that was broken
-off goes on when it is started again, also with more --trials: finished trials are kept, those that were running go on.
-With --parallel each trial is a Spark task, --output lies on a disk that all share, and paths are best given whole.
+--select-on is what trials are compared by, on --val-split; the test split is never read. The same command resumes a
+search that was stopped, also with more --trials: finished trials are kept, running ones resume at their checkpoint.
+With --parallel each trial is a Spark task; --output must be on a disk that all share, and paths should be absolute.
 
 OUT/best is the best trial's bundle, OUT/best.toml its settings for `fer-spark train --config`; trials.csv, tuning.json
-and importances.png say what was tried and what mattered.
+and importances.png hold every trial and the hyperparameter importance.
 
 Exit codes: 0 published; 1 failed, also when every trial did; 2 wrong usage; 4 stopped by --max-minutes (which here
 limits the whole search) or a signal: start again.

@@ -1,4 +1,4 @@
-"""The picture is the face: nothing is looked for."""
+"""The picture is the face: no detector runs."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ class AnnotatedBox:
         if annotated is None:
             raise NoFaceFoundError("the row gives no face box; use --detector yunet or haar")
         if annotated.box.iou(FaceBox(0, 0, picture.width, picture.height)) <= 0:
-            raise NoFaceFoundError(f"the row's face box lies outside its picture: {annotated.box}")
+            raise NoFaceFoundError(f"the row's face box is outside its picture: {annotated.box}")
         return [annotated]
 
 

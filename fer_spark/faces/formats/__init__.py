@@ -1,1 +1,1 @@
-"""File formats of pictures: told by content, opened by their plugins, shown as 8-bit sRGB on white."""
+"""File formats of pictures: recognised by content, opened by their plugins, shown as 8-bit sRGB on white."""

@@ -17,7 +17,7 @@ from fer_spark.faces.geometry import Pixels, as_pixels
 
 _SPACES = {"L": ("GRAY", "RGB"), "RGB": ("RGB",), "CMYK": ("CMYK",), "LAB": ("Lab",)}
 _SAME = 2
-"""A profile whose colours differ from sRGB by no more levels than this is taken for sRGB: rounding of its tables."""
+"""A profile whose colours differ from sRGB by no more levels than this counts as sRGB: rounding of its tables."""
 
 
 @lru_cache(maxsize=16)

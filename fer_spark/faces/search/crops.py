@@ -1,4 +1,4 @@
-"""Pictures that are faces already, told by their sizes: (nearly) all of them one same small square."""
+"""Pictures that are faces already, recognised by their sizes: (nearly) all of them one same small square."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ def crop_side(sizes: Iterable[Size | None], least_pictures: int = LEAST_PICTURES
     return width if width == height and _LEAST_PX <= width <= _MOST_PX and count >= _SHARE * len(known) else 0
 
 
-def taken_for_crops(side_px: int) -> str:
-    """What is said where a sample's pictures all are such squares."""
+def recognised_as_crops(side_px: int) -> str:
+    """The message where all pictures of a sample are such squares."""
     return (
-        f"nearly all pictures are {side_px}x{side_px} px: taken for faces that are cut out already, none is looked for "
-        "(--detector yunet or haar looks)"
+        f"nearly all pictures are {side_px}x{side_px} px: recognised as faces cropped already, so no detector runs "
+        "(--detector yunet or haar runs one)"
     )
 
 

@@ -147,8 +147,8 @@ class _Tiling:
         pixels = tiles.reshape(-1, tiles.shape[3])
         for start in range(0, len(of_mask), batch):
             part = torch.from_numpy(of_mask[start : start + batch]) * _TILE_PX**2
-            wanted = part[:, tile] + within
-            faces = pixels.index_select(0, wanted.ravel()).reshape(-1, self.side, self.side, tiles.shape[3])
+            indices = part[:, tile] + within
+            faces = pixels.index_select(0, indices.ravel()).reshape(-1, self.side, self.side, tiles.shape[3])
             yield faces.permute(0, 3, 1, 2)
 
 

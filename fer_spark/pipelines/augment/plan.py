@@ -14,7 +14,7 @@ MARKER = "_augmenting.json"
 
 
 class AugmentError(Exception):
-    """The shards cannot be augmented as asked; the message says what would work."""
+    """The shards cannot be augmented as requested; the message says what would work."""
 
 
 def read_originals(source: Storage) -> Manifest:
@@ -32,13 +32,13 @@ def read_originals(source: Storage) -> Manifest:
     return old
 
 
-def prepare_output(source: Storage, target: Storage, asked: dict[str, Any]) -> Manifest | None:
-    """Make the output ready for writing; its manifest if it is complete as asked. Raises AugmentError otherwise."""
+def prepare_output(source: Storage, target: Storage, requested: dict[str, Any]) -> Manifest | None:
+    """Make the output ready for writing; its manifest if it is complete as requested. Raises AugmentError otherwise."""
     if target.root == source.root:
         raise AugmentError("--output: the shards themselves; name another directory, they stay as they are")
     there = read_manifest(target)
     if there is not None:
-        if there.settings.get("augment") == asked:
+        if there.settings.get("augment") == requested:
             target.delete(MARKER)
             return there
         raise AugmentError(f"--output: {target.root} holds other shards; name another directory, or remove them")
@@ -46,5 +46,5 @@ def prepare_output(source: Storage, target: Storage, asked: dict[str, Any]) -> M
         remove_orphans(target, set())  # of a run that broke off: the marker says that the files are its own
     elif target.list_files():
         raise AugmentError(f"--output: {target.root} holds other files; name an empty or a new directory")
-    target.publish_text(MARKER, json.dumps(asked, indent=1))
+    target.publish_text(MARKER, json.dumps(requested, indent=1))
     return None

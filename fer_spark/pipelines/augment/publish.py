@@ -53,8 +53,8 @@ def augment(source: Storage, target: Storage, to: int, settings: CopySettings, p
     old = read_originals(source)
     before = {name: old.counts.per_label.get("train", {}).get(name, 0) for name in old.label_names}
     plan = plan_copies(before, to)
-    asked = {"to": to or "max", "copies": asdict(settings), "of": source.root, "of_checksum": old.checksum}
-    finished = prepare_output(source, target, asked)
+    requested = {"to": to or "max", "copies": asdict(settings), "of": source.root, "of_checksum": old.checksum}
+    finished = prepare_output(source, target, requested)
     if finished is not None:
         return Augmented(finished, plan, before, published=False)
     spark = SparkSession.active()
@@ -77,7 +77,7 @@ def augment(source: Storage, target: Storage, to: int, settings: CopySettings, p
         "total_s": round(time.monotonic() - began, 2),
     }
     manifest = replace(
-        _described(old, plan, measured, moments, asked), files=files, quarantine_files=quarantined, run=run
+        _described(old, plan, measured, moments, requested), files=files, quarantine_files=quarantined, run=run
     )
     manifest.counts.check()
     target.publish_text(NAME, manifest.to_json())
@@ -90,7 +90,7 @@ def _described(
     plan: Mapping[str, ClassCopies],
     written: Measured,
     moments: Mapping[str, list[float]],
-    asked: dict[str, Any],
+    requested: dict[str, Any],
 ) -> Manifest:
     """The manifest of originals and copies together, but for its files."""
     return replace(
@@ -101,9 +101,9 @@ def _described(
             per_split={split: sum(labels.values()) for split, labels in sorted(written.per_label.items())},
             per_label=written.per_label,
         ),
-        images=with_copies_counted(old, moments, sum(one.copies for one in plan.values())),
+        images=with_copies_counted(old, moments, sum(copied.copies for copied in plan.values())),
         checksum=f"{written.checksum:016x}",
-        settings=old.settings_of_today | {"augment": asked},
+        settings=old.settings_of_today | {"augment": requested},
         notes=[*old.notes, _note(plan)],
         package_version=__version__,
     )
@@ -113,7 +113,7 @@ def _layout(old: Manifest, plan: Mapping[str, ClassCopies]) -> Layout:
     """Val and test in as many files as they are in; train in more, of the size that its files have."""
     rows = dict(old.counts.per_split)
     files = {split: sum(file.split == split for file in old.files) for split, count in rows.items() if count}
-    grown = 1 + sum(one.copies for one in plan.values()) / rows["train"]
+    grown = 1 + sum(copied.copies for copied in plan.values()) / rows["train"]
     files["train"] = math.ceil(files["train"] * grown)
     stated = old.settings.get("shards", {})
     planned = Layout.plan(
@@ -129,8 +129,8 @@ def _layout(old: Manifest, plan: Mapping[str, ClassCopies]) -> Layout:
 def _check(old: Manifest, plan: Mapping[str, ClassCopies], written: Measured, of_copies: int, source: Storage) -> None:
     """Originals must be there unchanged, by number and checksum, and each class must have the copies it was to get."""
     expected = {split: dict(labels) for split, labels in old.counts.per_label.items() if labels}
-    for label, one in plan.items():
-        expected["train"][label] += one.copies
+    for label, copied in plan.items():
+        expected["train"][label] += copied.copies
     if written.per_label != expected:
         raise ManifestError(
             f"{source.root}: its manifest and the copies make {expected}, but {written.per_label} was written: files "
@@ -145,9 +145,11 @@ def _check(old: Manifest, plan: Mapping[str, ClassCopies], written: Measured, of
 
 
 def _note(plan: Mapping[str, ClassCopies]) -> str:
-    made = ", ".join(f"{label} {one.copies:,} of {one.rows:,}" for label, one in sorted(plan.items())) or "none"
+    added = (
+        ", ".join(f"{label} {copied.copies:,} of {copied.rows:,}" for label, copied in sorted(plan.items())) or "none"
+    )
     return (
-        f"train holds marked copies (column {AUGMENTED_FROM.name}): {made}. They are faces, not pictures: `input` and "
+        f"train holds marked copies (column {AUGMENTED_FROM.name}): {added}. They are faces, not pictures: `input` and "
         "`written_images` count pictures, `written_faces` and the splits count copies too; the checksum leaves the "
         "column out. Judge on val and test, which have none."
     )

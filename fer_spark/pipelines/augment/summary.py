@@ -26,9 +26,9 @@ def print_summary(done: Augmented, settings: AugmentShardsSettings) -> None:
         table.add_column(name, no_wrap=True, justify="right" if name else "left")
     for label, rows in done.before.items():
         plan = done.plan.get(label)
-        copies, most = (plan.copies, plan.most_of_one) if plan else (0, 0)
-        of_one = f"up to {most:,}" if most else ""
-        table.add_row(escape(label), f"{rows:,}", f"{copies:,}", f"{rows + copies:,}", of_one)
+        copies, most = (plan.copies, plan.most_per_row) if plan else (0, 0)
+        per_face = f"up to {most:,}" if most else ""
+        table.add_row(escape(label), f"{rows:,}", f"{copies:,}", f"{rows + copies:,}", per_face)
     console.print(table)
     manifest = done.manifest
     console.print(

@@ -15,7 +15,7 @@ from fer_spark.faces.detect import DetectorSpec, resolve_detector
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.faces.on_spark import prepare_faces, sampled_crop_side
 from fer_spark.faces.resolve import resolve
-from fer_spark.faces.search.crops import LEAST_PICTURES, taken_for_crops
+from fer_spark.faces.search.crops import LEAST_PICTURES, recognised_as_crops
 from fer_spark.faces.settings import AUTO
 from fer_spark.pipelines.build.context import Build, BuildSettings
 from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
@@ -156,7 +156,7 @@ def _detector_called_for(
     side = sampled_crop_side(source.raw, source.images, 1 if earlier else LEAST_PICTURES)
     if side == 0:
         return None
-    progress.say(taken_for_crops(side))
+    progress.say(recognised_as_crops(side))
     return NO_DETECTOR
 
 

@@ -55,9 +55,9 @@ class CompareSettings:
 
     @property
     def names(self) -> list[str]:
-        """The methods in the order asked for, each once."""
-        asked = _ALL if "all" in self.method else self.method
-        return list(dict.fromkeys(asked))
+        """The methods in the order requested, each once."""
+        requested = _ALL if "all" in self.method else self.method
+        return list(dict.fromkeys(requested))
 
     @property
     def seed_list(self) -> list[int]:

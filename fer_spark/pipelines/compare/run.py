@@ -30,18 +30,18 @@ __all__ = ["FAILURES", "USAGE", "run"]
 _FIGURES = "figures.json"
 
 
-def run(asked: CompareSettings, settings: AllSettings, stopping: list[int]) -> bool:
+def run(compare: CompareSettings, settings: AllSettings, stopping: list[int]) -> bool:
     """Train what is not trained yet, and write and print the table; False when stopped before the end."""
     output, console = Path(settings.run.output), Console(stderr=True)
-    split = asked.measure_split or settings.run.val_split
+    split = compare.measure_split or settings.run.val_split
     if not split:
         raise ValueError("--val-split and --measure-split are both empty: there is nothing to measure on")
     checksum = _check_splits(settings, split)
-    _same_comparison(output, asked, settings, checksum)
-    plan = [(name, seed) for name in asked.names if name != KNN for seed in asked.seed_list]
+    _same_comparison(output, compare, settings, checksum)
+    plan = [(name, seed) for name in compare.names if name != KNN for seed in compare.seed_list]
     found: dict[str, list[SeedFigures]] = {}
     for number, (name, seed) in enumerate(plan):
-        run = _run_settings(asked, settings, name, seed)
+        run = _run_settings(compare, settings, name, seed)
         if not (Path(run.run.output) / _FIGURES).is_file():
             console.print(
                 f"Run {number + 1} of {len(plan)}: {name}, seed {seed}, {run.train.epochs} epochs", highlight=False
@@ -50,15 +50,15 @@ def run(asked: CompareSettings, settings: AllSettings, stopping: list[int]) -> b
         if figures is None:
             return False
         found.setdefault(name, []).append(figures)
-    if KNN in asked.names:
+    if KNN in compare.names:
         found[KNN] = [_nearest_neighbours(settings, split, console)]
-    methods = [MethodFigures(name, found[name]) for name in asked.names]
+    methods = [MethodFigures(name, found[name]) for name in compare.names]
     about = {
         "split": split,
         "chosen_on_it": split == settings.run.val_split,
-        "budget": asked.budget,
-        "seeds": asked.seed_list,
-        "settings": _plain(asked, settings),
+        "budget": compare.budget,
+        "seeds": compare.seed_list,
+        "settings": _plain(compare, settings),
     }
     write_tables(output, methods, about)
     print_table(console, methods, about)
@@ -80,17 +80,17 @@ def _check_splits(settings: AllSettings, measured: str) -> str:
     return checksum
 
 
-def _plain(asked: CompareSettings, settings: AllSettings) -> dict[str, Any]:
-    return dict(json.loads(json.dumps({"compare": dataclasses.asdict(asked), **dataclasses.asdict(settings)})))
+def _plain(compare: CompareSettings, settings: AllSettings) -> dict[str, Any]:
+    return dict(json.loads(json.dumps({"compare": dataclasses.asdict(compare), **dataclasses.asdict(settings)})))
 
 
-def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings, checksum: str) -> None:
+def _same_comparison(output: Path, compare: CompareSettings, settings: AllSettings, checksum: str) -> None:
     """Runs that lie in `output` must belong to this comparison: other methods and seeds may join, no more.
 
     Shards are known by their checksum, wherever they lie. With --overwrite all runs that lie there go.
     """
-    parts = {"compare": asked, **vars(settings)}
-    content = json.loads(json.dumps({group: changing(one) for group, one in parts.items()}))
+    parts = {"compare": compare, **vars(settings)}
+    content = json.loads(json.dumps({group: changing(part) for group, part in parts.items()}))
     content["run"]["shards"] = checksum
     path = output / "runs" / "settings.json"
     if settings.run.overwrite:
@@ -109,12 +109,12 @@ def _same_comparison(output: Path, asked: CompareSettings, settings: AllSettings
     replace_file(path, json.dumps(content))
 
 
-def _run_settings(asked: CompareSettings, settings: AllSettings, name: str, seed: int) -> AllSettings:
+def _run_settings(compare: CompareSettings, settings: AllSettings, name: str, seed: int) -> AllSettings:
     imbalance = remedy(name, settings.imbalance)
     with open_shards(settings.run.shards, settings.run.train_split, settings.read) as reader:
         counts = reader.class_counts()
     epochs = epochs_for(
-        settings.train.epochs, int(counts.sum()), int(drawn_counts(imbalance, counts).sum()), asked.budget
+        settings.train.epochs, int(counts.sum()), int(drawn_counts(imbalance, counts).sum()), compare.budget
     )
     output = Path(settings.run.output) / "runs" / f"{name}-{seed}"
     board = str(Path(settings.run.tensorboard) / output.name) if settings.run.tensorboard else ""
@@ -178,4 +178,4 @@ def _flat(scores: Evaluation) -> dict[str, float]:
         "balanced_accuracy": scores.balanced_accuracy,
         "macro_f1": scores.macro.f1,
     }
-    return figures | {f"f1_{one.name}": one.f1 for one in scores.per_class if one.support}
+    return figures | {f"f1_{label.name}": label.f1 for label in scores.per_class if label.support}

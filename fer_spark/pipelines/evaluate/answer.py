@@ -100,7 +100,7 @@ def answer(settings: EvaluateSettings, matched: Matched, console: Console) -> An
     )
     va = (np.full((rows, 2), np.nan), np.zeros((rows, 2))) if with_va else None
     empty = np.zeros((rows, len(matched.labels.names)))
-    all_answers = Answers(np.full(rows, -1), np.full(rows, -1), {one: empty.copy() for one in matched.views}, va)
+    all_answers = Answers(np.full(rows, -1), np.full(rows, -1), {view: empty.copy() for view in matched.views}, va)
     met = np.zeros(rows, dtype=np.int64)
     with open_shards(settings.shards, settings.split, read) as source, _progress(console) as progress:
         task = progress.add_task("answering", total=len(source))
@@ -141,7 +141,7 @@ def _remember(answers: Answers, rows: npt.NDArray[np.int64], images: Floats, vie
     wrong = np.flatnonzero((true >= 0) & (predicted != true))
     wrong = wrong[np.argsort(-probabilities[wrong, predicted[wrong]], kind="stable")[:most]]
     found = [(float(probabilities[i, predicted[i]]), int(rows[i]), _as_bytes(images[i])) for i in wrong]
-    answers.surest = heapq.nsmallest(most, answers.surest + found, key=lambda one: (-one[0], one[1]))
+    answers.surest = heapq.nsmallest(most, answers.surest + found, key=lambda item: (-item[0], item[1]))
 
 
 def _as_bytes(image: Floats) -> npt.NDArray[np.uint8]:

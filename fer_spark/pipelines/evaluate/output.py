@@ -85,8 +85,9 @@ def metrics_of(measured: Measured) -> dict[str, Any]:
         "rows": measured.left_out,
         "scores": variants[0],
         "variants": variants[1:],
-        "test_time_augmentation_gain": {name: one.to_dict() for name, one in (scored.gain or {}).items()} or None,
-        "valence_arousal": {name: one.to_dict() for name, one in scored.agreement.items()} or None,
+        "test_time_augmentation_gain": {name: difference.to_dict() for name, difference in (scored.gain or {}).items()}
+        or None,
+        "valence_arousal": {name: agreement.to_dict() for name, agreement in scored.agreement.items()} or None,
     }
     return dict(without_nan(content))
 

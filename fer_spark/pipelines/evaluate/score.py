@@ -53,8 +53,8 @@ def _gain(matched: Matched, answers: Answers, seed: int) -> dict[str, Interval] 
     if len(matched.views) < 2:
         return None
     kept = answers.true >= 0
-    several, one = (answers.probabilities[views][kept].argmax(axis=1) for views in matched.views)
-    return paired_difference(answers.true[kept], one, several, len(matched.labels.names), seed)
+    several, single = (answers.probabilities[views][kept].argmax(axis=1) for views in matched.views)
+    return paired_difference(answers.true[kept], single, several, len(matched.labels.names), seed)
 
 
 def _agreements(answers: Answers) -> dict[str, Agreement]:
@@ -62,7 +62,7 @@ def _agreements(answers: Answers) -> dict[str, Agreement]:
         return {}
     true, predicted = answers.valence_arousal
     found = {name: agreement(true[:, i], predicted[:, i]) for i, name in enumerate(("valence", "arousal"))}
-    return {name: one for name, one in found.items() if one.rows}
+    return {name: value for name, value in found.items() if value.rows}
 
 
 def _mistakes(answers: Answers, identities: Identities, names: tuple[str, ...]) -> list[Mistake]:

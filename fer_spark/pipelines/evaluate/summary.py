@@ -34,14 +34,14 @@ def print_summary(measured: Measured, output: Path) -> None:
     table.add_column("")
     for views, pictures in variants:
         table.add_column(f"{views}\n{pictures}", justify="right")
-    for heading, said in _ROWS:
-        table.add_row(heading, *(said(scores) for scores in variants.values()))
+    for heading, cell_of in _ROWS:
+        table.add_row(heading, *(cell_of(scores) for scores in variants.values()))
     console.print(table)
-    per_class = ", ".join(f"{one.name} {number(one.f1, 2)}" for one in next(iter(variants.values())).per_class)
+    per_class = ", ".join(f"{label.name} {number(label.f1, 2)}" for label in next(iter(variants.values())).per_class)
     lines = [f"F1 by class: {per_class}."]
     lines += [
-        f"{name}: CCC {number(one.ccc)}, RMSE {number(one.rmse)}, {one.rows:,} pictures."
-        for name, one in measured.scored.agreement.items()
+        f"{name}: CCC {number(agreement.ccc)}, RMSE {number(agreement.rmse)}, {agreement.rows:,} pictures."
+        for name, agreement in measured.scored.agreement.items()
     ]
     lines.append(
         f"Of {counts['in_split']:,} pictures {counts['without_label']:,} have no label, "
@@ -71,5 +71,5 @@ def _interval(scores: Evaluation, key: str, scale: int, unit: str) -> str:
     found, digits = scores.intervals[key], 1 if scale == 100 else 3
     if not math.isfinite(found.value):
         return "–"
-    value, low, high = (f"{scale * one:.{digits}f}" for one in (found.value, found.low, found.high))
+    value, low, high = (f"{scale * figure:.{digits}f}" for figure in (found.value, found.low, found.high))
     return f"{value}{unit}\n{low} – {high}"

@@ -49,9 +49,9 @@ def caption_of(row: Any) -> str:
     """What a person needs beside the picture, in one line."""
     fit = row["r2_held_out"]
     known = "fit unknown" if fit is None else f"held-out fit {fit:.2f}"
-    said = "" if row["explained"] else ", not explained"
+    mark = "" if row["explained"] else ", not explained"
     truth = "" if row["label"] in (None, row["explained_label"]) else f", labelled {row['label']}"
-    return f"{row['explained_label']} {row['probability']:.0%}{truth}   {known}{said}   red: for, blue: against"
+    return f"{row['explained_label']} {row['probability']:.0%}{truth}   {known}{mark}   red: for, blue: against"
 
 
 def _write(root: Path, path: str, content: bytes) -> str:

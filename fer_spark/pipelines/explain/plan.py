@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Planned:
-    """A bundle and shards that fit each other, and what was asked of them."""
+    """A bundle and shards that fit each other, and the settings requested."""
 
     settings: ExplainSettings
     lime: LimeSettings
@@ -34,7 +34,7 @@ class Planned:
     differing: list[str]
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def requested(self) -> dict[str, Any]:
         """What the answer depends on: equal, and the output that is there already is the answer. Paths do not count:
         what lies there is known by its digest."""
         return {

@@ -64,8 +64,8 @@ def run(
     planned = plan(spark, settings, lime)
     content = explain(spark, planned, JobProgress(spark.sparkContext))
     if content is None:
-        said = f"Nothing to do: {settings.output} is complete."
-        Console().print(said, highlight=False, soft_wrap=True, markup=False)
+        message = f"Nothing to do: {settings.output} is complete."
+        Console().print(message, highlight=False, soft_wrap=True, markup=False)
     else:
         print_summary(content, planned.target.uri(SUMMARY))
     job_figures(content or _published(planned)).write(metrics_file)
@@ -142,7 +142,7 @@ def _is_published(planned: Planned) -> bool:
     target = planned.target
     there = target.read_text(SUMMARY)
     if there is not None:
-        if _asked(there) == planned.asked:
+        if _requested(there) == planned.requested:
             target.delete(MARKER)
             return True
         raise ValueError(f"--output: {target.root} holds other explanations; name another directory, or remove them")
@@ -151,7 +151,7 @@ def _is_published(planned: Planned) -> bool:
     return False
 
 
-def _asked(text: str) -> Any:
+def _requested(text: str) -> Any:
     try:
         return json.loads(text).get("asked")
     except (ValueError, AttributeError):
@@ -162,7 +162,7 @@ def _prepare(planned: Planned) -> None:
     """Mark the output as ours, and remove what a run that broke off left."""
     for name in (ROWS, OVERLAYS, MAPS) if planned.target.exists(MARKER) else ():
         planned.target.delete(name)
-    planned.target.publish_text(MARKER, json.dumps(planned.asked, indent=1))
+    planned.target.publish_text(MARKER, json.dumps(planned.requested, indent=1))
 
 
 def _described(planned: Planned, content: dict[str, Any], total_s: float) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _described(planned: Planned, content: dict[str, Any], total_s: float) -> dic
         "format_version": FORMAT_VERSION,
         "outputs": "what the model's answer rests on, as a local linear model sees it; not what a person feels",
         "package_version": __version__,
-        "asked": planned.asked,
+        "asked": planned.requested,
         "bundle": planned.settings.bundle,
         "shards": planned.source.root,
         "image_column": planned.pixels.column,

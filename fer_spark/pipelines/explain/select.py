@@ -50,12 +50,12 @@ def choose(
     kept = ["face_id", "label", *(["confidence"] if settings.least_confident else [])]
     drawn = rows.select(*kept, F.xxhash64("face_id", F.lit(seed)).alias("draw"))
     if settings.per_class and settings.least_confident:
-        drawn = held(drawn)  # asked twice, and perhaps of the model
+        drawn = held(drawn)  # read twice, and perhaps from the model
     chosen = [
         _first(drawn, settings.per_class, ["draw", "face_id"], ["label"]) if settings.per_class else None,
         _first(drawn, settings.least_confident, ["confidence", "face_id"]) if settings.least_confident else None,
     ]
-    parts = [one.select("face_id", "draw") for one in chosen if one is not None] or [drawn.select("face_id", "draw")]
+    parts = [part.select("face_id", "draw") for part in chosen if part is not None] or [drawn.select("face_id", "draw")]
     union = parts[0]
     for part in parts[1:]:
         union = union.unionByName(part).distinct()

@@ -26,10 +26,10 @@ def print_summary(content: dict[str, Any], where: str, console: Console | None =
     names = ("label", "faces", "explained", "held-out R²", "overlap", "rank", "masks")
     for name in names:
         table.add_column(name, no_wrap=True, justify="left" if name == "label" else "right")
-    for label, one in content["per_label"].items():
-        figures = [one["r2_held_out"], one["stability_overlap"], one["stability_rank"]]
-        share = f"{one['explained']:,} ({one['explained'] / one['faces']:.0%})"
-        table.add_row(escape(label), f"{one['faces']:,}", share, *map(_figure, figures), f"{one['samples'] or 0:,.0f}")
+    for label, row in content["per_label"].items():
+        figures = [row["r2_held_out"], row["stability_overlap"], row["stability_rank"]]
+        share = f"{row['explained']:,} ({row['explained'] / row['faces']:.0%})"
+        table.add_row(escape(label), f"{row['faces']:,}", share, *map(_figure, figures), f"{row['samples'] or 0:,.0f}")
     console.print(table)
     for name, gain in content.get("fidelity", {}).get(ALL, {}).items():
         if "_gain_" in name:

@@ -34,14 +34,14 @@ class Input:
     """An opened input.
 
     looked       makes LOOKED rows of its pictures; None where no picture is looked at
-    said         which pictures are looked at, or why none is, in words for the report
+    selection    which pictures are read, or why none is, in words for the report
     what         what brightness and the like are measured of
     quarantined  of shards: pictures that gave no face, by reason
     """
 
     annotations: Annotations
     looked: Callable[[], DataFrame] | None
-    said: str
+    selection: str
     what: str = "whole picture"
     quarantined: dict[str, int] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ def open_input(spark: SparkSession, source: SourceSettings, shards: str, picture
         return _open_shards(spark, shards, pictures)
     annotations = open_annotations(spark, source)
     if pictures.pictures == "none":
-        return Input(annotations, None, "none: not asked for")
+        return Input(annotations, None, "none: not requested")
     layout = layout_of(source.source)
     lenient = replace(source, conflicts="first", keep_no_expression="keep_no_expression" in layout.flags)
     try:
@@ -66,12 +66,12 @@ def open_input(spark: SparkSession, source: SourceSettings, shards: str, picture
 
 
 def _chosen(source: Source, count: int, settings: PictureSettings) -> tuple[Callable[[], DataFrame], str]:
-    """All pictures, or a slice by hash of about the size asked for."""
+    """All pictures, or a slice by hash of about the size requested."""
     sampled = settings.pictures == "sample" or (settings.pictures == "auto" and count > settings.all_up_to)
     chunks = max(1, round(count / settings.sample_pictures)) if sampled else 1
-    said = f"all {count:,}"
+    selection = f"all {count:,}"
     if chunks > 1:
-        said = f"a sample of about {count // chunks:,} of {count:,}, {_BY_HASH.format(settings.seed)}"
+        selection = f"a sample of about {count // chunks:,} of {count:,}, {_BY_HASH.format(settings.seed)}"
 
     def looked() -> DataFrame:
         raw = source.raw(settings.seed % chunks, chunks)
@@ -79,7 +79,7 @@ def _chosen(source: Source, count: int, settings: PictureSettings) -> tuple[Call
         rows = drawn(named.select("path", "split", "label", "reason", "encoding", "content"), settings.seed)
         return look_at_pictures(rows, RawLook(), Keep(settings.sheet_faces, settings.mean_faces))
 
-    return looked, "; ".join([said, *source.lines()])
+    return looked, "; ".join([selection, *source.lines()])
 
 
 def _open_shards(spark: SparkSession, where: str, settings: PictureSettings) -> Input:
@@ -95,13 +95,13 @@ def _open_shards(spark: SparkSession, where: str, settings: PictureSettings) -> 
     quarantined = manifest.counts.quarantined
     annotations = _faces(frame, where, manifest)
     if settings.pictures == "none":
-        return Input(annotations, None, "none: not asked for", quarantined=quarantined)
+        return Input(annotations, None, "none: not requested", quarantined=quarantined)
     faces = frame.count()  # the manifest counts augmented copies too
     chunks = max(1, round(faces / settings.sample_pictures)) if settings.pictures == "sample" else 1
-    said = f"all {faces:,} faces, as the shards hold them"
+    selection = f"all {faces:,} faces, as the shards hold them"
     if chunks > 1:
-        said = f"a sample of about {faces // chunks:,} of {faces:,} faces, {_BY_HASH.format(settings.seed)}"
-    return Input(annotations, lambda: _looked_faces(frame, manifest, settings, chunks), said, "face", quarantined)
+        selection = f"a sample of about {faces // chunks:,} of {faces:,} faces, {_BY_HASH.format(settings.seed)}"
+    return Input(annotations, lambda: _looked_faces(frame, manifest, settings, chunks), selection, "face", quarantined)
 
 
 def _path(frame: DataFrame) -> DataFrame:
@@ -120,8 +120,13 @@ def _faces(frame: DataFrame, where: str, manifest: Manifest) -> Annotations:
         F.col("arousal").cast("double").alias("arousal"),
         F.lit(None).cast("string").alias("not_number"),
     )
-    told = frame.where("valence IS NOT NULL OR arousal IS NOT NULL").limit(1).count() > 0
-    has = {"path", "split", *(("label",) if manifest.label_names else ()), *(("valence", "arousal") if told else ())}
+    annotated = frame.where("valence IS NOT NULL OR arousal IS NOT NULL").limit(1).count() > 0
+    has = {
+        "path",
+        "split",
+        *(("label",) if manifest.label_names else ()),
+        *(("valence", "arousal") if annotated else ()),
+    }
     own = frame.select("split", *(F.col(name).alias(f"in:{name}") for name in FACE.names))
     expected = {name: EXPECTED.get(name, EXPECTED["feeling"]) for name in _SHARDS_CHECKED if name in has}
     names = tuple(manifest.label_names)

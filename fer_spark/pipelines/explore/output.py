@@ -47,7 +47,7 @@ def _folder(spark: SparkSession, storage: Storage) -> Any:
     target: Any = spark._jvm.org.apache.hadoop.fs.Path(storage.root)  # type: ignore[union-attr]
     system = target.getFileSystem(spark._jsc.hadoopConfiguration())
     if not system.mkdirs(target):
-        raise OSError(f"--output: {storage.root} cannot be made")
+        raise OSError(f"--output: {storage.root} cannot be created")
     return system
 
 
@@ -97,6 +97,6 @@ def summary_of(
         "facts": dict(exploration.facts),
         "tables": {table.name: len(table.rows) for table in exploration.tables},
         "pictures": sorted(exploration.pictures),
-        "advice": [asdict(one) for one in exploration.advice],
+        "advice": [asdict(advice) for advice in exploration.advice],
         "run": {"total_s": round(total_s, 2), "cores": cores},
     }

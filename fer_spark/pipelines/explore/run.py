@@ -114,7 +114,7 @@ def explore(
     references = read_references(spark, settings)
     with progress.step("opening the input"):
         given = open_input(spark, source, settings.shards, pictures)
-    progress.say(f"{given.annotations.description}; pictures: {given.said}")
+    progress.say(f"{given.annotations.description}; pictures: {given.selection}")
     with progress.step("counting annotations"):
         counted = count_cells(given.annotations.rows, given.annotations.has)
     if not counted.rows:
@@ -215,7 +215,7 @@ def _facts(given: Input, counted: Counted) -> tuple[tuple[str, str], ...]:
         ("Rows", f"{counted.rows:,}"),
         ("Splits", splits if counted.splits != ("",) else "the source states none"),
         ("Labels", ", ".join(given.annotations.label_names) or "none"),
-        ("Pictures", given.said),
+        ("Pictures", given.selection),
         ("fer_spark", __version__),
     )
 

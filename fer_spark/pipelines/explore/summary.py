@@ -44,7 +44,7 @@ def _labels(console: Console, exploration: Exploration) -> None:
         ratios = {row["split"]: row["imbalance_ratio"] for row in summary.records()}
         table.add_section()
         shown = (ratios.get(split) for split in splits)
-        table.add_row("largest : smallest", *("–" if one is None else f"{one:.1f} : 1" for one in shown))
+        table.add_row("largest : smallest", *("–" if ratio is None else f"{ratio:.1f} : 1" for ratio in shown))
     console.print(table)
 
 

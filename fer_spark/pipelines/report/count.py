@@ -46,7 +46,7 @@ def count_scores(rows: DataFrame, chosen: bool = False) -> tuple[dict[str, int],
             )
     if chosen:
         statuses = Counter(_pictures(rows, "status"))
-    ordered = sorted(statuses.items(), key=lambda one: (one[0] != OK, -one[1], one[0]))
+    ordered = sorted(statuses.items(), key=lambda item: (item[0] != OK, -item[1], item[0]))
     return dict(ordered), sorted(cells, key=lambda cell: (cell.label, cell.given or "", cell.abstained, cell.bin))
 
 

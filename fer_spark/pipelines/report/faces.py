@@ -39,7 +39,7 @@ class FacePictures:
             kept = self.crops.where(F.col("face_id").isin(ids) & F.col("crop").isNotNull())
             for row in kept.select("face_id", "crop").collect():
                 found[row["face_id"]] = np.asarray(Image.open(io.BytesIO(row["crop"])))
-        missing = [one for one in ids if one not in found]
+        missing = [face_id for face_id in ids if face_id not in found]
         if missing and self.shards is not None and self.pixels is not None:
             rows = self.shards.where(F.col("face_id").isin(missing)).select("face_id", self.pixels.column)
             for row in rows.collect():

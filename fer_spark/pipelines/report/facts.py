@@ -88,13 +88,16 @@ def facts(table: ScoreTable | None, why: WhyTable | None, settings: ReportSettin
     """Name and value, in order."""
     found: list[tuple[str, str]] = []
     if table is not None:
-        told = table.summary
+        summary, model = table.summary, table.summary["model"]
         found += [
-            ("scores", str(told["output"])),
-            ("input", str(told["input"])),
-            ("model", f"{told['model']['name'] or told['settings']['bundle']}, digest {told['model']['digest'][:16]}"),
-            ("preparation", f"digest {told['preparation_digest'][:16]}"),
-            ("latest run", _run(told)),
+            ("scores", str(summary["output"])),
+            ("input", str(summary["input"])),
+            (
+                "model",
+                f"{model['name'] or summary['settings']['bundle']}, digest {model['digest'][:16]}",
+            ),
+            ("preparation", f"digest {summary['preparation_digest'][:16]}"),
+            ("latest run", _run(summary)),
         ]
         found += [("only rows where", settings.where)] if settings.where else []
     if why is not None:
@@ -107,8 +110,8 @@ def notes(table: ScoreTable | None) -> list[str]:
     """What a reader must know before the figures."""
     if table is None:
         return []
-    told, found = table.summary, []
-    for shift in told["drift"]:
+    summary, found = table.summary, []
+    for shift in summary["drift"]:
         if shift["flagged"]:
             found.append(
                 f"Drift: {shift['what']} of the latest run differ from the {shift['against']}, PSI {shift['psi']:.3f} "
@@ -119,6 +122,6 @@ def notes(table: ScoreTable | None) -> list[str]:
     return found
 
 
-def _run(told: Mapping[str, Any]) -> str:
-    words = f"{told['pictures']:,} pictures in {told['seconds']:,.1f} s"
-    return words + (f", of which {told['unchanged']:,} unchanged" if told["unchanged"] else "")
+def _run(summary: Mapping[str, Any]) -> str:
+    words = f"{summary['pictures']:,} pictures in {summary['seconds']:,.1f} s"
+    return words + (f", of which {summary['unchanged']:,} unchanged" if summary["unchanged"] else "")

@@ -45,14 +45,18 @@ def gallery(
     fine = None if scores is None else scores.where((F.col("status") == OK) & F.col("face_id").isNotNull())
     read = None if whys is None else whys.where(F.col("status") == "ok")
     parts = [*_explained_parts(read, settings), *_scored_parts(fine, read is None, settings)]
-    ids = sorted({one for part in parts for one in part.ids})
+    ids = sorted({face_id for part in parts for face_id in part.ids})
     scored = {} if fine is None else _by_id(fine.select(*_SCORED), ids)
     explained = {} if read is None else _by_id(read, ids)
     crops = pictures(ids) if settings.faces else {}
     faces = {
-        one: _face(one, scored.get(one), explained.get(one), crops) for one in ids if one in scored or one in explained
+        face_id: _face(face_id, scored.get(face_id), explained.get(face_id), crops)
+        for face_id in ids
+        if face_id in scored or face_id in explained
     }
-    sections = [Section(part.title, part.about, [faces[one] for one in part.ids if one in faces]) for part in parts]
+    sections = [
+        Section(part.title, part.about, [faces[face_id] for face_id in part.ids if face_id in faces]) for part in parts
+    ]
     return [section for section in sections if section.faces]
 
 
@@ -76,11 +80,11 @@ def _scored_parts(fine: DataFrame | None, alone: bool, settings: ReportSettings)
     wrong = fine.where(F.col("given_label") != F.col("label"))
     surest = _ids(wrong.orderBy(F.desc("confidence"), "face_id"), settings.gallery)
     about = "Surest first. Many of these are arguable, or labelled wrongly."
-    parts.append(Part("Against the given label", about, surest))
+    parts.append(Part("Disagrees with the given label", about, surest))
     abstained = _ids(fine.where("abstained").orderBy("confidence", "face_id"), settings.gallery)
     if abstained:
         return [*parts, Part("Abstained", "Confidence below the threshold of the run, lowest first.", abstained)]
-    return [*parts, Part("Least sure", _LEAST_SURE, _ids(fine.orderBy("confidence", "face_id"), settings.gallery))]
+    return [*parts, Part("Least confident", _LEAST_SURE, _ids(fine.orderBy("confidence", "face_id"), settings.gallery))]
 
 
 def _drawn(rows: DataFrame, label: str, settings: ReportSettings) -> list[str]:
@@ -104,24 +108,34 @@ def _by_id(rows: DataFrame, ids: list[str]) -> dict[str, dict[str, Any]]:
     return {row["face_id"]: row.asDict() for row in found}
 
 
-def _face(one: str, scored: Mapping[str, Any] | None, why: Mapping[str, Any] | None, crops: dict[str, Array]) -> Face:
+def _face(
+    face_id: str, scored: Mapping[str, Any] | None, why: Mapping[str, Any] | None, crops: dict[str, Array]
+) -> Face:
     explanation = None if why is None else _explanation(why)
     if scored is not None:
         return Face(
-            one,
+            face_id,
             scored["source_path"] or "",
             scored["label"],
             scored["confidence"],
             scored["given_label"],
             bool(scored["abstained"]),
             scored["probabilities"] or {},
-            crops.get(one),
+            crops.get(face_id),
             explanation,
         )
     assert why is not None
     sure = why["probability"] if why["predicted"] == why["explained_label"] else None
     return Face(
-        one, why["source_path"] or "", why["predicted"], sure, why["label"], False, {}, crops.get(one), explanation
+        face_id,
+        why["source_path"] or "",
+        why["predicted"],
+        sure,
+        why["label"],
+        False,
+        {},
+        crops.get(face_id),
+        explanation,
     )
 
 

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 
 class ReportError(ValueError):
-    """What a report was asked about is not there, or does not fit together; the message says what would work."""
+    """What a report should show is missing, or does not fit together; the message says what would work."""
 
 
 @dataclass(frozen=True)
 class ScoreTable:
-    """Rows of SCORE of one model, and what the last run said of itself. `other_models`: rows that were left out."""
+    """Rows of SCORE of one model, and the last run's summary. `other_models`: rows that were left out."""
 
     rows: DataFrame
     summary: dict[str, Any]
@@ -35,7 +35,7 @@ class ScoreTable:
 
 @dataclass(frozen=True)
 class WhyTable:
-    """Rows of EXPLANATION, and what their run said of itself; `shards` and `image_column` where it was of shards."""
+    """Rows of EXPLANATION, and their run's summary; `shards` and `image_column` where it was of shards."""
 
     rows: DataFrame
     summary: dict[str, Any]
@@ -57,8 +57,8 @@ def open_scores(spark: SparkSession, uri: str, where: str) -> ScoreTable:
         try:
             rows = rows.where(where)
         except (AnalysisException, ParseException) as error:
-            said = str(error).strip().splitlines()[0]
-            raise ReportError(f"--where {where!r}: {said}; columns: {', '.join(SCORE.names)}") from error
+            reason = str(error).strip().splitlines()[0]
+            raise ReportError(f"--where {where!r}: {reason}; columns: {', '.join(SCORE.names)}") from error
     same = (F.col("model_digest") == summary["model"]["digest"]) & (
         F.col("preparation_digest") == summary["preparation_digest"]
     )
@@ -73,8 +73,8 @@ def open_explanations(spark: SparkSession, uri: str, scores: ScoreTable | None, 
         if text is not None:
             content = dict(json.loads(text))
             rows = _explanations(spark, storage, [ROWS])
-            asked = content.get("asked", {}).get("lime", {})
-            return WhyTable(rows, content, content.get("shards", ""), content.get("image_column", ""), asked)
+            requested = content.get("asked", {}).get("lime", {})
+            return WhyTable(rows, content, content.get("shards", ""), content.get("image_column", ""), requested)
         text = storage.read_text(SUMMARY)
         found = None if text is None else _beside(spark, uri, dict(json.loads(text)))
         if found is None:
@@ -84,12 +84,12 @@ def open_explanations(spark: SparkSession, uri: str, scores: ScoreTable | None, 
 
 
 def _beside(spark: SparkSession, uri: str, summary: dict[str, Any]) -> WhyTable | None:
-    told = summary.get("explanations") or {}
-    if not told.get("files"):
+    explained = summary.get("explanations") or {}
+    if not explained.get("files"):
         return None
     storage = Storage(spark, uri)
-    rows = _explanations(spark, storage, told["files"])
-    return WhyTable(rows.where(F.col("model_digest") == summary["model"]["digest"]), told)
+    rows = _explanations(spark, storage, explained["files"])
+    return WhyTable(rows.where(F.col("model_digest") == summary["model"]["digest"]), explained)
 
 
 def _explanations(spark: SparkSession, storage: Storage, names: list[str]) -> DataFrame:

@@ -131,5 +131,5 @@ def _missing(
         found.append("The explanations are of another model than the scores.")
     both = [face for face in faces if face.explanation is not None and face.probabilities]
     if table is not None and why is not None and faces and not both:
-        found.append("None of the explained faces shown here is among the scores: they were made from other pictures.")
+        found.append("None of the explained faces shown here is among the scores: they explain other pictures.")
     return found

@@ -13,11 +13,11 @@ from pyspark.sql import functions as F
 
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.on_spark import sampled_crop_side
-from fer_spark.faces.search.crops import taken_for_crops
+from fer_spark.faces.search.crops import recognised_as_crops
 from fer_spark.faces.settings import AUTO, FaceSettings
 from fer_spark.networks.card import digest_of
-from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.input import Input, open_input
+from fer_spark.pipelines.score.request import ScoreRequest
 from fer_spark.preparation.preparation import NO_DETECTOR
 from fer_spark.scoring.choice import Wish
 from fer_spark.scoring.choose import check_conditions
@@ -75,7 +75,7 @@ class Run:
         return self.job.rows.salt
 
     @property
-    def asked(self) -> tuple[Wish, ...]:
+    def request(self) -> tuple[Wish, ...]:
         return self.settings.wishes
 
     def to_write(self, rows: DataFrame) -> DataFrame:
@@ -94,7 +94,7 @@ class Scored:
     too_many_bad: bool = False
 
 
-def open_run(spark: SparkSession, asked: Asked, output: Output, progress: JobProgress) -> Run:
+def open_run(spark: SparkSession, asked: ScoreRequest, output: Output, progress: JobProgress) -> Run:
     """Check everything that can be checked, and ship the bundle. Raises ValueError or BundleError."""
     settings, source = asked.settings, asked.source
     salt, wishes = Salt(settings.secret), settings.wishes
@@ -137,5 +137,5 @@ def _called_for(opened: Input, faces: FaceSettings, settings: ScoreSettings, pro
     side = sampled_crop_side(lambda chunk, chunks: opened.read(Slice(chunk, chunks)), opened.images)
     if side == 0:
         return None
-    progress.say(taken_for_crops(side))
+    progress.say(recognised_as_crops(side))
     return NO_DETECTOR

@@ -11,9 +11,9 @@ from pyspark.errors import PySparkException
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.networks.card import BundleError
 from fer_spark.pipelines.score.answers import check_page, print_answers, print_page
-from fer_spark.pipelines.score.asked import Asked
 from fer_spark.pipelines.score.context import Scored, open_run
 from fer_spark.pipelines.score.incremental import score_new
+from fer_spark.pipelines.score.request import ScoreRequest
 from fer_spark.pipelines.score.stream import score_stream
 from fer_spark.pipelines.score.summary import job_figures, print_summary
 from fer_spark.pipelines.score.whole import check_place, score_whole
@@ -28,14 +28,14 @@ from fer_spark.spark.session import get_session
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-__all__ = ["FAILURES", "USAGE", "Asked", "run", "score"]
+__all__ = ["FAILURES", "USAGE", "ScoreRequest", "run", "score"]
 USAGE = (ValueError, BundleError, ModelFileError)
 """What is raised for settings, bundles and inputs that are not there or do not fit each other."""
 FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkException, Py4JError)
 """What can go wrong after that."""
 
 
-def run(asked: Asked, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> bool:
+def run(asked: ScoreRequest, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> bool:
     """Score, print the summary, and write its metrics; returns whether more pictures are bad than --max-bad-fraction.
 
     While another run holds the lease, says so and does nothing.
@@ -54,7 +54,7 @@ def run(asked: Asked, conf: Sequence[str] = (), master: str = "", metrics_file: 
     return done.too_many_bad
 
 
-def score(spark: SparkSession, asked: Asked) -> Scored | None:
+def score(spark: SparkSession, asked: ScoreRequest) -> Scored | None:
     """Score and publish; None, with a line that says so, while another run holds the lease."""
     settings = asked.settings
     output, progress = Output.open(spark, settings), JobProgress(spark.sparkContext)

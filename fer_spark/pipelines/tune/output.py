@@ -1,4 +1,4 @@
-"""What a search leaves behind: the best bundle, its settings, a table of all trials, and what mattered."""
+"""A search's output: the best bundle, its settings, a table of all trials, and the hyperparameter importance."""
 
 from __future__ import annotations
 
@@ -54,8 +54,8 @@ class Searched:
     def ranking(self) -> list[Trial]:
         """The trials that came to an end, best first; of equal ones the first."""
         sign = 1 if self.select_on == "loss" else -1
-        done = [one for one in self.trials if one.outcome.state == COMPLETE]
-        return sorted(done, key=lambda one: (sign * (one.outcome.value or 0.0), one.number))
+        done = [trial for trial in self.trials if trial.outcome.state == COMPLETE]
+        return sorted(done, key=lambda trial: (sign * (trial.outcome.value or 0.0), trial.number))
 
 
 def publish(found: Searched) -> None:
@@ -91,12 +91,21 @@ def trials_csv(found: Searched) -> str:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator="\n")
     writer.writerow(["trial", "state", "value", *found.space, *_FIGURES, "minutes", "same_as", "reason"])
-    for one in found.trials:
-        shown, told = plain(one.parameters), one.outcome
+    for trial in found.trials:
+        shown, outcome = plain(trial.parameters), trial.outcome
         parameters = [json.dumps(v) if isinstance(v, list) else v for v in (shown.get(name) for name in found.space)]
-        figures = [told.figures.get(name) for name in _FIGURES]
+        figures = [outcome.figures.get(name) for name in _FIGURES]
         writer.writerow(
-            [one.number, told.state, told.value, *parameters, *figures, told.minutes, told.same_as, told.reason]
+            [
+                trial.number,
+                outcome.state,
+                outcome.value,
+                *parameters,
+                *figures,
+                outcome.minutes,
+                outcome.same_as,
+                outcome.reason,
+            ]
         )
     return table.getvalue()
 
@@ -119,40 +128,40 @@ def tuning(found: Searched) -> dict[str, Any]:
         "space": plain_space(found.space),
         "search": {key: value for key, value in found.identity.items() if key != "space"},
         "trials": [
-            {"trial": one.number, "parameters": one.parameters, **dataclasses.asdict(one.outcome)}
-            for one in found.trials
+            {"trial": trial.number, "parameters": trial.parameters, **dataclasses.asdict(trial.outcome)}
+            for trial in found.trials
         ],
     }
 
 
 def print_summary(console: Console, found: Searched) -> None:
-    """The best trials, what mattered, and where everything lies."""
-    ranking, failed = found.ranking, [one for one in found.trials if one.outcome.state == FAILED]
+    """The best trials, the hyperparameter importance, and where everything is."""
+    ranking, failed = found.ranking, [trial for trial in found.trials if trial.outcome.state == FAILED]
     if ranking:
         compared = f"{found.select_on.replace('_', ' ')} on {found.settings.run.val_split}"
         table = Table(title=f"Best of {len(found.trials)} trials by {compared}")
         for name in ("trial", "accuracy", "balanced", "macro-F1", "loss", "epoch"):
             table.add_column(name, justify="right")
         table.add_column("settings")
-        for one in ranking[:_TOP]:
-            figures = [(one.outcome.figures.get(name), "g" if name == "epoch" else ".4f") for name in _FIGURES]
+        for trial in ranking[:_TOP]:
+            figures = [(trial.outcome.figures.get(name), "g" if name == "epoch" else ".4f") for name in _FIGURES]
             cells = ["–" if value is None else format(value, form) for value, form in figures]
-            table.add_row(str(one.number), *cells, escape(said(one.parameters)))
+            table.add_row(str(trial.number), *cells, escape(settings_text(trial.parameters)))
         console.print(table)
-    for one in failed[:_TOP]:
-        failed_for = f"Trial {one.number} failed: {one.outcome.reason}"
+    for trial in failed[:_TOP]:
+        failed_for = f"Trial {trial.number} failed: {trial.outcome.reason}"
         console.print(failed_for, highlight=False, markup=False, soft_wrap=True)
     if found.importances:
         shares = ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items())
-        console.print(f"What mattered: {shares}", highlight=False)
+        console.print(f"Hyperparameter importance: {shares}", highlight=False)
     else:
-        console.print(f"What mattered cannot be told: {found.note}", highlight=False)
+        console.print(f"Hyperparameter importance is unknown: {found.note}", highlight=False)
     if ranking:
         places = f"Best bundle: {found.output / BEST}; settings: {found.output / BEST_TOML}"
         console.print(places, highlight=False, markup=False, soft_wrap=True)
 
 
-def said(parameters: dict[str, Any]) -> str:
+def settings_text(parameters: dict[str, Any]) -> str:
     """`learning_rate=0.05 sampler=sqrt`."""
     return " ".join(f"{k}={','.join(v) if isinstance(v, tuple) else v}" for k, v in parameters.items())
 

@@ -41,7 +41,7 @@ def run_together(spark: SparkSession, trials: list[AllSettings], directory: Path
     try:
         with _passed_on(stopping, stop_file):
             tasks = spark.sparkContext.parallelize(trials, len(trials))
-            found = tasks.map(partial(_one, stop_file=stop_file)).collect()
+            found = tasks.map(partial(_run_trial, stop_file=stop_file)).collect()
     except Py4JError as error:
         if stopping:  # the signal reached the JVM too
             return [Outcome(STOPPED) for _ in trials]
@@ -57,16 +57,16 @@ def run_together(spark: SparkSession, trials: list[AllSettings], directory: Path
     return found
 
 
-def _cause(told: str) -> str:
-    """The last line of the task's own traceback in what Spark tells, else Spark's own error."""
-    lines = [line.strip(": \t") for line in told.splitlines()]
+def _cause(message: str) -> str:
+    """The last line of the task's own traceback in what Spark reports, else Spark's own error."""
+    lines = [line.strip(": \t") for line in message.splitlines()]
     named = [line for line in lines if re.match(r"[\w.]+(Error|Exception): ", line)]
     own = [line for line in named if not line.startswith(("org.", "java.", "py4j."))]
     return "a task failed: " + (own or named or lines)[0]
 
 
-def _one(settings: AllSettings, stop_file: Path) -> Outcome:
-    """Runs on an executor; what training says goes to train.log beside the bundle."""
+def _run_trial(settings: AllSettings, stop_file: Path) -> Outcome:
+    """Runs on an executor; what training prints goes to train.log beside the bundle."""
     _take_own_gpu()
     output = Path(settings.run.output)
     output.mkdir(parents=True, exist_ok=True)

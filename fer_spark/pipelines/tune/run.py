@@ -27,7 +27,7 @@ from fer_spark.pipelines.tune.output import (
     Searched,
     print_summary,
     publish,
-    said,
+    settings_text,
 )
 from fer_spark.pipelines.tune.parallel import run_together
 from fer_spark.pipelines.tune.settings import TuneSettings
@@ -69,7 +69,7 @@ def open_session(tune: TuneSettings, conf: Sequence[str], master: str) -> SparkS
 def run(
     settings: AllSettings, tune: TuneSettings, space: Space, spark: SparkSession | None, stopping: list[int]
 ) -> str:
-    """COMPLETE with everything published, FAILED where no trial came to an end, or STOPPED: start again to go on."""
+    """COMPLETE with everything published, FAILED where no trial came to an end, or STOPPED: run again to resume."""
     output, console = Path(settings.run.output), Console(stderr=True)
     identity = _identity(settings, tune, space)
     with _alone(output):
@@ -78,13 +78,13 @@ def run(
             search.belongs_to(identity)
             rounds = Rounds(settings, tune, search, spark, console)
             if not rounds.go_through(stopping):
-                told = len(rounds.told())
+                finished = len(rounds.finished())
                 console.print(
-                    f"Stopped after {told} of {tune.trials} trials; start the same command again to go on",
+                    f"Stopped after {finished} of {tune.trials} trials; run the same command again to resume",
                     highlight=False,
                 )
                 return STOPPED
-            found = Searched(settings, space, identity, rounds.told(), *search.importances())
+            found = Searched(settings, space, identity, rounds.finished(), *search.importances())
             publish(found)
             print_summary(console, found)
             return COMPLETE if found.ranking else FAILED
@@ -101,15 +101,15 @@ class Rounds:
         self._output = Path(settings.run.output)
         self._ends = time.monotonic() + (settings.train.max_minutes * 60 or float("inf"))
 
-    def told(self) -> list[Trial]:
+    def finished(self) -> list[Trial]:
         """The trials that are over, in order of number."""
-        return [one for one in self._search.trials() if one.outcome.state in (COMPLETE, FAILED)]
+        return [trial for trial in self._search.trials() if trial.outcome.state in (COMPLETE, FAILED)]
 
     def go_through(self, stopping: list[int]) -> bool:
-        """Train until there are `--trials`; those that were broken off go first. False when stopped on the way."""
+        """Train until there are `--trials`; those that were interrupted go first. False when stopped on the way."""
         while True:
-            left = self._tune.trials - len(self.told())
-            running = [one for one in self._search.trials() if one.outcome.state == RUNNING]
+            left = self._tune.trials - len(self.finished())
+            running = [trial for trial in self._search.trials() if trial.outcome.state == RUNNING]
             if left <= 0:
                 return True
             if stopping or time.monotonic() >= self._ends:
@@ -121,31 +121,31 @@ class Rounds:
                 return False
 
     def _round(self, trials: list[Trial], stopping: list[int]) -> bool:
-        """Train and tell; False when any was stopped before its end."""
-        told = self.told()
+        """Train and report the outcomes; False when any was stopped before its end."""
+        finished = self.finished()
         fresh = []
-        for one in trials:
-            twin = next((old for old in told if old.parameters == one.parameters), None)
+        for trial in trials:
+            twin = next((old for old in finished if old.parameters == trial.parameters), None)
             if twin is None:
-                fresh.append(one)
-                self._say(one, told)
+                fresh.append(trial)
+                self._print_start(trial, finished)
                 continue
             first = twin.number if twin.outcome.same_as is None else twin.outcome.same_as
-            self._search.tell(one.number, dataclasses.replace(twin.outcome, same_as=first, minutes=0.0))
-            self._console.print(f"Trial {one.number}: the same settings as trial {first}", highlight=False)
-        for one, outcome in zip(fresh, self._train(fresh, stopping), strict=True):
+            self._search.tell(trial.number, dataclasses.replace(twin.outcome, same_as=first, minutes=0.0))
+            self._console.print(f"Trial {trial.number}: the same settings as trial {first}", highlight=False)
+        for trial, outcome in zip(fresh, self._train(fresh, stopping), strict=True):
             if outcome.state == STOPPED:
                 continue
-            self._search.tell(one.number, outcome)
+            self._search.tell(trial.number, outcome)
             if outcome.state == FAILED:
-                failed = f"Trial {one.number} failed: {outcome.reason}"
+                failed = f"Trial {trial.number} failed: {outcome.reason}"
                 self._console.print(failed, highlight=False, markup=False, soft_wrap=True)
-        return all(one.number in {old.number for old in self.told()} for one in trials)
+        return all(trial.number in {old.number for old in self.finished()} for trial in trials)
 
     def _train(self, trials: list[Trial], stopping: list[int]) -> list[Outcome]:
-        settings = [self._settings_of(one) for one in trials]
+        settings = [self._settings_of(trial) for trial in trials]
         if self._spark is None or not trials:
-            return [run_trial(one, stopping) for one in settings]
+            return [run_trial(settings_of_trial, stopping) for settings_of_trial in settings]
         from fer_spark.spark.progress import JobProgress
 
         with JobProgress(self._spark.sparkContext).step(f"Training {len(trials)} trials"):
@@ -162,21 +162,21 @@ class Rounds:
             train=dataclasses.replace(settings.train, max_minutes=left if settings.train.max_minutes else 0.0),
         )
 
-    def _say(self, trial: Trial, told: list[Trial]) -> None:
+    def _print_start(self, trial: Trial, finished: list[Trial]) -> None:
         sign = -1 if self._settings.train.select_on == "loss" else 1
-        done = [one for one in told if one.outcome.state == COMPLETE]
-        best = max(done, key=lambda one: sign * (one.outcome.value or 0.0), default=None)
+        done = [other for other in finished if other.outcome.state == COMPLETE]
+        best = max(done, key=lambda other: sign * (other.outcome.value or 0.0), default=None)
         so_far = f" (best so far: {best.outcome.value:.4f}, trial {best.number})" if best is not None else ""
         counted = f"{trial.number + 1} of {self._tune.trials}"
         self._console.print(
-            f"[bold]Trial {trial.number}[/bold], {counted}: {escape(said(trial.parameters))}{so_far}",
+            f"[bold]Trial {trial.number}[/bold], {counted}: {escape(settings_text(trial.parameters))}{so_far}",
             highlight=False,
             soft_wrap=True,
         )
 
 
 def _identity(settings: AllSettings, tune: TuneSettings, space: Space) -> dict[str, Any]:
-    """What must be equal for a study to be gone on with. Opens both splits, so that wrong shards are told of first."""
+    """What must be equal for a study to be resumed. Opens both splits, so that wrong shards are reported first."""
     run = settings.run
     for split in (run.train_split, run.val_split):
         with open_shards(run.shards, split, dataclasses.replace(settings.read, cache_dir="")) as reader:

@@ -58,7 +58,7 @@ def default_space(settings: AllSettings) -> Space:
         "erase_prob": Span(0.0, 0.75, step=0.25),
     }
     decided = changed(settings)
-    return {name: one for name, one in space.items() if name not in decided}
+    return {name: dimension for name, dimension in space.items() if name not in decided}
 
 
 def changed(settings: AllSettings) -> set[str]:
@@ -76,9 +76,9 @@ def apply(settings: AllSettings, parameters: dict[str, Any]) -> AllSettings:
     groups = {
         group: dataclasses.replace(
             getattr(settings, group),
-            **{name: value for name, value in parameters.items() if name in get_type_hints(one)},
+            **{name: value for name, value in parameters.items() if name in get_type_hints(settings_class)},
         )
-        for group, one in GROUPS.items()
+        for group, settings_class in GROUPS.items()
     }
     return dataclasses.replace(settings, **groups)
 
@@ -91,11 +91,11 @@ def run_of_trials(settings: AllSettings) -> dict[str, Any]:
 def plain_space(space: Space) -> dict[str, Any]:
     """The space as JSON and TOML hold it; what `read_space` takes."""
     content: dict[str, Any] = {}
-    for name, one in space.items():
-        if isinstance(one, Choices):
-            content[name] = [list(value) if isinstance(value, tuple) else value for value in one.values]
+    for name, dimension in space.items():
+        if isinstance(dimension, Choices):
+            content[name] = [list(value) if isinstance(value, tuple) else value for value in dimension.values]
         else:
-            content[name] = {"low": one.low, "high": one.high}
-            content[name] |= {"log": True} if one.log else {}
-            content[name] |= {} if one.step is None else {"step": one.step}
+            content[name] = {"low": dimension.low, "high": dimension.high}
+            content[name] |= {"log": True} if dimension.log else {}
+            content[name] |= {} if dimension.step is None else {"step": dimension.step}
     return content

@@ -43,7 +43,11 @@ def read_space(path: Path, settings: AllSettings) -> Space:
 
 def _dimension(name: str, value: Any, settings: AllSettings) -> Choices | Span:
     """What one line of the file declares. Raises ValueError saying what is wrong, without the name."""
-    hints = {key: (group, kind) for group, one in GROUPS.items() for key, kind in get_type_hints(one).items()}
+    hints = {
+        key: (group, kind)
+        for group, settings_class in GROUPS.items()
+        for key, kind in get_type_hints(settings_class).items()
+    }
     if name not in hints:
         near = difflib.get_close_matches(name, hints, 1)
         raise ValueError("unknown setting" + (f"; did you mean {near[0]}?" if near else "; see fer-spark train --help"))
@@ -66,7 +70,7 @@ def _dimension(name: str, value: Any, settings: AllSettings) -> Choices | Span:
 def _choices(value: list[Any], kind: Any) -> Choices:
     if not value:
         raise ValueError("an empty list of choices")
-    values = tuple(_typed(one, kind) for one in value)
+    values = tuple(_typed(item, kind) for item in value)
     if len(set(values)) < len(values):
         raise ValueError(f"{value!r} holds a choice twice")
     return Choices(values)
@@ -102,10 +106,10 @@ def _typed(value: Any, kind: Any) -> Any:
         return float(value)
     if kind in (bool, str, int) and type(value) is kind:
         return value
-    if kind not in (bool, str, int, float) and isinstance(value, list) and all(isinstance(one, str) for one in value):
+    if kind not in (bool, str, int, float) and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
-    wanted = kind.__name__ if kind in (bool, str, int, float) else "a list of strings"
-    raise ValueError(f"{value!r}, expected {wanted}")
+    expected = kind.__name__ if kind in (bool, str, int, float) else "a list of strings"
+    raise ValueError(f"{value!r}, expected {expected}")
 
 
 def _check_values(tried: tuple[Any, ...], group: str, name: str, settings: AllSettings) -> None:

@@ -37,7 +37,7 @@ class Search:
             raise ValueError(f"--output {directory}: SQLite cannot open a path with a question mark")
         self._space, self._seed = space, seed
         self._direction = StudyDirection.MAXIMIZE if maximise else StudyDirection.MINIMIZE
-        self._distributions = {name: _distribution(one) for name, one in space.items()}
+        self._distributions = {name: _distribution(dimension) for name, dimension in space.items()}
         place = URL.create("sqlite", database=str(directory.absolute() / NAME))  # with % as SQLAlchemy will read it
         self._storage = optuna.storages.RDBStorage(place.render_as_string())
         self._study = optuna.create_study(
@@ -53,13 +53,13 @@ class Search:
         elif theirs != ours:
             differing = "; ".join(differences(theirs, ours))
             raise ValueError(
-                f"{NAME} in --output belongs to another search ({differing}); go on with its settings, choose another "
-                "--output, or --overwrite to start anew"
+                f"{NAME} in --output belongs to another search ({differing}); resume with its settings, choose another "
+                "--output, or --overwrite to start from scratch"
             )
 
     def trials(self) -> list[Trial]:
         """All trials in order of number, also those that are running or were broken off."""
-        return [self._trial(one) for one in self._study.get_trials(deepcopy=False)]
+        return [self._trial(trial) for trial in self._study.get_trials(deepcopy=False)]
 
     def ask(self) -> Trial:
         """A new trial, written down whole: drawn beside the study, as Optuna would store it parameter by parameter."""
@@ -88,13 +88,13 @@ class Search:
 
     def importances(self) -> tuple[dict[str, float], str]:
         """Share of each parameter in the variance of the value (fANOVA, Hutter et al. 2014), largest first, adding up
-        to 1; empty where that cannot be told, with the reason."""
-        done = [one for one in self._study.get_trials(deepcopy=False) if one.state == TrialState.COMPLETE]
+        to 1; empty where that is unknown, with the reason."""
+        done = [trial for trial in self._study.get_trials(deepcopy=False) if trial.state == TrialState.COMPLETE]
         if len(done) < 2:
             return {}, f"{len(done)} finished trial(s): it takes two or more to compare"
-        if len({one.value for one in done}) == 1:
+        if len({trial.value for trial in done}) == 1:
             return {}, "all finished trials have the same value"
-        varied = [name for name in self._space if len({str(one.params[name]) for one in done}) > 1]
+        varied = [name for name in self._space if len({str(trial.params[name]) for trial in done}) > 1]
         if not varied:
             return {}, "no setting was varied"
         evaluator = optuna.importance.FanovaImportanceEvaluator(seed=self._seed)
@@ -106,32 +106,36 @@ class Search:
         self._storage.remove_session()
         self._storage.engine.dispose()
 
-    def _trial(self, one: FrozenTrial) -> Trial:
+    def _trial(self, frozen: FrozenTrial) -> Trial:
         states = {TrialState.COMPLETE: COMPLETE, TrialState.FAIL: FAILED}
         outcome = Outcome(RUNNING)
-        if one.state in states:
-            outcome = Outcome(**one.user_attrs.get(_OUTCOME, {"state": states[one.state], "value": one.value}))
-        parameters = {name: _decoded(one.params[name], self._space[name]) for name in self._space if name in one.params}
-        return Trial(one.number, parameters, outcome)
+        if frozen.state in states:
+            outcome = Outcome(**frozen.user_attrs.get(_OUTCOME, {"state": states[frozen.state], "value": frozen.value}))
+        parameters = {
+            name: _decoded(frozen.params[name], self._space[name]) for name in self._space if name in frozen.params
+        }
+        return Trial(frozen.number, parameters, outcome)
 
 
-def _distribution(one: Choices | Span) -> BaseDistribution:
-    if isinstance(one, Choices):
-        return CategoricalDistribution([json.dumps(v) if isinstance(v, tuple) else v for v in one.values])
-    if isinstance(one.low, int) and isinstance(one.high, int):
-        return IntDistribution(one.low, one.high, one.log, int(one.step or 1))
-    return FloatDistribution(one.low, one.high, one.log, one.step)
+def _distribution(dimension: Choices | Span) -> BaseDistribution:
+    if isinstance(dimension, Choices):
+        return CategoricalDistribution([json.dumps(v) if isinstance(v, tuple) else v for v in dimension.values])
+    if isinstance(dimension.low, int) and isinstance(dimension.high, int):
+        return IntDistribution(dimension.low, dimension.high, dimension.log, int(dimension.step or 1))
+    return FloatDistribution(dimension.low, dimension.high, dimension.log, dimension.step)
 
 
-def _tidy(value: Any, one: Choices | Span) -> Any:
+def _tidy(value: Any, dimension: Choices | Span) -> Any:
     """A drawn number with six digits, which is what a person would copy."""
-    if isinstance(one, Span) and isinstance(value, float):
-        return min(max(float(f"{value:.{_DIGITS}g}"), one.low), one.high)
+    if isinstance(dimension, Span) and isinstance(value, float):
+        return min(max(float(f"{value:.{_DIGITS}g}"), dimension.low), dimension.high)
     return value
 
 
-def _decoded(value: Any, one: Choices | Span) -> Any:
-    return tuple(json.loads(value)) if isinstance(one, Choices) and isinstance(one.values[0], tuple) else value
+def _decoded(value: Any, dimension: Choices | Span) -> Any:
+    return (
+        tuple(json.loads(value)) if isinstance(dimension, Choices) and isinstance(dimension.values[0], tuple) else value
+    )
 
 
 def _seed(seed: int, number: int) -> int:

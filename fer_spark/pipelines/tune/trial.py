@@ -1,4 +1,4 @@
-"""One trial: settings trained into a directory of their own, and what came of it."""
+"""One trial: settings trained into a directory of their own, and the outcome."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "loss")
 
 
 class SearchError(Exception):
-    """The search cannot go on; the message says why."""
+    """The search cannot continue; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of the search; `outcome.state` is RUNNING until it is told."""
+    """One point of the search; `outcome.state` is RUNNING until it is reported."""
 
     number: int
     parameters: dict[str, Any]
@@ -59,7 +59,7 @@ def directory(output: Path, number: int) -> Path:
 
 
 def run_trial(settings: AllSettings, stopping: list[int]) -> Outcome:
-    """Train into `settings.run.output`, or go on there; a bundle that is there already is taken as it is.
+    """Train into `settings.run.output`, or resume there; a bundle that is there already is reused.
 
     A loss that is not finite, settings that do not go together and too little memory make a failed trial; whatever
     else goes wrong is raised, as it would befall every trial.

@@ -25,10 +25,10 @@ def categories(figures: Figures) -> list[Drawing]:
     """One chart of counts and shares for all data, and one for each split where there are several."""
     names = list(dict.fromkeys(figures.column("split")))
     splits = [name for name in names if name != ALL]
-    return [_one_split(figures, name) for name in names if name == ALL or len(splits) > 1 or ALL not in names]
+    return [_categories_of(figures, name) for name in names if name == ALL or len(splits) > 1 or ALL not in names]
 
 
-def _one_split(figures: Figures, split: Value) -> Drawing:
+def _categories_of(figures: Figures, split: Value) -> Drawing:
     rows = [row for row in figures.where(split=split) if finite(row["count"])]
     total = sum(number(row["count"]) for row in rows)
     bars = [

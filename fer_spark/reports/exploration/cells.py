@@ -39,7 +39,7 @@ class Cell:
 class Table:
     """One table of the page. `rows` are the first MOST_ROWS of `total`; `csv` is the address of all of them.
 
-    judged   whether its rows can be told to be right or wrong
+    judged   whether its rows are known to be right or wrong
     """
 
     name: str

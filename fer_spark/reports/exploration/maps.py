@@ -19,7 +19,7 @@ SIDE = 300
 """Side of a fine map's frame, px; a whole number of px for each of 40 or 20 cells."""
 
 SOME = ["#dbe9f6", "#a9cfe5", "#6baed6", "#2171b5", "#08306b"]
-"""From one row to many: even one row is told from none, which is white."""
+"""From one row to many: even one row differs from none, which is white."""
 
 EDGES = ("valence_low", "valence_high", "arousal_low", "arousal_high")
 

@@ -60,8 +60,8 @@ def exploration_page(exploration: Exploration) -> str:
             exploration=exploration,
             cards=list(_cards(exploration)),
             advice=[
-                (one, _place(exploration, one))
-                for one in sorted(exploration.advice, key=lambda one: _URGENCY.get(one.level, 3))
+                (advice, _place(exploration, advice))
+                for advice in sorted(exploration.advice, key=lambda advice: _URGENCY.get(advice.level, 3))
             ],
             chapters=[_chapter(exploration, section) for section in SECTIONS],
             faces=_faces(exploration),

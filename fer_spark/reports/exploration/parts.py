@@ -21,7 +21,7 @@ class Part:
 
     needs     columns that the charts read; a table without one of them is shown as a table alone
     layout    how its charts stand: `two` beside each other, `many` small ones, `one` wide one below the other
-    missing   what a reader is told where the table is missing; nothing if empty
+    missing   the text shown where the table is missing; nothing if empty
     heading   given, the part shows a table of another section again: its charts alone, and the way to the table
     note      how to read the charts, beside the table's own note
     """
@@ -97,7 +97,7 @@ _CHARTS = (
         partial(spread.histograms, by="measure", split=None),
         ("measure", "low", "high", "count"),
     ),
-    Part("pictures_duplicates", missing="Duplicates were not looked for."),
+    Part("pictures_duplicates", missing="Duplicates were not searched for."),
 )
 """Tables without an entry are shown as tables alone."""
 

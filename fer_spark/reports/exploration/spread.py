@@ -44,7 +44,7 @@ def histograms(figures: Figures, by: str, split: str | None = ALL) -> list[Drawi
 
 def _histogram(name: str, rows: Sequence[Record]) -> Drawing:
     bins = [{key: number(row[key]) for key in ("low", "high", "count")} for row in rows if finite(row["count"])]
-    bins = _from_above_zero([one for one in bins if one["high"] > one["low"]])
+    bins = _from_above_zero([bar for bar in bins if bar["high"] > bar["low"]])
     signed = name in ("valence", "arousal")
     unit = "rows" if signed else "pictures"
     scale = _scale(bins, signed)
@@ -58,8 +58,8 @@ def _histogram(name: str, rows: Sequence[Record]) -> Drawing:
     if signed:
         zero = alt.Chart(data([{"x": 0}])).mark_rule(color=INK, strokeDash=[4, 3]).encode(x="x:Q")
         chart = alt.layer(chart, zero)
-    total = sum(one["count"] for one in bins)
-    fullest = max(bins, key=lambda one: one["count"], default={"low": 0.0, "high": 0.0, "count": 0.0})
+    total = sum(bar["count"] for bar in bins)
+    fullest = max(bins, key=lambda bar: bar["count"], default={"low": 0.0, "high": 0.0, "count": 0.0})
     words = (
         f"Histogram of {UNITS.get(name, name)}, {total:,.0f} values; the fullest bin, {shown('low', fullest['low'])} to"
         f" {shown('high', fullest['high'])}, holds {fullest['count']:,.0f}"
@@ -69,17 +69,17 @@ def _histogram(name: str, rows: Sequence[Record]) -> Drawing:
 
 def _from_above_zero(bins: list[dict[str, float]]) -> list[dict[str, float]]:
     """Bins that grow by one factor, the first of them from 0: drawn as wide as the others, as a logarithm has no 0."""
-    rest = [one for one in bins if one["low"] > 0]
+    rest = [bar for bar in bins if bar["low"] > 0]
     if len(rest) < len(bins) and len(rest) > 2 and _grows(rest):
         factor = rest[0]["high"] / rest[0]["low"]
-        return [{**one, "low": one["low"] or one["high"] / factor} for one in bins]
+        return [{**bar, "low": bar["low"] or bar["high"] / factor} for bar in bins]
     return bins
 
 
 def _grows(bins: Sequence[dict[str, float]]) -> bool:
     """Whether each bin is wider than the one before by the same factor, but for rounding."""
-    ratios = [one["high"] / one["low"] for one in bins if one["low"] > 0]
-    steps = [one["high"] - one["low"] for one in bins]
+    ratios = [bar["high"] / bar["low"] for bar in bins if bar["low"] > 0]
+    steps = [bar["high"] - bar["low"] for bar in bins]
     return len(ratios) == len(bins) and max(steps) > 2 * min(steps) and max(ratios) - min(ratios) < 0.1 * max(ratios)
 
 
@@ -90,15 +90,15 @@ def _scale(bins: Sequence[dict[str, float]], signed: bool) -> alt.Scale:
     if len(bins) >= _FEW and _grows(bins):
         return alt.Scale(type="log", nice=False)
     if 0 < len(bins) < _FEW:  # a bar or two would fill the frame, and say nothing
-        low, high = min(one["low"] for one in bins), max(one["high"] for one in bins)
-        room = 3 * max(one["high"] - one["low"] for one in bins)
+        low, high = min(bar["low"] for bar in bins), max(bar["high"] for bar in bins)
+        room = 3 * max(bar["high"] - bar["low"] for bar in bins)
         return alt.Scale(domain=[max(0.0, low - room), high + room], nice=False)
     return alt.Scale(zero=False, nice=False)
 
 
 def _ticks(bins: Sequence[dict[str, float]]) -> list[float]:
     """Ticks of a logarithmic axis, as many as have room for their labels: 1, 2, 5, 10 or 1, 3, 10 or powers of ten."""
-    low, high = min(one["low"] for one in bins), max(one["high"] for one in bins)
+    low, high = min(bar["low"] for bar in bins), max(bar["high"] for bar in bins)
     for between in ((1, 2, 5), (1, 3), (1,)):
         ticks = [k * 10.0**power for power in range(-9, 16) for k in between if low <= k * 10.0**power <= high]
         least = min((math.log(b / a) for a, b in pairwise(ticks)), default=math.inf)

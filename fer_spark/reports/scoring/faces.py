@@ -47,7 +47,7 @@ class Explanation:
 
     def top(self, most: int = 3) -> list[tuple[str, float]]:
         """The segments of most weight, either way: where each lies, and its weight."""
-        return [(self.place(one), float(self.weights[one])) for one in heaviest(self.weights, most)]
+        return [(self.place(segment), float(self.weights[segment])) for segment in heaviest(self.weights, most)]
 
     def place(self, segment: int) -> str:
         """A segment's name; without one, in which ninth of the picture its middle lies."""
@@ -85,13 +85,13 @@ class Face:
 def picture_uri(pixels: Array) -> str:
     """PNG of a small face as it is; of one above 96 px, a JPEG of 192 px at most."""
     image = Image.fromarray(np.ascontiguousarray(pixels, dtype=np.uint8))
-    made = io.BytesIO()
+    buffer = io.BytesIO()
     if image.width <= _SMALL_PX:
-        image.save(made, format="PNG", optimize=True)
-        return data_uri(made.getvalue())
+        image.save(buffer, format="PNG", optimize=True)
+        return data_uri(buffer.getvalue())
     image.thumbnail((_LARGE_PX, _LARGE_PX), Image.Resampling.LANCZOS)
-    image.save(made, format="JPEG", quality=88)
-    return data_uri(made.getvalue(), "image/jpeg")
+    image.save(buffer, format="JPEG", quality=88)
+    return data_uri(buffer.getvalue(), "image/jpeg")
 
 
 def heat_uri(segments: Array, weights: Array, strongest: float = _STRONGEST) -> str:
@@ -105,9 +105,9 @@ def map_uri(weights: Array, strongest: float = 1.0) -> str:
     colour = np.where(share[..., None] > 0, np.array(FOR), np.array(AGAINST))
     opacity = np.rint(np.abs(share) * strongest * 255)[..., None]
     pixels = np.concatenate([colour, opacity], axis=2).astype(np.uint8)
-    made = io.BytesIO()
-    Image.fromarray(pixels).save(made, format="PNG", optimize=True)
-    return data_uri(made.getvalue())
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
+    return data_uri(buffer.getvalue())
 
 
 @dataclass(frozen=True)
@@ -123,18 +123,18 @@ class Outline:
 def outlines(segments: Array, weights: Array, most: int = 3) -> list[Outline]:
     """The segments of most weight, either way, heaviest first, in px of the map; segments without weight are none."""
     found = []
-    for one in heaviest(weights, most):
-        inside = segments == one
+    for segment in heaviest(weights, most):
+        inside = segments == segment
         rows, columns = np.nonzero(inside)
         middle = int(np.argmin((rows - rows.mean()) ** 2 + (columns - columns.mean()) ** 2))  # of a bent one, inside
-        found.append(Outline(outline(inside), columns[middle] + 0.5, rows[middle] + 0.5, bool(weights[one] > 0)))
+        found.append(Outline(outline(inside), columns[middle] + 0.5, rows[middle] + 0.5, bool(weights[segment] > 0)))
     return found
 
 
 def heaviest(weights: Array, most: int = 3) -> list[int]:
     """Numbers of the segments of most weight, either way, heaviest first."""
     order = np.argsort(-np.abs(weights), kind="stable")[:most]
-    return [int(one) for one in order if weights[one]]
+    return [int(segment) for segment in order if weights[segment]]
 
 
 def mean_picture(pictures: Sequence[Array]) -> Array | None:
@@ -157,8 +157,8 @@ def outline(inside: npt.NDArray[np.bool_]) -> str:
 
 def _strokes(edges: npt.NDArray[np.bool_], form: str) -> list[str]:
     """One stroke per run of edges along each line."""
-    made = []
+    strokes = []
     for line, row in enumerate(edges):
         steps = np.flatnonzero(np.diff(np.pad(row.astype(np.int8), 1)))
-        made += [form.format(line, first, last - first) for first, last in steps.reshape(-1, 2).tolist()]
-    return made
+        strokes += [form.format(line, first, last - first) for first, last in steps.reshape(-1, 2).tolist()]
+    return strokes

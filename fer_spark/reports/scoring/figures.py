@@ -102,10 +102,10 @@ def calibration_of(cells: Iterable[Cell]) -> Calibration:
     """Confidence against agreement with the given label in 15 bins, as fer_spark.metrics.calibration defines it."""
     faces, sums, right = (np.zeros(RELIABILITY) for _ in range(3))
     for cell in cells:
-        one = cell.bin * RELIABILITY // FINE
-        faces[one] += cell.faces
-        sums[one] += cell.confidence
-        right[one] += cell.faces * (cell.given == cell.label)
+        coarse_bin = cell.bin * RELIABILITY // FINE
+        faces[coarse_bin] += cell.faces
+        sums[coarse_bin] += cell.confidence
+        right[coarse_bin] += cell.faces * (cell.given == cell.label)
     with np.errstate(invalid="ignore"):
         confidence, accuracy = sums / faces, right / faces
     gaps, held, total = np.abs(accuracy - confidence), faces > 0, faces.sum()

@@ -108,13 +108,13 @@ class ScoringReport:
 
 def page(report: ScoringReport) -> str:
     """One HTML document with pictures, style and script inside it; every text is escaped, and nothing is fetched."""
-    made = environment()
+    jinja = environment()
     faces = [face for section in report.gallery for face in section.faces]
-    made.filters |= {"picture": picture_uri, "heat": _heat, "weight_map": map_uri, "outlines": _outlines}
-    loader = made.loader
+    jinja.filters |= {"picture": picture_uri, "heat": _heat, "weight_map": map_uri, "outlines": _outlines}
+    loader = jinja.loader
     assert loader is not None
-    style, script = (loader.get_source(made, f"scoring_{part}.html")[0] for part in ("style", "script"))
-    return made.get_template("scoring.html").render(
+    style, script = (loader.get_source(jinja, f"scoring_{part}.html")[0] for part in ("style", "script"))
+    return jinja.get_template("scoring.html").render(
         report=report,
         style=Markup(style),
         script=Markup(script),
@@ -174,7 +174,7 @@ def _by_label(report: ScoringReport) -> dict[str, int]:
     found = [face.label for section in report.gallery for face in section.faces]
     order = {label: i for i, label in enumerate(report.labels)}
     return {
-        label: found.count(label) for label in sorted(set(found), key=lambda one: (order.get(one, len(order)), one))
+        label: found.count(label) for label in sorted(set(found), key=lambda name: (order.get(name, len(order)), name))
     }
 
 

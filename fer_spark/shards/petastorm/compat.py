@@ -1,4 +1,4 @@
-"""Petastorm 0.13.1 on current pyarrow, numpy and pyspark: its own modules get what they miss, nobody else does.
+"""Petastorm 0.13.1 on current pyarrow, numpy and pyspark: its own modules get what they miss, no other module does.
 
     from fer_spark.shards.petastorm import compat as petastorm_compat
 
@@ -97,15 +97,15 @@ def _no_unpickling(legacy: Any) -> None:
 def _to_the_last_row(pool: Any) -> None:
     """Petastorm's pools end early, and lose rows, if the last item is handed out just between two of their looks:
 
-    all handed out is done (yes), then nothing more will be handed out (yes by now). Here the second is asked first.
+    all handed out is done (yes), then nothing more will be handed out (yes by now). Here the second is checked first.
     """
     empty = importlib.import_module("petastorm.workers_pool").EmptyResultError
     pools = [getattr(pool, name) for name in ("ThreadPool", "ProcessPool") if hasattr(pool, name)]
     for kind in pools:
-        kind.get_results = _asked_again(kind.get_results, empty)
+        kind.get_results = _with_second_look(kind.get_results, empty)
 
 
-def _asked_again(get_results: Any, empty: type[Exception]) -> Any:
+def _with_second_look(get_results: Any, empty: type[Exception]) -> Any:
     def again(self: Any) -> Any:
         while True:
             last = not self._ventilator or self._ventilator.completed()

@@ -94,11 +94,11 @@ class ParquetDatasetPiece:
         """The named columns, followed by one dictionary column per partition level."""
         with self._open(self.path, "rb") as file:
             opened = pq.ParquetFile(file)
-            wanted = None if columns is None else [name for name in opened.schema_arrow.names if name in set(columns)]
+            selected = None if columns is None else [name for name in opened.schema_arrow.names if name in set(columns)]
             if self.row_group is None:
-                table = opened.read(columns=wanted)
+                table = opened.read(columns=selected)
             else:
-                table = opened.read_row_group(self.row_group, columns=wanted)
+                table = opened.read_row_group(self.row_group, columns=selected)
         for level, (name, index) in zip(partitions or (), self.partition_keys, strict=False):
             indices = pa.array([index] * table.num_rows, pa.int32())
             table = table.append_column(name, pa.DictionaryArray.from_arrays(indices, level.dictionary))
@@ -170,7 +170,7 @@ class ParquetDataset:
     def _passes(self, piece: ParquetDatasetPiece, filters: Any) -> bool:
         """Filters in disjunctive form, on partition keys alone: what is no partition passes, as it did in pyarrow."""
         alternatives = filters if filters and isinstance(filters[0], list) else [filters]
-        return any(all(self._holds(piece, *one) for one in conjunction) for conjunction in alternatives)
+        return any(all(self._holds(piece, *term) for term in conjunction) for conjunction in alternatives)
 
     def _holds(self, piece: ParquetDatasetPiece, name: str, operation: str, value: Any) -> bool:
         for level, (key_name, index) in zip(self.partitions or (), piece.partition_keys, strict=False):

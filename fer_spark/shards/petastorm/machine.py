@@ -10,7 +10,7 @@ from typing import Any
 _STARTS = (b"\x80\x04", b"\x80\x05")
 _OLD = (
     "the dataset's metadata is no pickle of protocol 4 or 5, as Petastorm writes under Python 3.8 and later: refused, "
-    "nothing was run. Have the metadata generated anew (petastorm-generate-metadata.py)"
+    "nothing was run. Generate the metadata again (petastorm-generate-metadata.py)"
 )
 
 
@@ -91,8 +91,8 @@ def _call(machine: Machine, _: Any) -> None:
 
 
 def _build(machine: Machine, _: Any) -> None:
-    made, state = machine.last(2)
-    machine.stack.append(machine.allowed.with_state(made, state))
+    instance, state = machine.last(2)
+    machine.stack.append(machine.allowed.with_state(instance, state))
 
 
 def _append(machine: Machine, items: list[Any] | tuple[Any, ...]) -> None:

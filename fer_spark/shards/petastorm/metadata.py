@@ -27,14 +27,14 @@ _DTYPES: dict[str, Any] = {"string": np.str_, "int": np.int32, "bigint": np.int6
 
 
 def publish_petastorm_metadata(
-    storage: Storage, manifest: Manifest, old: Manifest | None, asked: bool
+    storage: Storage, manifest: Manifest, old: Manifest | None, requested: bool
 ) -> dict[str, Any]:
-    """Write the metadata if asked to, or if it stands beside shards that are added to; remove it where it would lie.
+    """Write the metadata if requested, or if shards that have it are appended to; remove it where it would be wrong.
 
     Returns what the manifest's `run` notes of it.
     """
     was_there = bool(old and old.run.get(_MARK))
-    if not asked and not (was_there and old and {file.path for file in old.files} <= _paths(manifest)):
+    if not requested and not (was_there and old and {file.path for file in old.files} <= _paths(manifest)):
         if was_there:
             storage.delete(NAME)
         return {}
@@ -62,15 +62,15 @@ def unischema(manifest: Manifest) -> Any:
 
     Petastorm has no codec for bare bytes: `np.frombuffer(row.image_48_gray, np.uint8).reshape(48, 48)` makes a picture.
     """
-    made = petastorm_compat.load("petastorm.unischema")
+    petastorm = petastorm_compat.load("petastorm.unischema")
     fields = []
     for column in FACE.columns:
         listed = column.sql_type.startswith("array<")
         dtype = _DTYPES[column.sql_type.removeprefix("array<").removesuffix(">")]
         shape = (None,) if listed else ()
-        fields.append(made.UnischemaField(column.name, dtype, shape, None, column.name != _PARTITION))
+        fields.append(petastorm.UnischemaField(column.name, dtype, shape, None, column.name != _PARTITION))
     fields += [_pixels(name, image) for name, image in manifest.images.items()]
-    return made.Unischema("FacesSchema", fields)
+    return petastorm.Unischema("FacesSchema", fields)
 
 
 def _pixels(name: str, image: ImageColumn) -> Any:

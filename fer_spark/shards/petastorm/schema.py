@@ -57,7 +57,7 @@ def _known(module: str, name: str) -> Any:
         return getattr(importlib.import_module(module), name)
     raise UnsafePickleError(
         f"the dataset's metadata names {module}.{name}, which no Petastorm schema of today needs: refused, nothing was "
-        "run. If you trust its author, have the metadata generated anew (petastorm-generate-metadata.py)"
+        "run. If you trust its author, generate the metadata again (petastorm-generate-metadata.py)"
     )
 
 
@@ -83,23 +83,23 @@ def _make(what: Any, arguments: tuple[Any, ...]) -> Any:
     raise UnsafePickleError(f"the schema pickle calls {what!r} with {len(arguments)} values: refused")
 
 
-def _with_state(made: Any, state: Any) -> Any:
+def _with_state(instance: Any, state: Any) -> Any:
     """The object with its attributes set; only those that its class is known to have, and only on new objects."""
-    name, module = type(made).__name__, type(made).__module__
+    name, module = type(instance).__name__, type(instance).__module__
     if module == "numpy.dtypes":  # byte order and flags: the code says enough
-        return made
+        return instance
     if module == "pyspark.sql.types":  # some are one object for all of Spark, and are never changed here
         if name == "DecimalType":
-            return type(made)(int(state["precision"]), int(state["scale"]))
+            return type(instance)(int(state["precision"]), int(state["scale"]))
         if not state or state == {"collation": "UTF8_BINARY"}:
-            return made
+            return instance
     if isinstance(state, dict) and module in _PETASTORM:
         if name == "Unischema":
-            type(made).__init__(made, str(state["_name"]), list(_fields(state["_fields"])))
-            return made
+            type(instance).__init__(instance, str(state["_name"]), list(_fields(state["_fields"])))
+            return instance
         if set(state) <= _STATE.get(name, set()):
-            made.__dict__.update(state)
-            return made
+            instance.__dict__.update(state)
+            return instance
     raise UnsafePickleError(f"the schema pickle sets the state of a {module}.{name}: refused")
 
 

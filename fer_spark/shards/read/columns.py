@@ -32,9 +32,9 @@ class Columns:
 
     @property
     def names(self) -> list[str]:
-        asked = [self.image_name, "label"]
-        asked += ["label_probs"] if self.soft_labels else []
-        return asked + (["valence", "arousal"] if self.valence_arousal else [])
+        names = [self.image_name, "label"]
+        names += ["label_probs"] if self.soft_labels else []
+        return names + (["valence", "arousal"] if self.valence_arousal else [])
 
     @property
     def pixels(self) -> StoredPixels:

@@ -26,7 +26,7 @@ _HADOOP_NAMES = {"s3a": "s3", "s3n": "s3", "wasb": "abfs", "wasbs": "abfs", "abf
 
 
 class ShardError(Exception):
-    """Shards cannot be read as asked, or are not what their manifest says; the message names the file."""
+    """Shards cannot be read as requested, or are not what their manifest says; the message names the file."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class ShardFiles:
         return f"{self.uri}/{piece.path}, row {inside}"
 
     def read(self, piece: Piece, columns: list[str]) -> pa.Table:
-        """Columns of one row group, in the order asked for. Raises ShardError naming the file."""
+        """Columns of one row group, in the order requested. Raises ShardError naming the file."""
         with self._opened(piece.file, columns) as file:
             return file.read_row_group(piece.row_group, columns=columns, use_threads=False)
 
@@ -117,12 +117,12 @@ class ShardFiles:
         """One column of the whole split, file by file."""
         files = [file for file in self.manifest.files if file.split == self.split]
 
-        def one(listed: ShardFile) -> pa.ChunkedArray:
+        def read(listed: ShardFile) -> pa.ChunkedArray:
             with self._opened(listed, [name]) as file:
                 return file.read(columns=[name], use_threads=False).column(0)
 
         with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(one, files))
+            return list(pool.map(read, files))
 
     @contextmanager
     def _opened(self, listed: ShardFile, columns: list[str]) -> Iterator[pq.ParquetFile]:

@@ -24,7 +24,7 @@ _WAKE = -1
 
 @dataclass(frozen=True)
 class _Arrived:
-    """What a worker publishes: the rows of the item with this number in the order asked for, or why there are none."""
+    """What a worker publishes: the rows of the item with this number in the order requested, or why there are none."""
 
     number: int
     rows: Rows | None

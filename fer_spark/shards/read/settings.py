@@ -13,7 +13,7 @@ class ReadSettings:
 
     image_column: str = option("", "pixel column to read, e.g. image_48_gray; empty: the smallest", metavar="NAME")
     batch_size: int = option(256, "rows of a batch on each rank", least=1)
-    shuffle: bool = option(True, "mix rows across and inside row groups, anew every epoch")
+    shuffle: bool = option(True, "shuffle rows across and inside row groups, differently every epoch")
     seed: int = option(0, "the order of rows is a function of this seed and the epoch alone", least=0)
     read_workers: int = option(2, "threads that read, and as many that decode", least=1, changes_result=False)
     shuffle_window: int = option(

@@ -123,7 +123,7 @@ def test_scores_alone_make_a_page_with_the_numbers_by_hand(
     assert "these faces (6 faces) training data (4 faces)" in text
     assert "happy 50.0 % · 25.0 %" in text
     assert "unreadable 1 12.5 % not a picture of a known format" in text
-    assert "Against the given label Surest first" in text
+    assert "Disagrees with the given label Surest first" in text
     assert "given angry" in text
     found = read(page.read_text(encoding="utf-8"))
     assert all(address.startswith("data:image/png") for address in found.addresses)
@@ -198,16 +198,16 @@ def test_scores_and_explanations_of_the_same_faces_come_together(spark: SparkSes
     table = why.select(*(given.get(c.name, F.lit(None)).cast(c.sql_type).alias(c.name) for c in SCORE.columns))
     pictures = open_pictures(spark, table, str(explained.parent.parent / "shards"), "", 8)
     sections = {one.title: one.faces for one in gallery(table, why, ReportSettings(gallery=4), pictures)}
-    assert set(sections) == {"Explained faces", "Worst fits", "Against the given label", "Least sure"}
+    assert set(sections) == {"Explained faces", "Worst fits", "Disagrees with the given label", "Least confident"}
     assert {len(faces) for faces in sections.values()} == {2, 4}  # two of the ten are taken for another
     for face in (face for faces in sections.values() for face in faces):
         assert face.explanation is not None
         assert face.picture is not None
         assert face.picture.shape == (8, 8)
         assert face.origin == f"night/{face.source}"
-    assert {face.given for face in sections["Against the given label"]} == {"angry"}
+    assert {face.given for face in sections["Disagrees with the given label"]} == {"angry"}
     assert {face.label for face in sections["Explained faces"]} == {"angry", "happy", "sad"}
-    sure = [face.confidence for face in sections["Least sure"]]
+    sure = [face.confidence for face in sections["Least confident"]]
     assert sure == sorted(sure)
     again = {one.title: one.faces for one in gallery(table.repartition(5), why, ReportSettings(gallery=4), pictures)}
     assert [f.source for f in again["Explained faces"]] == [f.source for f in sections["Explained faces"]]

@@ -95,7 +95,9 @@ def report(**changes: Any) -> ScoringReport:
             [face(i, LABELS[i % 3], explanation(LABELS[i % 3], i != 4)) for i in range(6)],
         ),
         Section(
-            "Against the given label", "Surest first.", [face(10, "happy", given="sad"), face(11, "sad", given="angry")]
+            "Disagrees with the given label",
+            "Surest first.",
+            [face(10, "happy", given="sad"), face(11, "sad", given="angry")],
         ),
         Section("Abstained", "Lowest first.", [face(20, "angry", abstained=True, confidence=0.35, picture=None)]),
     ]

@@ -137,7 +137,7 @@ def test_every_text_is_escaped() -> None:
 @pytest.mark.parametrize("left_out", ["scores", "explanations", "gallery"])
 def test_a_part_that_is_not_there_leaves_no_trace(left_out: str) -> None:
     text = words(**{left_out: () if left_out == "gallery" else None})
-    heading = {"scores": "Where every picture went", "explanations": "Where it looks", "gallery": "every label"}
+    heading = {"scores": "Pictures by outcome", "explanations": "Where it looks", "gallery": "every label"}
     for part, said in heading.items():
         assert (said in text) == (part != left_out)
     assert " nan" not in text.lower()
@@ -147,11 +147,11 @@ def test_scores_without_any_face_or_label_can_be_shown() -> None:
     nothing = Scores({"no_face": 3}, [], [Mix("these faces", {})])
     text = words(scores=nothing, explanations=None, gallery=())
     assert "faces 0 0 abstained" in text
-    assert "Against the given labels" not in text
+    assert "Compared with the given labels" not in text
     unlabelled = Scores({"ok": 2}, [Cell("sad", None, False, 40, 2, 1.36)], [Mix("these faces", {"sad": 2})])
     text = words(scores=unlabelled, explanations=None, gallery=())
     assert "mean confidence 68.0 %" in text
-    assert "Against the given labels" not in text
+    assert "Compared with the given labels" not in text
 
 
 def test_a_page_can_be_made_from_the_zip_that_spark_submit_is_given(tmp_path: Path) -> None:

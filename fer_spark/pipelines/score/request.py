@@ -1,4 +1,4 @@
-"""What the user asked to be scored. Loads neither Spark nor torch: commands make it to check it."""
+"""What the user requested to be scored. Loads neither Spark nor torch: commands make it to check it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fer_spark.sources.settings import SourceSettings
 
 
 @dataclass(frozen=True)
-class Asked:
+class ScoreRequest:
     """`plain`: the pictures were plain arguments, so the answers are shown, with a page."""
 
     settings: ScoreSettings
