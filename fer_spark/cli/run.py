@@ -149,9 +149,9 @@ def run_command(command: Command, argv: Sequence[str] | None = None) -> int:
         if not command.anywhere:
             check_machine(command.places(given), given.conf if command.spark else [], command.session)
         if command.session:
-            asked = wishes(given.conf, given.master)
-            need_classic_settings(asked, command.name)
-            start_ahead(asked, command.brief is not None and command.brief(given))
+            options = wishes(given.conf, given.master)
+            need_classic_settings(options, command.name)
+            start_ahead(options, command.brief is not None and command.brief(given))
         pipeline: Any = importlib.import_module(command.pipeline) if command.pipeline else None
     except (ValueError, MachineError) as error:
         return _show_error(command, str(error), USAGE_ERROR)

@@ -57,7 +57,7 @@ def _teachers(training: dict[str, Any], settings: dict[str, Any]) -> dict[str, s
     teachers = training.get("teachers")
     if not teachers:
         return {}
-    names = ", ".join(f"{one['name']} ({one['digest'][:16]})" for one in teachers)
+    names = ", ".join(f"{teacher['name']} ({teacher['digest'][:16]})" for teacher in teachers)
     how = "once per row" if settings.get("distill_once") else "for each augmented picture"
     share, temperature = settings["distill_weight"], settings["distill_temperature"]
     return {"taught by": f"{names}, {how}: {share:.0%} of the loss, at temperature {temperature:g}"}

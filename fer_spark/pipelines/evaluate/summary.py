@@ -62,8 +62,10 @@ def print_summary(measured: Measured, output: Path) -> None:
 
 def _chose_the_epoch(measured: Measured) -> bool:
     """Whether the model was trained on these shards with this split to choose by, and a test split is there too."""
-    made_of, manifest = measured.matched.bundle.card.data, measured.matched.manifest
-    of_these = made_of.get("checksum") == manifest.checksum and made_of.get("val_split") == measured.settings.split
+    trained_on, manifest = measured.matched.bundle.card.data, measured.matched.manifest
+    of_these = (
+        trained_on.get("checksum") == manifest.checksum and trained_on.get("val_split") == measured.settings.split
+    )
     return of_these and bool(manifest.counts.per_split.get("test"))
 
 

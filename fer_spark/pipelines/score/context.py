@@ -75,12 +75,12 @@ class Run:
         return self.job.rows.salt
 
     @property
-    def request(self) -> tuple[Wish, ...]:
+    def requested(self) -> tuple[Wish, ...]:
         return self.settings.wishes
 
     def to_write(self, rows: DataFrame) -> DataFrame:
         """Rows of SCORE as they are published: crops that only LIME needed are left out."""
-        if self.settings.keep_crop or not self.asked:
+        if self.settings.keep_crop or not self.requested:
             return rows
         return rows.withColumn("crop", F.lit(None).cast("binary"))
 

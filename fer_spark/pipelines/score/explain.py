@@ -32,7 +32,7 @@ class Explained:
 
     def summary(self, run: Run, every: list[str]) -> dict[str, Any] | None:
         """What _summary.json says of explanations; `every` lists all files that count. None where there are none."""
-        if not run.asked and not every:
+        if not run.requested and not every:
             return None
         told: dict[str, Any] = {"files": every, "faces": 0}
         if self.files:
@@ -46,9 +46,9 @@ def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained)
 
     Raises RuntimeError if a face that was chosen gave no row.
     """
-    if not run.asked:
+    if not run.requested:
         return []
-    wanted = chosen(rows, run.asked, run.lime.seed).persist()
+    wanted = chosen(rows, run.requested, run.lime.seed).persist()
     try:
         count = wanted.count()
         if not count:
