@@ -29,7 +29,7 @@ from fer_spark.sources.plain_rows import (
     stored_names,
 )
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
-from fer_spark.sources.split_names import split_of, unknown_split
+from fer_spark.sources.split_names import split_of, split_of_file, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
 
@@ -79,7 +79,9 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
         reason.alias("reject_reason"),
         detail.alias("reject_detail"),
     )
-    rows, rule = _labelled(with_feelings(rows, table), settings, table, label, reading.labels_needed)
+    rows, rule = _labelled(
+        _split_by_file(with_feelings(rows, table), table), settings, table, label, reading.labels_needed
+    )
 
     def read(part: Slice) -> DataFrame:
         mine = part.of(rows, F.col("source_path"))
@@ -101,13 +103,18 @@ def _from_paths(spark: SparkSession, table: AnnotationTable, settings: SourceSet
     label = label_of(table, settings, LABEL_COLUMNS, frozenset(), reading.labels_needed)
     images = settings.images or table.root.uri
     pictures = open_pictures(spark, settings, images, reading, whole_path)
-    rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
+    rows = _split_by_file(with_feelings(annotation_rows(table, settings, named, label, pictures), table), table)
     ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
     if label is None:
         ready = ready.withColumn("label", F.lit(None).cast("string"))
     joined = annotated(pictures, settle(ready, ("key",), settings.conflicts), False, settings.input)
     stated = rows.select("named", "_file", "source_row", "label_raw")
     return joined.source(f"table {settings.input} with {images}", rule, stated)
+
+
+def _split_by_file(rows: DataFrame, table: AnnotationTable) -> DataFrame:
+    """Of several files, names such as `train-00000-of-00001.parquet` state the split where no column does."""
+    return rows.withColumn("split", F.coalesce("split", split_of_file())) if table.file_count > 1 else rows
 
 
 def _labelled(
