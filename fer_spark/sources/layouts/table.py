@@ -79,9 +79,8 @@ def _from_bytes(table: AnnotationTable, settings: SourceSettings, content: Colum
         reason.alias("reject_reason"),
         detail.alias("reject_detail"),
     )
-    rows, rule = _labelled(
-        _split_by_file(with_feelings(rows, table), table), settings, table, label, reading.labels_needed
-    )
+    rows = _split_by_file(with_feelings(rows, table), table)
+    rows, rule = _labelled(rows, settings, table, label, reading.labels_needed)
 
     def read(part: Slice) -> DataFrame:
         mine = part.of(rows, F.col("source_path"))
