@@ -75,13 +75,15 @@ def kaggle_folders(root: Path, count: int) -> Truth:
 
 def rafdb_aligned(root: Path, count: int) -> Truth:
     """RAF-DB's basic part: `EmoLabel/list_patition_label.txt` beside `Image/aligned/train_00001_aligned.jpg`."""
-    faces, lines = {}, []
+    faces, lines, truth = {}, [], {}
     for face in _faces(count, Drawing(size_px=100, gray=False, face_fraction=(0.8, 0.95), two_faces_fraction=0)):
         name = f"{face.part}_{face.index:05d}"
         faces[f"Image/aligned/{name}_aligned.jpg"] = face
+        truth[f"{name}_aligned.jpg"] = face.label
         lines.append(f"{name}.jpg {RAF.index(face.label) + 1}\n")
     write(root, {"EmoLabel/list_patition_label.txt": "".join(lines)})
-    return _written(root, faces)
+    _written(root, faces)
+    return truth
 
 
 def affectnet_kaggle(root: Path, count: int) -> Truth:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
@@ -112,3 +114,23 @@ def test_one_partition_is_spread_by_key(spark: SparkSession, tmp_path: Path) -> 
     raw = _table(spark, tmp_path / "t").raw()
     assert raw.rdd.getNumPartitions() == 4 * spark.sparkContext.defaultParallelism
     assert len(by_path(_table(spark, tmp_path / "t"))) == 60
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_names_of_several_files_state_the_split_where_no_column_does(
+    spark: SparkSession, tmp_path: Path, ending: str
+) -> None:
+    named = {"train-00000-of-00002": "train", "train-00001-of-00002": "train", "validation-00000-of-00001": "val"}
+    named |= {"test": "test", "part-00000": None}
+    (tmp_path / "in").mkdir()
+    for number, name in enumerate(named):
+        path = tmp_path / "in" / f"{name}.{ending}"
+        if ending == "parquet":
+            pq.write_table(pa.table({"image": [b"%d" % number], "label": ["sad"]}), path)
+        else:
+            write(tmp_path / "in", {path.name: f"image,label\n{number}.jpg,sad\n", f"{number}.jpg": b"%d" % number})
+    rows = check(_table(spark, tmp_path / "in"))
+    found = {bytes(row["content"]): row["split"] for row in rows if row["content"] is not None}
+    assert found == {b"%d" % number: split for number, split in enumerate(named.values())}
+    alone = _table(spark, tmp_path / "in" / f"test.{ending}")
+    assert [row["split"] for row in alone.raw().collect() if row["content"] is not None] == [None]

@@ -32,7 +32,7 @@ from fer_spark.sources.plain_rows import (
     stored_names,
 )
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
-from fer_spark.sources.split_names import split_of, unknown_split
+from fer_spark.sources.split_names import split_of, split_of_file, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
 
@@ -76,7 +76,7 @@ def _from_cells(
     )
     problem = unknown_split(split)
     rows = reject(rows, F.when(problem.isNotNull(), "bad_annotation"), problem)
-    rows = with_boxes(with_feelings(rows, table), table, boxes)
+    rows = with_boxes(_split_by_file(with_feelings(rows, table), table), table, boxes)
     rows, rule = _labelled(rows, settings, table, label, reading.labels_needed)
 
     def read(part: Slice) -> DataFrame:
@@ -136,7 +136,7 @@ def _from_paths(
     label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, None, boxes), reading.labels_needed)
     images = settings.images or table.root.uri
     pictures = open_pictures(spark, settings, images, reading, whole_path)
-    rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
+    rows = _split_by_file(with_feelings(annotation_rows(table, settings, named, label, pictures), table), table)
     rows = with_boxes(rows, table, boxes)
     ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
     if label is None:
@@ -145,6 +145,11 @@ def _from_paths(
     joined = annotated(pictures, settle(ready, ("key", *face), settings.conflicts), False)
     stated = rows.select("named", "_file", "source_row", "label_raw", *face)
     return joined.source(f"table {settings.input} with {images}", rule, stated, has_boxes=boxes is not None)
+
+
+def _split_by_file(rows: DataFrame, table: AnnotationTable) -> DataFrame:
+    """Of several files, names such as `train-00000-of-00001.parquet` state the split where no column does."""
+    return rows.withColumn("split", F.coalesce("split", split_of_file())) if table.file_count > 1 else rows
 
 
 def _labelled(
