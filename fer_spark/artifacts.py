@@ -23,7 +23,7 @@ _RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
 
 _CONDITIONAL = "fs.option.create.conditional.overwrite"
 """What S3A of Hadoop 3.4.2 or newer calls it that the store itself refuses to write over an object."""
-_TAKEN = ("FileAlreadyExistsException", "RemoteFileChangedException")
+_EXISTS = ("FileAlreadyExistsException", "RemoteFileChangedException")
 
 
 def replace_file(target: Path, content: bytes | str) -> None:
@@ -154,13 +154,13 @@ class Storage:
         """
         content, target = text.encode("utf-8"), self._path(path)
         if self._scheme not in _RENAMING_SCHEMES:
-            return self._unless_taken(lambda: self._write(target, content, over=False)) or self.read_text(path) == text
+            return self._unless_exists(lambda: self._write(target, content, over=False)) or self.read_text(path) == text
         aside = self._path(f"{path}.{uuid4().hex[:8]}.tmp")
         self._write(aside, content)
         try:
             if self._scheme == "file":
                 return _linked(_local(aside), _local(target))
-            return self._unless_taken(lambda: self._rename(aside, target, "NONE"))
+            return self._unless_exists(lambda: self._rename(aside, target, "NONE"))
         finally:
             self._fs.delete(aside, False)
 
@@ -185,7 +185,7 @@ class Storage:
         return self._jvm.org.apache.hadoop.fs.Path(self._root, path) if path else self._root
 
     def _write(self, target: Any, content: bytes, over: bool = True) -> None:
-        """Without `over`, raises a Py4JJavaError of one of _TAKEN where something is there."""
+        """Without `over`, raises a Py4JJavaError of one of _EXISTS where something is there."""
         if over or not self._fs.hasPathCapability(target, _CONDITIONAL):
             stream = self._fs.create(target, over)
         else:
@@ -204,13 +204,13 @@ class Storage:
         context.rename(source, target, options)
 
     @staticmethod
-    def _unless_taken(write: Callable[[], None]) -> bool:
+    def _unless_exists(write: Callable[[], None]) -> bool:
         from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 
         try:
             write()
         except Py4JJavaError as error:
-            if error.java_exception.getClass().getSimpleName() not in _TAKEN:
+            if error.java_exception.getClass().getSimpleName() not in _EXISTS:
                 raise
             return False
         return True

@@ -11,7 +11,7 @@ from fer_spark.exploring.sentences import OF_FEELINGS, OF_PICTURES, OF_ROWS
 from fer_spark.labels import NO_EXPRESSION
 
 _UNEVEN, _VERY_UNEVEN = 2.0, 10.0
-"""Imbalance ratios from which something is said."""
+"""Imbalance ratios from which there is advice."""
 
 _MUCH = 1.5
 """A class with this many times an even share is one that a model will lean to."""
@@ -25,8 +25,8 @@ Records = dict[str, list[dict[str, Any]]]
 def advise(tables: Sequence[Figures]) -> tuple[Advice, ...]:
     """Everything that is worth saying about these tables, problems first."""
     records: Records = {table.name: list(table.records()) for table in tables}
-    found = [one for say in (_splits, _labels, _feelings, _rows, _copies, _pictures) for one in say(records)]
-    return tuple(sorted(found, key=lambda one: _LEVELS.index(one.level)))
+    found = [advice for part in (_splits, _labels, _feelings, _rows, _copies, _pictures) for advice in part(records)]
+    return tuple(sorted(found, key=lambda advice: _LEVELS.index(advice.level)))
 
 
 def _splits(records: Records) -> Iterator[Advice]:
@@ -155,12 +155,12 @@ def _copies(records: Records) -> Iterator[Advice]:
             kind = "exact copies of others" if row["kind"] == "exact" else "nearly the same as others"
             text = f"Some pictures are {kind}; they count several times in training."
             yield Advice(text, f"{row['redundant']:,} redundant pictures", "pictures_duplicates", "note")
-    for kind, said in (("exact", "an exact copy"), ("near", "a near-copy")):
+    for kind, copies in (("exact", "an exact copy"), ("near", "a near-copy")):
         leaks = [row for row in records.get("pictures_leaks", []) if row["kind"] == kind]
         if leaks:
             places = ", ".join(f"{row['split_a']} → {row['split_b']} {row['pictures']:,}" for row in leaks)
             text = (
-                f"Pictures of one split have {said} in another, so that tests flatter the model: build-shards "
+                f"Pictures of one split have {copies} in another, so that tests flatter the model: build-shards "
                 "--leak-guard drop takes them out of train."
             )
             yield Advice(text, places, "pictures_leaks", "problem" if kind == "exact" else "warning")
@@ -196,5 +196,5 @@ def _commonest_size(shapes: list[dict[str, Any]]) -> str:
     for row in shapes:
         size = f"{row['width']}×{row['height']}"
         sums[size] = sums.get(size, 0) + row["share"]
-    size = max(sums, key=lambda one: sums[one])
+    size = max(sums, key=lambda candidate: sums[candidate])
     return f"most of them {size}" if sums[size] > _HALF else f"{size} the most frequent"
