@@ -113,7 +113,7 @@ def test_each_face_of_a_picture_has_its_own_label(spark: SparkSession, tmp_path:
         assert np.abs(middle - COLOURS[row["label"]]).max() < 12, row["label"]
     left_out = {row["source_row"]: (row["reason"], row["detail"]) for row in rows if row["reason"] is not None}
     assert left_out[6][0] == "no_face"
-    assert "lies outside its picture" in left_out[6][1]
+    assert "is outside its picture" in left_out[6][1]
     assert left_out[7] == ("bad_annotation", "the face's box '5, 5, a, 9' is not four numbers")
 
 
