@@ -66,7 +66,7 @@ class ShardFiles:
             manifest = Manifest.from_json(text, f"{uri.rstrip('/')}/{NAME}")
         except FileNotFoundError as error:
             raise ShardError(f"{uri}: no {NAME} there: give the output directory of build-shards") from error
-        except (PermissionError, *_no_keys()) as error:
+        except _no_access() as error:
             raise ShardError(f"{uri}: no access ({error}); {KEYS}") from error
         except (OSError, UnicodeDecodeError, ManifestError) as error:
             raise ShardError(f"{uri.rstrip('/')}/{NAME}: cannot be read ({error})") from error
@@ -173,7 +173,7 @@ def _size_order(pixels: StoredPixels) -> tuple[int, int, bool]:
     return pixels.size_px, pixels.face.channels, pixels.dtype != "uint8"
 
 
-def _no_keys() -> tuple[type[Exception], ...]:
-    """What clients of stores raise, where one is loaded, for keys that are missing: not an OSError."""
+def _no_access() -> tuple[type[Exception], ...]:
+    """What is raised for keys that are refused, and by the clients of stores that are loaded for missing ones."""
     found = (("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError"))
-    return tuple(getattr(sys.modules[module], name) for module, name in found if module in sys.modules)
+    return PermissionError, *(getattr(sys.modules[module], name) for module, name in found if module in sys.modules)
