@@ -132,11 +132,14 @@ def test_two_runs_that_both_hold_the_lease_double_nothing(
     spark: SparkSession, store: ObjectStore, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source, place = lake(tmp_path / "in", {"a b.png": 51, "c.png": 204}), f"s3a://{BUCKET}/race"
-    words = [bundle, source, f"{place}/scores", "--incremental", "--checkpoint", f"{place}/ledger"]
-    with both_hold_the_lease(monkeypatch, "before the entry", lambda: score(*words)) as codes:
-        codes.append(score(*words))
+
+    def run() -> int:
+        return score(bundle, source, f"{place}/scores", "--incremental", "--checkpoint", f"{place}/ledger")
+
+    with both_hold_the_lease(monkeypatch, "before the entry", run) as codes:
+        codes.append(run())
     assert codes == [0, 1]  # the one that ran meanwhile, and the one that it overtook
-    assert score(*words) == 0
+    assert run() == 0
     found = sorted(row["source_path"] for row in read_scores(spark, f"{place}/scores").collect())
     assert found == ["a b.png", "c.png"]
 

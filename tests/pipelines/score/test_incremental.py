@@ -277,11 +277,13 @@ def test_a_new_ledger_never_takes_over_the_scores_of_another(
 def test_two_runs_that_both_hold_the_lease_lose_and_double_nothing(
     bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
-    words = [bundle, pictures, tmp_path / "scores", "--incremental", "--checkpoint", str(tmp_path / "ledger")]
-    with both_hold_the_lease(monkeypatch, moment, lambda: score(*words)) as codes:
-        codes.append(score(*words))
+    def run() -> int:
+        return score(bundle, pictures, tmp_path / "scores", "--incremental", "--checkpoint", str(tmp_path / "ledger"))
+
+    with both_hold_the_lease(monkeypatch, moment, run) as codes:
+        codes.append(run())
     assert codes == [0, 1]
-    assert score(*words) == 0
+    assert run() == 0
     assert summary(tmp_path / "scores")["unchanged"] == 5
     assert list(rows(tmp_path).values()) == [1] * 5
     assert len(every_score(tmp_path / "scores")) == 5
