@@ -128,7 +128,7 @@ def test_names_of_several_files_state_the_split_where_no_column_does(
         if ending == "parquet":
             pq.write_table(pa.table({"image": [b"%d" % number], "label": ["sad"]}), path)
         else:
-            write(tmp_path / "in", {path.name: f"image,label\n{number}.jpg,sad\n", f"{number}.jpg": b"%d" % number})
+            write(tmp_path / "in", {path.name: f"image,label\np/{number}.jpg,sad\n", f"p/{number}.jpg": b"%d" % number})
     rows = check(_table(spark, tmp_path / "in"))
     found = {bytes(row["content"]): row["split"] for row in rows if row["content"] is not None}
     assert found == {b"%d" % number: split for number, split in enumerate(named.values())}
