@@ -120,6 +120,7 @@ def test_one_partition_is_spread_by_key(spark: SparkSession, tmp_path: Path) -> 
 def test_names_of_several_files_state_the_split_where_no_column_does(
     spark: SparkSession, tmp_path: Path, ending: str
 ) -> None:
+    named: dict[str, str | None]
     named = {"train-00000-of-00002": "train", "train-00001-of-00002": "train", "validation-00000-of-00001": "val"}
     named |= {"test": "test", "part-00000": None}
     (tmp_path / "in").mkdir()
