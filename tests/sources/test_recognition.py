@@ -77,7 +77,8 @@ def test_what_people_have_is_taken_for_what_it_is(spark: SparkSession, tmp_path:
 def test_parquet_in_a_folder_of_a_download_is_a_table(
     spark: SparkSession, tmp_path: Path, beside: tuple[str, ...]
 ) -> None:
-    write(tmp_path, {"data/readme.txt": "x", **dict.fromkeys(beside, "x")})
+    write(tmp_path, {**dict.fromkeys(beside, "x")})
+    (tmp_path / "data").mkdir()
     for name in ("train-00000-of-00001", "test-00000-of-00001"):
         pq.write_table(pa.table({"image": [jpeg()], "label": ["sad"]}), tmp_path / "data" / f"{name}.parquet")
     found, said = taken_for(spark, tmp_path)

@@ -120,6 +120,7 @@ def test_one_partition_is_spread_by_key(spark: SparkSession, tmp_path: Path) -> 
 def test_names_of_several_files_state_the_split_where_no_column_does(
     spark: SparkSession, tmp_path: Path, ending: str
 ) -> None:
+    named: dict[str, str | None]
     named = {"train-00000-of-00002": "train", "train-00001-of-00002": "train", "validation-00000-of-00001": "val"}
     named |= {"test": "test", "part-00000": None}
     (tmp_path / "in").mkdir()
@@ -128,7 +129,7 @@ def test_names_of_several_files_state_the_split_where_no_column_does(
         if ending == "parquet":
             pq.write_table(pa.table({"image": [b"%d" % number], "label": ["sad"]}), path)
         else:
-            write(tmp_path / "in", {path.name: f"image,label\n{number}.jpg,sad\n", f"{number}.jpg": b"%d" % number})
+            write(tmp_path / "in", {path.name: f"image,label\np/{number}.jpg,sad\n", f"p/{number}.jpg": b"%d" % number})
     rows = check(_table(spark, tmp_path / "in"))
     found = {bytes(row["content"]): row["split"] for row in rows if row["content"] is not None}
     assert found == {b"%d" % number: split for number, split in enumerate(named.values())}
