@@ -63,8 +63,10 @@ def parts(path: str) -> tuple[list[str], list[str]]:
 
 
 def _folded(part: str) -> str:
-    unescaped = unquote(part)
-    text = part if "/" in unescaped else unescaped
+    """Unescaped as often as it can be: a file may itself be called `%20.png`, and a list may escape that."""
+    text = part
+    while (unescaped := unquote(text)) != text and "/" not in unescaped:
+        text = unescaped
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
 
 
