@@ -113,7 +113,7 @@ def test_figures_stand_on_the_page_as_they_were_counted() -> None:
 def test_drift_is_called_none_only_where_it_could_be_told() -> None:
     made = report().scores
     assert made is not None
-    assert "drift none in 1 comparison Where" in words(scores=replace(made, shifts=made.shifts[1:]))
+    assert "drift none in 1 comparison Pictures by outcome" in words(scores=replace(made, shifts=made.shifts[1:]))
     assert "drift unknown too few faces to tell" in words(scores=replace(made, shifts=made.shifts[2:]))
 
 
@@ -137,7 +137,7 @@ def test_every_text_is_escaped() -> None:
 @pytest.mark.parametrize("left_out", ["scores", "explanations", "gallery"])
 def test_a_part_that_is_not_there_leaves_no_trace(left_out: str) -> None:
     text = words(**{left_out: () if left_out == "gallery" else None})
-    heading = {"scores": "Pictures by outcome", "explanations": "Where it looks", "gallery": "every label"}
+    heading = {"scores": "Pictures by outcome", "explanations": "Mean explanation maps", "gallery": "every label"}
     for part, said in heading.items():
         assert (said in text) == (part != left_out)
     assert " nan" not in text.lower()
