@@ -1,4 +1,4 @@
-"""YOLO, as Roboflow and Ultralytics write it: images/ beside labels/*.txt, a class and a box a line; data.yaml."""
+"""YOLO (Roboflow, Ultralytics): images/ beside labels/*.txt, a class and a box a line; data.yaml."""
 
 from __future__ import annotations
 
