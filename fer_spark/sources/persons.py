@@ -5,12 +5,11 @@ from __future__ import annotations
 import dataclasses
 import re
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import IllegalArgumentException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.base import Slice, Source
-from fer_spark.sources.lake import first_line
 from fer_spark.sources.settings import SourceError, SourceSettings
 
 _NAME = "person"
@@ -27,8 +26,8 @@ def check_group_from(spark: SparkSession, settings: SourceSettings) -> None:
         raise SourceError(f"--group-from and --group-column {settings.group_column}: give one of them")
     try:
         compiled = spark._jvm.java.util.regex.Pattern.compile(_in_java(settings.group_from))  # type: ignore[union-attr]
-    except Py4JJavaError as error:
-        raise SourceError(f"{what}: {first_line(error).split(': ', 1)[-1]}") from error
+    except IllegalArgumentException as error:  # Java's own exception, as Spark's session passes it on
+        raise SourceError(f"{what}: {str(error).splitlines()[0]}") from error
     if compiled.matcher("").groupCount() == 0:
         raise SourceError(f"{what} has no group: put what names the person into brackets, such as '^([^_]+)_'")
 

@@ -96,7 +96,7 @@ def lake(root: Path) -> Path:
     return write(root, {"t.csv": table, "images/1.png": picture(), "images/2.png": picture(161)})
 
 
-@pytest.mark.parametrize("source", ["legend", "table"])
+@pytest.mark.parametrize("source", ["legend", pytest.param("table", marks=pytest.mark.job)])
 def test_each_face_of_a_picture_has_its_own_label(spark: SparkSession, tmp_path: Path, source: str) -> None:
     settings = SourceSettings(source=source, input=str(lake(tmp_path) / "t.csv"))
     opened = open_source(spark, settings)

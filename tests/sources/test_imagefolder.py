@@ -35,8 +35,8 @@ WRITERS: dict[str, Callable[[pd.DataFrame], bytes]] = {
     ("kind", "where", "column"),
     [
         ("csv", ("data/train", "data/validation"), "file_name"),
-        ("jsonl", ("",), "file_name"),
-        ("parquet", ("train", "validation"), "image_file_name"),
+        pytest.param("jsonl", ("",), "file_name", marks=pytest.mark.job),
+        pytest.param("parquet", ("train", "validation"), "image_file_name", marks=pytest.mark.job),
     ],
 )
 def test_each_picture_gets_its_row(

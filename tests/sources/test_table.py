@@ -116,7 +116,7 @@ def test_one_partition_is_spread_by_key(spark: SparkSession, tmp_path: Path) -> 
     assert len(by_path(_table(spark, tmp_path / "t"))) == 60
 
 
-@pytest.mark.parametrize("ending", ["parquet", "csv"])
+@pytest.mark.parametrize("ending", ["parquet", pytest.param("csv", marks=pytest.mark.job)])
 def test_names_of_several_files_state_the_split_where_no_column_does(
     spark: SparkSession, tmp_path: Path, ending: str
 ) -> None:

@@ -153,6 +153,7 @@ def test_links_and_folders_are_no_members() -> None:
     }
 
 
+@pytest.mark.job
 def test_archives_of_all_kinds_in_folders(spark: SparkSession, tmp_path: Path) -> None:
     pictures = {"t/happy/1.jpg": jpeg(), "t/sad/_2.PNG": jpeg(61), "t/sad/__MACOSX/._2.png": b"x", "t/list.csv": b"x"}
     write(tmp_path, {"in/sub dir/a 1%.ZIP": zipped(pictures), "in/bad.zip": zipped(pictures)[:-9], "in/n.txt": "x"})
