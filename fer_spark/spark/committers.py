@@ -20,6 +20,9 @@ _SETTINGS = {
     "fs.s3a.committer.name": "magic",
 }
 _DEFAULTS = ("core-default.xml", "mapred-default.xml")
+_RELEASE = "4.1.2"
+"""The newest of spark-hadoop-cloud; it runs on Spark 4.3, which has none of its own."""
+
 _warned: set[str] = set()
 """Applications that have been warned."""
 
@@ -56,6 +59,6 @@ def _warn(spark: SparkSession) -> None:
         _warned.add(application)
         print(
             "fer-spark: Spark renames files to commit them, which on S3 copies each: slow, and a task that is tried "
-            f"twice may leave a file twice; add --packages org.apache.spark:spark-hadoop-cloud_2.13:{spark.version}",
+            f"twice may leave a file twice; add --packages org.apache.spark:spark-hadoop-cloud_2.13:{_RELEASE}",
             file=sys.stderr,
         )

@@ -39,7 +39,7 @@ def test_without_the_classes_one_line_says_so_and_nothing_is_set(
         commit_without_renaming(spark, "s3a")
     said = capsys.readouterr().err
     assert said.count("\n") == 1
-    assert f"--packages org.apache.spark:spark-hadoop-cloud_2.13:{spark.version}" in said
+    assert f"--packages org.apache.spark:spark-hadoop-cloud_2.13:{committers._RELEASE}" in said
     assert "fs.s3a.committer.name" not in spark.conf.getAll
 
 
