@@ -73,3 +73,18 @@ def test_of_two_new_ledgers_one_names_it(spark: SparkSession, tmp_path: Path, mo
     monkeypatch.setattr(Storage, "create_text", late)
     ledgers[0].bind("out", "parquet", occupied=False)
     assert len({ledger.new_name(1)[:15] for ledger in ledgers}) == 1
+
+
+def test_an_entry_number_is_taken_once_and_only_own_leftovers_are_strays(tmp_path: Path, spark: SparkSession) -> None:
+    ours, theirs = (Ledger(Storage(spark, str(tmp_path / "a"))) for _ in range(2))
+    for ledger in (ours, theirs):
+        ledger.bind("scores", "parquet", occupied=False)
+    stranger = Ledger(Storage(spark, str(tmp_path / "b")))
+    stranger.bind("scores", "parquet", occupied=False)
+    names = [f"batch-{ledger.new_name(1)}.parquet" for ledger in (ours, ours, stranger)]
+    entry = Entry(1, Key("m", "p"), names[:1], "seen/1", Figures())
+    ours.commit(entry)
+    with pytest.raises(LedgerError, match="another run has written batch 1"):
+        theirs.commit(entry)
+    assert Ledger(Storage(spark, str(tmp_path / "a"))).entries == [entry]
+    assert ours.strays([*names, "theirs.parquet"]) == names[1:2]

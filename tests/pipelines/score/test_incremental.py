@@ -13,11 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import SparkSession
 
-from fer_spark.artifacts import Storage
 from fer_spark.pipelines.score import incremental as score_incremental
-from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.lease import Claim, Owner
-from fer_spark.scoring.ledger import Entry, Key, Ledger, LedgerError
 from fer_spark.sources.pictures import Pictures
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import (
@@ -287,18 +284,3 @@ def test_two_runs_that_both_hold_the_lease_lose_and_double_nothing(
     assert summary(tmp_path / "scores")["unchanged"] == 5
     assert list(rows(tmp_path).values()) == [1] * 5
     assert len(every_score(tmp_path / "scores")) == 5
-
-
-def test_an_entry_number_is_taken_once_and_only_own_leftovers_are_strays(tmp_path: Path, spark: SparkSession) -> None:
-    ours, theirs = (Ledger(Storage(spark, str(tmp_path / "a"))) for _ in range(2))
-    for ledger in (ours, theirs):
-        ledger.bind("scores", "parquet", occupied=False)
-    stranger = Ledger(Storage(spark, str(tmp_path / "b")))
-    stranger.bind("scores", "parquet", occupied=False)
-    names = [f"batch-{ledger.new_name(1)}.parquet" for ledger in (ours, ours, stranger)]
-    entry = Entry(1, Key("m", "p"), names[:1], "seen/1", Figures())
-    ours.commit(entry)
-    with pytest.raises(LedgerError, match="another run has written batch 1"):
-        theirs.commit(entry)
-    assert Ledger(Storage(spark, str(tmp_path / "a"))).entries == [entry]
-    assert ours.strays([*names, "theirs.parquet"]) == names[1:2]
