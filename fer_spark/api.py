@@ -94,7 +94,7 @@ def score(
 
     def show(console: Console) -> None:
         if done is None:
-            console.print("Nothing done: another run is at work.")
+            console.print("Nothing done: another run holds the lease.")
         else:
             print_summary(done, chosen, console)
 

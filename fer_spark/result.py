@@ -22,7 +22,7 @@ class Result:
 
     output     where it wrote
     summary    what its summary file says: counts, labels, settings
-    published  False where nothing was: too many pictures are bad, or another run is at work
+    published  False where nothing was: too many pictures are bad, or another run holds the lease
     show       prints what the command prints at its end
     read       the rows that it wrote, as a DataFrame
     page       its report, where it wrote one

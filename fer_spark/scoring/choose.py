@@ -18,23 +18,25 @@ if TYPE_CHECKING:
 _GRAIN = 1 << 30
 
 
-def check_conditions(spark: SparkSession, asked: tuple[Wish, ...]) -> None:
+def check_conditions(spark: SparkSession, wishes: tuple[Wish, ...]) -> None:
     """Raise ValueError for an SQL condition that Spark does not understand on rows of SCORE."""
     nothing = spark.createDataFrame([], SCORE.spark_schema)
-    for wish in asked:
+    for wish in wishes:
         if not wish.where:
             continue
         try:
             nothing.where(wish.where).schema  # noqa: B018 - the plan is analysed here, nothing runs
         except (AnalysisException, ParseException) as error:
-            said = str(error).strip().splitlines()[0]
-            raise ValueError(f"--explain '{WHERE}:{wish.where}': {said}; columns: {', '.join(SCORE.names)}") from error
+            reason = str(error).strip().splitlines()[0]
+            raise ValueError(
+                f"--explain '{WHERE}:{wish.where}': {reason}; columns: {', '.join(SCORE.names)}"
+            ) from error
 
 
-def chosen(rows: DataFrame, asked: tuple[Wish, ...], seed: int) -> DataFrame:
+def chosen(rows: DataFrame, wishes: tuple[Wish, ...], seed: int) -> DataFrame:
     """face_id of those scored faces that any of the wishes names, each once, whatever the partitions."""
     fine = rows.where((F.col("status") == OK) & F.col("crop").isNotNull())
-    parts = [_faces(fine, wish, seed).select("face_id") for wish in asked]
+    parts = [_faces(fine, wish, seed).select("face_id") for wish in wishes]
     union = parts[0]
     for part in parts[1:]:
         union = union.unionByName(part)

@@ -38,7 +38,7 @@ class Shift:
     def moved(self) -> list[dict[str, Any]]:
         """The _MOVED bins that add most to psi, most first, with their shares."""
         names, counts = list(self.bins), list(self.bins.values())
-        now, then = _shares([one for one, _ in counts]), _shares([one for _, one in counts])
+        now, then = _shares([count for count, _ in counts]), _shares([count for _, count in counts])
         terms = {name: (a - b) * math.log(a / b) for name, a, b in zip(names, now, then, strict=True)}
         most = sorted(terms, key=lambda name: -terms[name])[:_MOVED]
         return [{"bin": name, **_rounded(*self.bins[name], self.now, self.then)} for name in most if terms[name] > 0]
@@ -90,7 +90,7 @@ def drift(
 
 
 def _shift(what: str, against: str, bins: dict[str, tuple[int, int]], threshold: float) -> Shift | None:
-    now, then = [one for one, _ in bins.values()], [one for _, one in bins.values()]
+    now, then = [count for count, _ in bins.values()], [count for _, count in bins.values()]
     n, m = sum(now), sum(then)
     if not n or not m:
         return None

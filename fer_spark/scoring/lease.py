@@ -25,10 +25,10 @@ _LOOKS, _LOOK_PAUSE_S = 5, 0.05
 
 
 class LeaseError(Exception):
-    """The lease was lost: another run took over after this one had stood still for longer than the expiry."""
+    """The lease was lost: another run took it after this run had sent no heartbeat for longer than the expiry."""
 
 
-class LeaseTaken(Exception):  # noqa: N818 - not an error: somebody else is doing the work
+class LeaseHeld(Exception):  # noqa: N818 - not an error: somebody else is doing the work
     """Another run holds the lease; the message says which."""
 
 
@@ -59,7 +59,7 @@ class Owner:
         return cls(uuid.uuid4().hex, socket.gethostname(), os.getpid(), _process(os.getpid()))
 
     @property
-    def gone(self) -> bool:
+    def has_ended(self) -> bool:
         """Whether this process ran on this machine and is no more."""
         return bool(self.process) and self.host == socket.gethostname() and _process(self.pid) != self.process
 
@@ -89,7 +89,7 @@ class Claim:
 
 
 class Lease:
-    """Holds the lease while the `with` block runs. Entering raises LeaseTaken if another run holds it."""
+    """Holds the lease while the `with` block runs. Entering raises LeaseHeld if another run holds it."""
 
     def __init__(self, store: ClaimStore, expiry_s: float, owner: Owner | None = None) -> None:
         self.owner = owner or Owner.here()
@@ -116,7 +116,7 @@ class Lease:
                 break
             time.sleep(_PAUSE_S)
         self._store.delete(self._name)
-        raise LeaseTaken(others[first].owner.described)
+        raise LeaseHeld(others[first].owner.described)
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
@@ -130,7 +130,7 @@ class Lease:
         """Raise LeaseError unless this run still holds the lease. To be called before every commit."""
         if not self._renew() or any(claim.held for claim in self._others().values()):
             raise LeaseError(
-                f"this run stood still for more than {self._expiry_s:g} s and another took over; nothing is lost, "
+                f"this run sent no heartbeat for {self._expiry_s:g} s and another run took the lease; nothing is lost, "
                 "what was not committed is scored by the other. Raise --lease-s if pauses are usual"
             )
 
@@ -153,7 +153,7 @@ class Lease:
     def _keep_beating(self) -> None:
         while not self._stop.wait(self._expiry_s / 5):
             if not self._renew():
-                return  # taken over: verify will say so
+                return  # another run took the lease: verify reports it
 
     def _others(self) -> dict[str, Claim]:
         """Claims of others that are alive, by name; dead ones are removed."""
@@ -166,7 +166,7 @@ class Lease:
             if text is None:
                 continue
             claim = Claim.from_json(text)
-            if now - when > self._expiry_s or claim.owner.gone:
+            if now - when > self._expiry_s or claim.owner.has_ended:
                 self._store.delete(name)
             else:
                 alive[name] = claim

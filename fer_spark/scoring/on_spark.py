@@ -31,7 +31,7 @@ Batches = Iterator[pa.RecordBatch]
 """A picture that the ledger knows: where it lay, how long and how old its file was (null where it is no file, or was
 too young to tell), and what its bytes are (null where there were none)."""
 MISSING = "missing_file"
-"""Status of what was listed, and gone when it was to be read."""
+"""Status of what was listed, and missing when it was read."""
 _RACY_US = 2_000_000
 _BLOCK = 64
 _PICTURES_PER_TASK = 32
@@ -84,9 +84,9 @@ def warm_up(spark: SparkSession, scorer: ScorerSpec) -> Thread:
             spark.range(1).coalesce(1).mapInArrow(load, "id long").collect()
 
     session = f"{spark.sparkContext.applicationId} {scorer}"
-    wanted = str(spark.sparkContext.master).startswith("local") and session not in _WARM
+    loads = str(spark.sparkContext.master).startswith("local") and session not in _WARM
     _WARM.add(session)
-    thread = InheritableThread(target=run, daemon=True) if wanted else Thread()
+    thread = InheritableThread(target=run, daemon=True) if loads else Thread()
     thread.start()
     return thread
 
@@ -178,7 +178,7 @@ def missing_rows(listed: DataFrame, rows: DataFrame, job: ScoreJob, model: str) 
         "source_path": F.col("source_path"),
         "source_row": F.col("source_row"),
         "status": F.lit(MISSING),
-        "detail": F.lit(None if job.rows.salt else "listed, but gone when it was to be read"),
+        "detail": F.lit(None if job.rows.salt else "listed, but missing when it was read"),
         "model_digest": F.lit(model),
         "preparation_digest": F.lit(job.rows.preparation_digest),
         "batch": F.lit(0),
@@ -213,12 +213,12 @@ def seen_rows(listed: DataFrame | None, rows: DataFrame, listed_at_us: int) -> D
     """
     identity = F.coalesce("image_id", F.when(F.col("status") == ALREADY_KNOWN, F.col("detail"))).alias("image_id")
     place = (F.col("source_path").alias("path"), F.col("source_row").alias("row"))
-    gone = (F.col("status") == MISSING).alias("gone")
-    pictures = rows.select(*place, identity, gone).distinct()
+    missing = (F.col("status") == MISSING).alias("missing")
+    pictures = rows.select(*place, identity, missing).distinct()
     unknown = (F.lit(None).cast("bigint").alias(name) for name in ("length", "modified_us"))
     if listed is None:
         return pictures.select("path", "row", *unknown, "image_id")
-    settled_file = (F.col("modified_us") <= listed_at_us - _RACY_US) & ~F.col("gone")
+    settled_file = (F.col("modified_us") <= listed_at_us - _RACY_US) & ~F.col("missing")
     ages = (F.when(settled_file, F.col(name)).alias(name) for name in ("length", "modified_us"))
     there = listed.select("path", "length", "modified_us")
     return pictures.join(there, "path", "left").select("path", "row", *ages, "image_id")
@@ -238,7 +238,7 @@ def _with_salt(frame: DataFrame, text: Column, salt: Salt) -> tuple[DataFrame, C
         return frame, text
     secret = salt.block(_BLOCK)
     pads = [bytes(byte ^ pad for byte in secret) for pad in (0x36, 0x5C)]
-    one = frame.sparkSession.createDataFrame([tuple(pads)], "_inner binary, _outer binary")
+    secret_row = frame.sparkSession.createDataFrame([tuple(pads)], "_inner binary, _outer binary")
     inner = F.unhex(F.sha2(F.concat(F.col("_inner"), text.cast("binary")), 256))
     outer = F.sha2(F.concat(F.col("_outer"), inner), 256)
-    return frame.crossJoin(F.broadcast(one)), F.substring(outer, 1, 32)
+    return frame.crossJoin(F.broadcast(secret_row)), F.substring(outer, 1, 32)

@@ -25,16 +25,16 @@ class ScoreSettings:
         changes_result=False,
     )
     faces: str = option("largest", "which faces of a picture to score", choices=("largest", "all"))
-    detector: str = option("", "how faces are found, where not as the bundle's card says")
+    detector: str = option("", "detector, if not the bundle's own")
     detector_model: str = option(
         "", "YuNet's .onnx file; else looked for in $FER_SPARK_MODELS and the user's cache", path=True
     )
     try_turned: bool = option(
         False,
-        "where upright shows no good face, look at the picture in its three other turns; angle_deg says which",
+        "where an upright picture shows no good face, search it rotated by 90, 180 and 270 degrees too; see angle_deg",
     )
-    format: str = option("parquet", "of the output", choices=tuple(FORMATS))
-    overwrite: bool = option(False, "replace the scores that are there, once new ones are whole", changes_result=False)
+    format: str = option("parquet", "format of the output", choices=tuple(FORMATS))
+    overwrite: bool = option(False, "replace existing scores once the new scores are complete", changes_result=False)
     abstain_below: float = option(0.0, "faces of less confidence are marked as abstained", least=0, most=1)
     salt: str = option(
         "", "replace ids and paths by hashes that only this secret text gives; @FILE reads it from a file"
@@ -42,7 +42,7 @@ class ScoreSettings:
     keep_crop: bool = option(False, "add each face as the network saw it (PNG)")
     device: str = option(
         "auto",
-        "gpu: the one that Spark gives each task; auto: that where Spark gives any",
+        "gpu: the GPU that Spark assigns to each task; auto: that GPU if there is any, else the CPU",
         choices=("auto", "cpu", "gpu"),
     )
     bf16: bool = option(False, "compute in bfloat16: faster, exact to about 0.01")
@@ -53,7 +53,7 @@ class ScoreSettings:
         most=1,
     )
     drift_threshold: float = option(0.2, "population stability index above which the summary flags drift", above=0)
-    incremental: bool = option(False, "score only what the ledger at --checkpoint does not know")
+    incremental: bool = option(False, "score only what the ledger at --checkpoint does not list")
     trigger: str = option(
         "ledger",
         "how an incremental run finds what is new. ledger: by path, length, age and bytes; stream: by Spark's "
@@ -70,7 +70,7 @@ class ScoreSettings:
         changes_result=False,
     )
     lease_s: float = option(
-        300.0, "seconds without a heartbeat after which another run takes over", least=1, changes_result=False
+        300.0, "seconds without a heartbeat after which another run takes the lease", least=1, changes_result=False
     )
 
     explain: tuple[str, ...] = option(
@@ -82,7 +82,7 @@ class ScoreSettings:
 
     @property
     def wishes(self) -> tuple[Wish, ...]:
-        """What --explain asks for. Raises ValueError."""
+        """What --explain requests. Raises ValueError."""
         return wishes(self.explain)
 
     def check(self) -> None:
@@ -102,7 +102,7 @@ class ScoreSettings:
                 f"--format {self.format} needs --checkpoint URI: a table has no place for summary and staging"
             )
         if self.incremental and self.overwrite:
-            raise ValueError("--overwrite does not go with --incremental; for a new start take a new --checkpoint")
+            raise ValueError("--overwrite does not go with --incremental; to start again, choose a new --checkpoint")
 
     @property
     def secret(self) -> str:

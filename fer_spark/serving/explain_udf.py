@@ -70,15 +70,15 @@ def function_of(job: ExplainJob, prepare: Prepare | None) -> Callable[..., Colum
     # named here, as annotations of this module are not read
     run.__annotations__ = {"parts": Iterator[tuple[pd.Series, ...]], "return": Iterator[pd.DataFrame]}
     wrap: Any = pandas_udf  # its overloads know no iterator of frames
-    made: Callable[..., Column] = wrap(run, EXPLAINED.spark_schema)
-    return made
+    udf: Callable[..., Column] = wrap(run, EXPLAINED.spark_schema)
+    return udf
 
 
 def _ids(series: pd.Series[Any]) -> list[str | None]:
     """Raises TypeError for numbers: beside a null they would be floats, and seed other masks."""
-    other = next((one for one in series if not isinstance(one, (str, type(None)))), None)
+    other = next((value for value in series if not isinstance(value, (str, type(None)))), None)
     if other is not None:
-        raise TypeError(f"expected ids as text, got {type(other).__name__}: CAST(id AS STRING) makes it of a number")
+        raise TypeError(f"expected ids as text, got {type(other).__name__}: CAST(id AS STRING) converts a number")
     return list(series)
 
 

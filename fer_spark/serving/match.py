@@ -14,11 +14,11 @@ from fer_spark.preparation.preparation import ANY, Reuse
 from fer_spark.shards.manifest import Manifest
 
 _LEAST_SUM = 1e-12
-MEASURE_ANYWAY = "pass --force to measure anyway; the report will say so"
+MEASURE_ANYWAY = "pass --force to evaluate anyway; the report states it"
 
 
 class MismatchError(ValueError):
-    """A bundle and a set of shards that should not be measured against each other; the message says how to go on."""
+    """A bundle and a set of shards that should not be measured against each other; the message names the next step."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def match_labels(
     if len(kept) < 2:
         raise MismatchError(
             f"labels: bundle and shards have {len(kept)} classes in common; the bundle knows {', '.join(bundle)}, "
-            f"the shards have {', '.join(shards)}: take another bundle, or build the shards with its --labels"
+            f"the shards have {', '.join(shards)}: choose another bundle, or build the shards with its --labels"
         )
     if (only_shards or only_bundle) and not leave_out:
         raise MismatchError(_unlike(only_shards, only_bundle, rows))
@@ -74,15 +74,15 @@ def match_labels(
     return LabelMatch(names, index, np.array(columns, dtype=np.int64), only_shards, only_bundle)
 
 
-def image_column(card: Card, manifest: Manifest, wanted: str) -> str:
-    """The pixel column that the bundle takes, or `wanted` where that fits. Raises MismatchError: nothing else does."""
+def image_column(card: Card, manifest: Manifest, requested: str) -> str:
+    """The pixel column that fits the bundle: `requested`, if given. Raises MismatchError where none does."""
     fits = [name for name, column in manifest.images.items() if column.pixels.face == card.image]
-    if wanted in fits or (fits and not wanted):
-        return wanted or fits[0]
+    if requested in fits or (fits and not requested):
+        return requested or fits[0]
     needed = str(card.image)
     have = ", ".join(f"{name} ({column.pixels.face})" for name, column in manifest.images.items())
     raise MismatchError(
-        f"pictures: the bundle takes {needed}, {f'--image-column {wanted} is not that; ' if wanted else ''}"
+        f"pictures: the bundle takes {needed}, {f'--image-column {requested} is not that; ' if requested else ''}"
         f"the shards hold {have}: build them with --size {needed}"
     )
 

@@ -62,7 +62,7 @@ class BundleSpec:
         return f"{self.digest}|{self._place()}|{self.bf16}"
 
     def open(self) -> Bundle:
-        """Load it here. Raises RuntimeError where a GPU was asked for and this worker has none."""
+        """Load it here. Raises RuntimeError where a GPU was requested and this worker has none."""
         import torch
         from pyspark import SparkFiles  # here alone: a client of Spark Connect may have none
 
@@ -138,7 +138,7 @@ class Shipped:
 
 
 def chosen_device(spark: SparkSession, device: str) -> str:
-    """`cpu` or `gpu`. Raises ValueError, with the settings to give, for a GPU that is asked for and not there."""
+    """`cpu` or `gpu`. Raises ValueError, with the settings to give, for a GPU that is requested and missing."""
     if device not in DEVICES:
         raise ValueError(f"device: {device!r}, expected one of {', '.join(DEVICES)}")
     if device == "cpu":
@@ -234,6 +234,6 @@ def _pack(place: Traversable, target: Path) -> None:
 @lru_cache(maxsize=1)
 def _directory() -> str:
     """Where bundles wait for the executors to fetch them, until this process ends."""
-    made = tempfile.mkdtemp(prefix="fer-spark-")
-    atexit.register(shutil.rmtree, made, ignore_errors=True)
-    return made
+    directory = tempfile.mkdtemp(prefix="fer-spark-")
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory

@@ -73,8 +73,8 @@ def _function(spec: ScorerSpec, pixels: StoredPixels, prepare: Prepare | None) -
             yield table.select(_NAMES).to_pandas(maps_as_pydicts="strict")
 
     wrap: Any = pandas_udf  # its overloads know no iterator of frames
-    made: Callable[..., Column] = wrap(predict, RETURNS)
-    return made
+    udf: Callable[..., Column] = wrap(predict, RETURNS)
+    return udf
 
 
 def binary_cells(series: pd.Series[Any]) -> pa.Array:

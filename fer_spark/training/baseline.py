@@ -96,12 +96,12 @@ class NearestNeighbours:
 
     def _search(self, queries: torch.Tensor, k: int) -> torch.Tensor:
         """(Q, k) labels of the nearest train rows, nearest first."""
-        wanted = self._standardised(queries)
+        points = self._standardised(queries)
         distances = torch.zeros(len(queries), 0, device=self._device)
         labels = torch.zeros(len(queries), 0, dtype=torch.int64, device=self._device)
         for start, block in self._blocks():
             # |q - t|² less |q|², which is the same for every t
-            block_distances = torch.addmm(block.square().sum(1)[None], wanted, block.T, alpha=-2)
+            block_distances = torch.addmm(block.square().sum(1)[None], points, block.T, alpha=-2)
             nearest, at = _smallest(block_distances, k)
             block_labels = self._train.labels[start : start + len(block)].to(self._device)
             distances, labels = torch.cat([distances, nearest], 1), torch.cat([labels, block_labels[at]], 1)

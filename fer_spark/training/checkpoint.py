@@ -53,7 +53,7 @@ def load_checkpoint(directory: Path) -> Checkpoint | None:
         return Checkpoint(load_file(found[-1] / _TENSORS), state)
     except (OSError, ValueError, SafetensorError) as error:
         raise CheckpointError(
-            f"{found[-1]}: not a checkpoint, or damaged ({error}); delete {directory} to start anew"
+            f"{found[-1]}: not a checkpoint, or damaged ({error}); delete {directory} to start again"
         ) from error
 
 

@@ -29,7 +29,7 @@ class Terminal:
     def __init__(self, console: Console, epochs: int) -> None:
         self._console, self._epochs = console, epochs
         self._began: tuple[float, int] | None = None
-        self._said = time.monotonic()
+        self._reported = time.monotonic()
         self._progress: Progress | None = None
 
     def __call__(self, event: str, figures: dict[str, Any]) -> None:
@@ -60,10 +60,10 @@ class Terminal:
     def _line(self, figures: dict[str, Any]) -> None:
         now = time.monotonic()
         if self._began is None:  # the first step takes longer than others: it says nothing of the time left
-            self._began, self._said = (now, figures["step"]), now
-        if now - self._said < _LOG_EVERY_S:
+            self._began, self._reported = (now, figures["step"]), now
+        if now - self._reported < _LOG_EVERY_S:
             return
-        self._said = now
+        self._reported = now
         pace = (now - self._began[0]) / max(1, figures["step"] - self._began[1])
         left = pace * (figures["steps"] - figures["step"])
         self._print(
@@ -78,16 +78,16 @@ class Terminal:
 
 def epoch_line(figures: dict[str, Any], epochs: int) -> str:
     """`epoch 3/30: loss 1.203; val accuracy 0.612, …; 1,234 pictures/s *`; the star marks the best so far."""
-    said = [f"epoch {figures['epoch'] + 1}/{epochs}: loss {figures['train_loss']:.3f}"]
+    parts = [f"epoch {figures['epoch'] + 1}/{epochs}: loss {figures['train_loss']:.3f}"]
     val = [
         f"{name.removeprefix('val_').replace('_', ' ')} {value:.4f}"
         for name, value in figures.items()
         if name.startswith("val_")
     ]
     if val:
-        said.append("val " + ", ".join(val))
-    said.append(f"{figures['images_per_s']:,.0f} pictures/s" + (" *" if figures.get("best") else ""))
-    return "; ".join(said)
+        parts.append("val " + ", ".join(val))
+    parts.append(f"{figures['images_per_s']:,.0f} pictures/s" + (" *" if figures.get("best") else ""))
+    return "; ".join(parts)
 
 
 class JsonLines:
@@ -196,7 +196,7 @@ class MlFlow:
             call()
         except self._errors as error:
             if self._heard:
-                warnings.warn(f"--mlflow: the store no longer takes figures ({error})", stacklevel=2)
+                warnings.warn(f"--mlflow: the store no longer accepts figures ({error})", stacklevel=2)
             self._heard = False
 
 

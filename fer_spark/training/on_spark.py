@@ -23,7 +23,7 @@ def distribute(
     package must be installed where the tasks run, and what they write must be reachable from all of them. GPUs are used
     where Spark hands them out. `program` is a function of a module, and ends its process where it fails. (A file as
     program, which TorchDistributor takes too, may fail unnoticed: Spark 4 drops its exit code.) Raises ProcessError
-    when a process fails; what it said has been printed by then.
+    when a process fails; its output has been printed by then.
     """
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]
     from pyspark.errors import PySparkException
@@ -33,9 +33,9 @@ def distribute(
     local = master.startswith("local") and not master.startswith("local-cluster")
     gpus = use_gpu and spark.conf.get("spark.task.resource.gpu.amount", None) is not None
     try:
-        said = TorchDistributor(num_processes=processes, local_mode=local, use_gpu=gpus).run(program, arguments)
+        returned = TorchDistributor(num_processes=processes, local_mode=local, use_gpu=gpus).run(program, arguments)
     except (RuntimeError, PySparkException, Py4JError) as error:
-        raise ProcessError(f"one of the {processes} processes on {master} failed; what it said is above") from error
-    if not isinstance(said, int):
-        raise ProcessError(f"the first of the {processes} processes on {master} ended without a word: {said!r}")
-    return said
+        raise ProcessError(f"one of the {processes} processes on {master} failed; its output is above") from error
+    if not isinstance(returned, int):
+        raise ProcessError(f"the first of the {processes} processes on {master} returned no exit code: {returned!r}")
+    return returned

@@ -57,4 +57,4 @@ def answer(
 
 def _affect(valence: torch.Tensor | None, arousal: torch.Tensor | None, count: int) -> list[torch.Tensor]:
     unknown = torch.full((count,), float("nan"))
-    return [unknown if one is None else one for one in (valence, arousal)]
+    return [unknown if values is None else values for values in (valence, arousal)]

@@ -66,7 +66,7 @@ class Ranks:
             yield
         except RuntimeError as error:
             raise RankLostError(
-                f"process {self.rank} of {self.world} lost the others; one of them has said why ({str(error)[:200]})"
+                f"process {self.rank} of {self.world} lost the others; one of them has printed why ({str(error)[:200]})"
             ) from error
 
 
@@ -87,27 +87,27 @@ def joined(device: str) -> Iterator[Ranks]:
         dist.destroy_process_group()
 
 
-def choose_device(wanted: str) -> torch.device:
-    """`auto`: this process's GPU where there is one. Raises ValueError for a GPU that is asked for and not there."""
+def choose_device(name: str) -> torch.device:
+    """`auto`: this process's GPU where there is one. Raises ValueError for a GPU that is requested and missing."""
     local = int(os.environ.get("LOCAL_RANK", "0"))
-    if wanted == "auto":
+    if name == "auto":
         return (
             torch.device("cuda", local % torch.cuda.device_count())
             if torch.cuda.is_available()
             else torch.device("cpu")
         )
     try:
-        device = torch.device(wanted)
+        device = torch.device(name)
     except RuntimeError as error:
-        raise ValueError(f"device: {wanted!r} is none that torch knows: auto, cpu, cuda, cuda:1") from error
+        raise ValueError(f"device: {name!r}, expected auto, cpu, cuda or cuda:1") from error
     if device.type == "cuda" and not torch.cuda.is_available():
         raise ValueError(
-            f"device: {wanted} is asked for, but torch {torch.__version__} sees no GPU; --device cpu trains without"
+            f"device: {name} is requested, but torch {torch.__version__} sees no GPU; --device cpu trains without"
         )
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"device: {wanted} is asked for, this machine has {torch.cuda.device_count()} GPU")
+        raise ValueError(f"device: {name} is requested, this machine has {torch.cuda.device_count()} GPU")
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise ValueError(f"device: {wanted} is asked for, but torch {torch.__version__} cannot use it here") from error
-    return torch.device("cuda", local % torch.cuda.device_count()) if wanted == "cuda" else device
+        raise ValueError(f"device: {name} is requested, but torch {torch.__version__} cannot use it here") from error
+    return torch.device("cuda", local % torch.cuda.device_count()) if name == "cuda" else device

@@ -47,7 +47,7 @@ class TrainSettings:
         choices=SELECT_ON,
         fixed="it is what the search compares trials by",
     )
-    patience: int = option(0, "stop after so many epochs without a better one; 0: never", least=0)
+    patience: int = option(0, "stop after so many epochs without a better epoch; 0: never", least=0)
     va_weight: float = option(1.0, "weight of the valence/arousal loss (1 - CCC)", least=0)
     init: str = option(
         "",
@@ -62,24 +62,24 @@ class TrainSettings:
     distill_temperature: float = option(3.0, "softening of teachers' and pupil's probabilities", above=0)
     distill_once: bool = option(
         False,
-        "teachers answer once per row, to the picture as it is and its mirror image, instead of to each augmented "
-        "picture: after the first epoch it costs what training without them costs",
+        "teachers predict once per row, on the picture as it is and its mirror image, instead of on each augmented "
+        "picture: after the first epoch an epoch takes as long as without teachers",
         later=True,
     )
     precision: str = option("auto", "auto: bf16 where the hardware computes in it, else fp32", choices=PRECISIONS)
     compile: bool = option(False, "torch.compile the network")
     device: str = option(
-        "auto", "auto: a GPU where there is one; or cpu, cuda, cuda:1", fixed="it says where to train, not how"
+        "auto", "auto: a GPU where there is one; or cpu, cuda, cuda:1", fixed="it states where to train, not how"
     )
     threads: int = option(
-        0, "CPU threads; 0: as torch decides", least=0, changes_result=False, fixed="it says where to train, not how"
+        0, "CPU threads; 0: as torch decides", least=0, changes_result=False, fixed="it states where to train, not how"
     )
     checkpoint_minutes: float = option(
-        5.0, "write a checkpoint so often, besides each epoch", least=0, changes_result=False
+        5.0, "minutes between checkpoints, besides the one after each epoch", least=0, changes_result=False
     )
     max_minutes: float = option(
         0.0,
-        "stop after so long with a checkpoint; the same command goes on; 0: no limit",
+        "stop with a checkpoint after so many minutes; the same command resumes; 0: no limit",
         least=0,
         changes_result=False,
         fixed="it limits the whole search",
@@ -90,7 +90,7 @@ class TrainSettings:
         check(self)
         _ = self.size_steps
         if self.distill_once and self.mixup_alpha:
-            raise ValueError("--distill-once: nobody answered to mixed pictures; leave it or --mixup-alpha away")
+            raise ValueError("--distill-once: teachers do not predict mixed pictures; leave out it or --mixup-alpha")
 
     @property
     def peak_rate_per_128(self) -> float:

@@ -58,8 +58,8 @@ class StepMaker:
     def _mixed_affect(self, batch: Batch, weight: torch.Tensor, seed: int) -> Batch:
         """The batch with valence and arousal of the mixed pictures."""
         valence, arousal = (
-            None if one is None else mix_affect(one.to(self._device), weight, self._settings.mixup_alpha, seed)
-            for one in (batch.valence, batch.arousal)
+            None if values is None else mix_affect(values.to(self._device), weight, self._settings.mixup_alpha, seed)
+            for values in (batch.valence, batch.arousal)
         )
         return dataclasses.replace(batch, valence=valence, arousal=arousal)
 
@@ -88,15 +88,15 @@ class StepMaker:
         loss = self._shared(self._task.loss(logits, targets, weight), self._task.loss.total_weight(targets, weight))
         if self._teaching:
             taught = self._teaching.logits(images, batch)
-            asked = batch.real.to(device).float()
-            learnt = distillation_loss(logits, taught, settings.distill_temperature, asked)
-            learnt = self._shared(learnt, asked.sum())
+            counted = batch.real.to(device).float()
+            learnt = distillation_loss(logits, taught, settings.distill_temperature, counted)
+            learnt = self._shared(learnt, counted.sum())
             loss = (1 - settings.distill_weight) * loss + settings.distill_weight * learnt
         if output.shape[1] > self._classes:
             real = batch.real.to(device).float()
-            for number, wanted in enumerate((batch.valence, batch.arousal)):
-                if wanted is not None:
-                    apart = ccc_loss(output[:, self._classes + number], wanted.to(device), real)
+            for number, target in enumerate((batch.valence, batch.arousal)):
+                if target is not None:
+                    apart = ccc_loss(output[:, self._classes + number], target.to(device), real)
                     loss = loss + settings.va_weight * apart / 2
         return loss
 

@@ -32,10 +32,10 @@ def mix_up(
     return torch.lerp(images[other], images, share), torch.lerp(targets[other], targets, share)
 
 
-def mix_affect(wanted: torch.Tensor, weight: torch.Tensor, alpha: float, seed: int) -> torch.Tensor:
+def mix_affect(affect: torch.Tensor, weight: torch.Tensor, alpha: float, seed: int) -> torch.Tensor:
     """(N,) valence or arousal, mixed as `mix_up` mixes the pictures; NaN where either of the two has none."""
     other, share = _partners(weight, alpha, seed)
-    return torch.lerp(wanted[other], wanted, share)
+    return torch.lerp(affect[other], affect, share)
 
 
 def _partners(weight: torch.Tensor, alpha: float, seed: int) -> tuple[torch.Tensor, float]:
@@ -52,17 +52,17 @@ def distillation_loss(
     logits: torch.Tensor, teachers: list[torch.Tensor], temperature: float, weight: torch.Tensor
 ) -> torch.Tensor:
     """T² · KL(mean of softmax(teacher / T) ‖ softmax(logits / T)), averaged over rows (Hinton, Vinyals & Dean 2015)."""
-    wanted = torch.stack([(one.float() / temperature).softmax(dim=1) for one in teachers]).mean(dim=0)
-    per_row = F.kl_div((logits / temperature).log_softmax(dim=1), wanted, reduction="none").sum(dim=1)
+    target = torch.stack([(teacher.float() / temperature).softmax(dim=1) for teacher in teachers]).mean(dim=0)
+    per_row = F.kl_div((logits / temperature).log_softmax(dim=1), target, reduction="none").sum(dim=1)
     return temperature**2 * (per_row * weight).sum() / weight.sum().clamp(min=1e-12)
 
 
-def ccc_loss(predicted: torch.Tensor, wanted: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def ccc_loss(predicted: torch.Tensor, target: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """1 - CCC (Lin 1989) of one dimension over a batch; rows whose target is NaN are left out; 0 with fewer than 2."""
-    known = torch.isfinite(wanted) & (weight > 0)
+    known = torch.isfinite(target) & (weight > 0)
     if int(known.sum()) < 2:
         return predicted.sum() * 0.0
-    x, y = predicted[known], wanted[known]
+    x, y = predicted[known], target[known]
     dx, dy = x - x.mean(), y - y.mean()
     apart = (x.mean() - y.mean()) ** 2
     return 1 - 2 * (dx * dy).mean() / (dx.square().mean() + dy.square().mean() + apart).clamp(min=1e-8)

@@ -42,7 +42,7 @@ class Teaching:
         """Answers to the whole batch, never to its new rows alone: how a sum is rounded depends on its shape."""
         still = to_unit(batch.images, self._device)
         answers = [(teacher(still).float() + teacher(still.flip(-1)).float()) / 2 for teacher in self._teachers]
-        self._kept = self._kept or [one.new_zeros((len(self._seen), one.shape[1])) for one in answers]
+        self._kept = self._kept or [answer.new_zeros((len(self._seen), answer.shape[1])) for answer in answers]
         for kept, answer in zip(self._kept, answers, strict=True):
             kept[batch.rows.to(self._device)] = answer
         self._seen[batch.rows] = True

@@ -39,7 +39,7 @@ _AGREE_EVERY = 16
 
 @dataclass(frozen=True)
 class Trained:
-    """`network`: the averaged weights of the kept epoch; `finished`: neither time ran out nor a stop was asked for."""
+    """`network`: the averaged weights of the kept epoch; `finished`: neither time ran out nor a stop was requested."""
 
     network: nn.Module
     history: list[dict[str, Any]]
@@ -48,7 +48,7 @@ class Trained:
 
 
 class Trainer:
-    """One run; `fit` goes on from `checkpoints` where there is something to go on from."""
+    """One run; `fit` resumes from `checkpoints` where there is any."""
 
     def __init__(
         self,
@@ -135,7 +135,7 @@ class Trainer:
             answers = self.answers(self._task.val)
             if not np.isfinite(answers.logits).all():
                 raise FloatingPointError(
-                    f"epoch {self._epoch}: the network's answers to the val split are no longer finite; "
+                    f"epoch {self._epoch}: the network's predictions for the val split are no longer finite; "
                     "try a lower --learning-rate or --clip-norm 1"
                 )
             entry |= judge(answers)
@@ -216,7 +216,7 @@ class Trainer:
         restore_optimizer(self._optimizer, parts["optimizer"])
         self._step, self._epoch, self._batch = state["step"], state["epoch"], state["batch"]
         self._best_epoch, self._history = state["best_epoch"], state["history"]
-        listen("note", {"text": f"going on at epoch {self._epoch}, batch {self._batch}"})
+        listen("note", {"text": f"resuming at epoch {self._epoch}, batch {self._batch}"})
 
 
 def _optimizer(groups: list[dict[str, Any]], settings: TrainSettings) -> torch.optim.Optimizer:

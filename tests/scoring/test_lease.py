@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_spark.scoring.lease import Claim, Lease, LeaseError, LeaseTaken, Owner
+from fer_spark.scoring.lease import Claim, Lease, LeaseError, LeaseHeld, Owner
 
 
 class Folder:
@@ -46,7 +46,7 @@ def elsewhere(token: str) -> Owner:
 
 def test_a_second_run_is_told_who_holds_the_lease_and_leaves_no_claim() -> None:
     store = Folder()
-    with Lease(store, 60, elsewhere("first")), pytest.raises(LeaseTaken, match="process 7 on another-machine"):
+    with Lease(store, 60, elsewhere("first")), pytest.raises(LeaseHeld, match="process 7 on another-machine"):
         Lease(store, 60, elsewhere("a-second")).__enter__()
     assert store.files == {}
 
@@ -76,7 +76,7 @@ def test_of_many_that_begin_at_once_never_two_hold_it_and_one_does() -> None:
                 lease.verify()
                 with lock:
                     holding -= 1
-        except LeaseTaken:
+        except LeaseHeld:
             pass
 
     threads = [threading.Thread(target=run, args=(i,)) for i in range(8)]
@@ -94,12 +94,12 @@ def test_a_silent_owner_on_another_machine_is_waited_for_until_the_expiry_and_no
     dead._held = True
     dead._beat()
     store.now_s += 59
-    with pytest.raises(LeaseTaken):
+    with pytest.raises(LeaseHeld):
         Lease(store, 60).__enter__()
     store.now_s += 2
     with Lease(store, 60) as lease:
         lease.verify()
-        with pytest.raises(LeaseError, match="another took over"):
+        with pytest.raises(LeaseError, match="another run took the lease"):
             dead.verify()
 
 
@@ -134,7 +134,7 @@ def test_a_process_of_this_machine_that_is_dead_is_not_waited_for() -> None:
     lease = Lease(store, 3600, owner)
     lease._held = True
     lease._beat()
-    with pytest.raises(LeaseTaken):
+    with pytest.raises(LeaseHeld):
         Lease(store, 3600).__enter__()
     child.kill()
     child.wait()
@@ -145,8 +145,8 @@ def test_a_process_of_this_machine_that_is_dead_is_not_waited_for() -> None:
 def test_a_number_that_another_process_has_now_is_not_the_owner() -> None:
     old = replace(Owner.here(), process="another-boot 1")
     assert old.pid == os.getpid()
-    assert old.gone
-    assert not Owner.here().gone
+    assert old.has_ended
+    assert not Owner.here().has_ended
 
 
 class Replacing(Folder):
@@ -201,6 +201,6 @@ class Blinking(Folder):
 def test_a_claim_that_is_just_being_replaced_still_counts() -> None:
     store = Blinking("second")
     store.files["first.json"] = (store.now_s, Claim(elsewhere("first"), True).to_json())
-    with pytest.raises(LeaseTaken, match="process 7"):
+    with pytest.raises(LeaseHeld, match="process 7"):
         Lease(store, 60, elsewhere("second")).__enter__()
     assert "first.json" in store.files

@@ -130,8 +130,8 @@ def test_two_ranks_go_on_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
     on = {name: (tmp_path / name / "rank-1").read_text() for name in ("whole", "broken", "stopped")}
     assert on == {
         "whole": "True 1 75",
-        "broken": "True 42 75 going on at epoch 1, batch 16",
-        "stopped": "True 17 75 going on at epoch 0, batch 16",
+        "broken": "True 42 75 resuming at epoch 1, batch 16",
+        "stopped": "True 17 75 resuming at epoch 0, batch 16",
     }
     whole, *others = (load_file(tmp_path / name / "weights.safetensors") for name in on)
     for other in others:

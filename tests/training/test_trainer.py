@@ -214,7 +214,9 @@ def test_answers_that_explode_after_the_last_batch_are_an_error_with_a_remedy() 
     """One batch is an epoch: its loss is finite still, what comes of its step is not."""
     plain = nn.Sequential(nn.Flatten(), nn.Linear(144, 16), nn.Linear(16, 3))
     one_batch = MemorySource(*stripes(32), 32)
-    with pytest.raises(FloatingPointError, match=r"answers to the val split are no longer finite.*--learning-rate"):
+    with pytest.raises(
+        FloatingPointError, match=r"predictions for the val split are no longer finite.*--learning-rate"
+    ):
         run(make_task(plain, train=one_batch), learning_rate=1e38, clip_norm=0.0, schedule="constant", ema_decay=0.0)
 
 

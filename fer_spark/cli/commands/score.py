@@ -27,7 +27,7 @@ Faces are prepared exactly as those that the bundle was trained on: its card say
 a row with a status. _summary.json, written last, lists the files that count and holds counts, label mix and drift.
 With --explain, _explanations/ says for some of the faces which parts of them the answer rests on (LIME).
 
-Exit codes: 0 scored, or nothing new, or another run is at work; 1 failed; 2 wrong usage; 3 more bad pictures than
+Exit codes: 0 scored, or nothing new, or another run holds the lease; 1 failed; 2 wrong usage; 3 more bad pictures than
 --max-bad-fraction (a single run publishes nothing then, an incremental one keeps what it scored).
 """
 

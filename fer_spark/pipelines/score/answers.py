@@ -59,7 +59,7 @@ def print_page(spark: SparkSession, settings: ScoreSettings) -> None:
     try:
         from fer_spark.pipelines.report.run import write_page
     except ImportError as error:
-        said = f"No page: {error}; it needs pip install 'fer-spark[report]'"
+        line = f"No page: {error}; it needs pip install 'fer-spark[report]'"
     else:
-        said = write_page(spark, settings.output, page_of(settings.output)).removeprefix("file:")
-    Console().print(said, highlight=False, markup=False, soft_wrap=True)
+        line = write_page(spark, settings.output, page_of(settings.output)).removeprefix("file:")
+    Console().print(line, highlight=False, markup=False, soft_wrap=True)

@@ -48,7 +48,7 @@ class Books:
 
 def open_books(run: Run, lease: Lease) -> Books:
     """Open the ledger and remove what a killed run left. Raises LedgerError where it is not this output's, or scores
-    that it speaks of are gone."""
+    that it lists are missing."""
     storage = Storage.to_write(run.spark, run.settings.checkpoint)
     ledger, scores = Ledger(storage), run.output.scores
     ledger.bind(scores.address, scores.form, scores.occupied(), scores.name)
@@ -75,8 +75,8 @@ def commit(run: Run, books: Books, raw: DataFrame, listed: DataFrame | None) -> 
         staged = run.output.stage("rows", score_frame(_without_known(run, books, raw), run.job))
     if listed is not None:
         keys = listed.select(F.col("path").alias("source_path"), F.col("row").alias("source_row"))
-        gone = missing_rows(keys, staged, run.job, run.key.model)
-        staged = staged.unionByName(run.output.stage("missing", gone))
+        missing = missing_rows(keys, staged, run.job, run.key.model)
+        staged = staged.unionByName(run.output.stage("missing", missing))
     rows = settled(staged, seen(run, books)).withColumn("batch", F.lit(batch))
     figures = figures_of(rows)
     figures.check()
@@ -111,8 +111,8 @@ def seen(run: Run, books: Books) -> DataFrame:
 def _check_there(output: Output, ledger: Ledger) -> None:
     if what := output.scores.lost(ledger):
         raise LedgerError(
-            f"{output.name}: {what}, which the ledger {ledger.root} speaks of, is gone, and would not be scored again: "
-            "put it back, or begin anew with another --checkpoint and an empty --output"
+            f"{output.name}: {what}, listed in the ledger {ledger.root}, is missing, and would not be scored again: "
+            "restore it, or start again with another --checkpoint and an empty --output"
         )
 
 

@@ -94,9 +94,9 @@ class Scored:
     too_many_bad: bool = False
 
 
-def open_run(spark: SparkSession, asked: ScoreRequest, output: Output, progress: JobProgress) -> Run:
+def open_run(spark: SparkSession, request: ScoreRequest, output: Output, progress: JobProgress) -> Run:
     """Check everything that can be checked, and ship the bundle. Raises ValueError or BundleError."""
-    settings, source = asked.settings, asked.source
+    settings, source = request.settings, request.source
     salt, wishes = Salt(settings.secret), settings.wishes
     check_conditions(spark, wishes)
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
@@ -105,8 +105,8 @@ def open_run(spark: SparkSession, asked: ScoreRequest, output: Output, progress:
     source = recognised(spark, source, progress.say)
     with progress.step("listing the input"):
         opened = open_input(spark, source, shipped.card, faces.max_file_mb, not settings.incremental, settings.detector)
-    if asked.lime.label and asked.lime.label not in shipped.card.label_names:
-        raise ValueError(f"--label: {asked.lime.label!r} is none of {', '.join(shipped.card.label_names)}")
+    if request.lime.label and request.lime.label not in shipped.card.label_names:
+        raise ValueError(f"--label: {request.lime.label!r}, expected one of {', '.join(shipped.card.label_names)}")
     if opened.images == 0 and not settings.incremental:  # a night without pictures is a night without work
         raise SourceError("; ".join([f"no pictures found: {opened.description}", *opened.lines]))
     if opened.pixels is not None and opened.preparation is not None:
@@ -117,17 +117,19 @@ def open_run(spark: SparkSession, asked: ScoreRequest, output: Output, progress:
         rows = RowSettings(digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, opened.pixels, rows)
     else:
-        prepare = prepare_for(shipped.card, faces, settings.detector, _called_for(opened, faces, settings, progress))
+        prepare = prepare_for(
+            shipped.card, faces, settings.detector, _detector_needed(opened, faces, settings, progress)
+        )
         preparation = prepare.preparation
         rows = RowSettings(prepare.digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, pixel_format(shipped.card, faces), rows, prepare)
         progress.say(f"{opened.description}; faces by {preparation.detector}")
     for line in opened.lines:
         progress.say(line)
-    return Run(spark, settings, source, output, opened, shipped, job, progress, warm, asked.lime, preparation.margin)
+    return Run(spark, settings, source, output, opened, shipped, job, progress, warm, request.lime, preparation.margin)
 
 
-def _called_for(opened: Input, faces: FaceSettings, settings: ScoreSettings, progress: JobProgress) -> str | None:
+def _detector_needed(opened: Input, faces: FaceSettings, settings: ScoreSettings, progress: JobProgress) -> str | None:
     """The detector that the pictures call for: as the source says, else by their sizes, as build-shards decides.
 
     Not by their sizes in an incremental run: one night's few pictures would be found otherwise than the last night's.

@@ -34,11 +34,11 @@ class Explained:
         """What _summary.json says of explanations; `every` lists all files that count. None where there are none."""
         if not run.requested and not every:
             return None
-        told: dict[str, Any] = {"files": every, "faces": 0}
+        summary: dict[str, Any] = {"files": every, "faces": 0}
         if self.files:
             paths = [literal(run.output.books.uri(name)) for name in self.files]
-            told |= summary_of(run.spark.read.schema(EXPLANATION.spark_schema).parquet(*paths), run.lime)
-        return told
+            summary |= summary_of(run.spark.read.schema(EXPLANATION.spark_schema).parquet(*paths), run.lime)
+        return summary
 
 
 def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained) -> list[str]:
@@ -48,20 +48,20 @@ def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained)
     """
     if not run.requested:
         return []
-    wanted = chosen(rows, run.requested, run.lime.seed).persist()
+    selected = chosen(rows, run.requested, run.lime.seed).persist()
     try:
-        count = wanted.count()
+        count = selected.count()
         if not count:
             return []
         run.progress.say(f"{count:,} faces to explain, {run.lime.samples:,} masks each at most")
-        faces = rows.withColumn("label", F.col("given_label")).join(F.broadcast(wanted), "face_id", "left_semi")
+        faces = rows.withColumn("label", F.col("given_label")).join(F.broadcast(selected), "face_id", "left_semi")
         partitions = min(count, _TASKS_PER_CORE * run.spark.sparkContext.defaultParallelism)
         staged = run.output.stage("explanations", explain_faces(faces.repartition(partitions), _job(run)))
         if staged.count() != count:
             raise RuntimeError(f"{count:,} faces were chosen to be explained, {staged.count():,} were; run it again")
         files = run.output.add_explanations(staged, prefix)
     finally:
-        wanted.unpersist()
+        selected.unpersist()
     explained.files.extend(files)
     return files
 

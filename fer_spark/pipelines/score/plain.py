@@ -51,7 +51,7 @@ def plain_settings(
 
 def input_of(words: Sequence[str]) -> tuple[str, str]:
     """What --input names all of `words`, and a place beside them; empty where there is none. Raises ValueError."""
-    return _one(words[0]) if len(words) == 1 else _several(words)
+    return _single(words[0]) if len(words) == 1 else _joined(words)
 
 
 def few_files(text: str) -> bool:
@@ -73,7 +73,7 @@ def page_of(output: str) -> str:
     return output.rstrip("/") + PAGE
 
 
-def _one(word: str) -> tuple[str, str]:
+def _single(word: str) -> tuple[str, str]:
     """What to read, and the output beside it; empty where there is no place beside it."""
     if os.path.lexists(word):
         path = Path(os.path.abspath(word))
@@ -84,10 +84,10 @@ def _one(word: str) -> tuple[str, str]:
     fixed = word[: found.start()].rpartition("/")[0] if (found := _GLOB.search(word)) else word.rstrip("/")
     if "://" in word:
         return word, fixed + _SUFFIX if fixed.partition("://")[2] else ""
-    return word, _one(fixed or ".")[1]
+    return word, _single(fixed or ".")[1]
 
 
-def _several(words: Sequence[str]) -> tuple[str, str]:
+def _joined(words: Sequence[str]) -> tuple[str, str]:
     """One glob that names all of them, and an output in the folder that holds them all, inside none of them."""
     for word in words:
         if not os.path.lexists(word):
@@ -96,7 +96,7 @@ def _several(words: Sequence[str]) -> tuple[str, str]:
     paths = sorted({Path(os.path.abspath(word)) for word in words})
     roots = [path for path in paths if not any(other in path.parents for other in paths)]
     if len(roots) == 1:
-        return _one(str(roots[0]))
+        return _single(str(roots[0]))
     common = Path(os.path.commonpath([path.parent for path in roots]))
     names = ",".join(literal(str(path.relative_to(common))).replace(",", "\\,") for path in roots)
     output = common / f"{roots[0].stem}-and-{len(roots) - 1}-more{_SUFFIX}"

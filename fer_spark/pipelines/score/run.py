@@ -18,7 +18,7 @@ from fer_spark.pipelines.score.stream import score_stream
 from fer_spark.pipelines.score.summary import job_figures, print_summary
 from fer_spark.pipelines.score.whole import check_place, score_whole
 from fer_spark.scoring.claims import Claims
-from fer_spark.scoring.lease import Lease, LeaseError, LeaseTaken
+from fer_spark.scoring.lease import Lease, LeaseError, LeaseHeld
 from fer_spark.scoring.ledger import LedgerError
 from fer_spark.scoring.outputs.output import Output
 from fer_spark.shards.manifest import ManifestError
@@ -35,38 +35,38 @@ FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkExcepti
 """What can go wrong after that."""
 
 
-def run(asked: ScoreRequest, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> bool:
+def run(request: ScoreRequest, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> bool:
     """Score, print the summary, and write its metrics; returns whether more pictures are bad than --max-bad-fraction.
 
     While another run holds the lease, says so and does nothing.
     """
     spark = get_session("fer-spark score", conf, master)
-    done = score(spark, asked)
+    done = score(spark, request)
     if done is None:
         return False
-    shown = asked.plain and bool(done.summary["files"])
+    shown = request.plain and bool(done.summary["files"])
     if shown:
-        print_answers(spark, asked.settings)
-    print_summary(done, asked.settings)
+        print_answers(spark, request.settings)
+    print_summary(done, request.settings)
     job_figures(done).write(metrics_file)
     if shown:
-        print_page(spark, asked.settings)
+        print_page(spark, request.settings)
     return done.too_many_bad
 
 
-def score(spark: SparkSession, asked: ScoreRequest) -> Scored | None:
+def score(spark: SparkSession, request: ScoreRequest) -> Scored | None:
     """Score and publish; None, with a line that says so, while another run holds the lease."""
-    settings = asked.settings
+    settings = request.settings
     output, progress = Output.open(spark, settings), JobProgress(spark.sparkContext)
-    if asked.plain:
+    if request.plain:
         check_page(spark, settings)
     if not settings.incremental:
         check_place(output, settings)
-        return score_whole(open_run(spark, asked, output, progress))
+        return score_whole(open_run(spark, request, output, progress))
     try:
         with Lease(Claims(spark, settings.checkpoint), settings.lease_s) as lease:
             scheduled = score_stream if settings.trigger == "stream" else score_new
-            return scheduled(open_run(spark, asked, output, progress), lease)
-    except LeaseTaken as taken:
-        progress.say(f"Nothing done: another run is at work ({taken}).")
+            return scheduled(open_run(spark, request, output, progress), lease)
+    except LeaseHeld as held:
+        progress.say(f"Nothing done: another run holds the lease ({held}).")
         return None

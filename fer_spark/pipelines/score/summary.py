@@ -108,19 +108,19 @@ def job_figures(done: Scored) -> JobFigures:
 
 def print_summary(done: Scored, settings: ScoreSettings, console: Console | None = None) -> None:
     """The same figures as the summary, for a person."""
-    console, told = console or Console(), done.summary
-    if not told["pictures"]:
+    console, summary = console or Console(), done.summary
+    if not summary["pictures"]:
         console.print("[bold yellow]No pictures in the input[/]: nothing to score.", highlight=False)
         return
-    if told["unchanged"] + told["not_scored"].get(ALREADY_KNOWN, 0) == told["pictures"]:
-        console.print(f"Nothing new: all {told['pictures']:,} pictures are scored already.", highlight=False)
+    if summary["unchanged"] + summary["not_scored"].get(ALREADY_KNOWN, 0) == summary["pictures"]:
+        console.print(f"Nothing new: all {summary['pictures']:,} pictures are scored already.", highlight=False)
         return
     _pictures(console, done)
-    for line in told.get("listing", []):
+    for line in summary.get("listing", []):
         console.print(f"{line[0].upper()}{line[1:]}.", highlight=False, markup=False, soft_wrap=True)
-    if told["faces"]:
-        _labels(console, told)
-    for shift in told["drift"]:
+    if summary["faces"]:
+        _labels(console, summary)
+    for shift in summary["drift"]:
         mark = "[bold yellow]drift[/]" if shift["flagged"] else "too few faces to tell" if shift["few"] else "stable"
         console.print(
             f"{shift['what']} against {shift['against']}: PSI {shift['psi']:.3f}, {mark} "
@@ -128,50 +128,50 @@ def print_summary(done: Scored, settings: ScoreSettings, console: Console | None
             highlight=False,
         )
         if shift["flagged"]:
-            moves = [f"{one['bin']} {one['then']:.1%} → {one['now']:.1%}" for one in shift["moved"]]
+            moves = [f"{move['bin']} {move['then']:.1%} → {move['now']:.1%}" for move in shift["moved"]]
             console.print(f"  moved most: {', '.join(moves)}", highlight=False, markup=False)
     if done.too_many_bad:
-        published = "The scores are published all the same" if settings.incremental else "Nothing is published"
+        published = "The scores are published" if settings.incremental else "Nothing is published"
         console.print(
-            f"[bold red]{told['bad_fraction']:.1%} of the pictures are bad[/], --max-bad-fraction is "
+            f"[bold red]{summary['bad_fraction']:.1%} of the pictures are bad[/], --max-bad-fraction is "
             f"{settings.max_bad_fraction:.1%}. {published}.",
             highlight=False,
         )
-    why = told.get("explanations", {})
+    why = summary.get("explanations", {})
     if why.get("faces"):
         console.print(
             f"{why['faces']:,} faces explained by LIME, of which {why['explained']:,} fit a linear model well",
             highlight=False,
         )
-    rate = f"{told['pictures_per_s']:,.1f} pictures/s, {told['seconds']:,.1f} s in all"
-    where = f"Scores: {told['output']}   model {told['model']['digest'][:12]}"
+    rate = f"{summary['pictures_per_s']:,.1f} pictures/s, {summary['seconds']:,.1f} s in all"
+    where = f"Scores: {summary['output']}   model {summary['model']['digest'][:12]}"
     console.print(f"{rate}. {where}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _pictures(console: Console, done: Scored) -> None:
-    told, table = done.summary, Table(title="Pictures", title_justify="left", show_edge=False)
+    summary, table = done.summary, Table(title="Pictures", title_justify="left", show_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("pictures", justify="right")
     table.add_column("")
-    table.add_row("in", f"{told['pictures']:,}", "")
-    if told["unchanged"]:
-        table.add_row("unchanged", f"{told['unchanged']:,}", "")
-    abstained = f", {told['abstained']:,} abstained" if told["abstained"] else ""
-    table.add_row("scored", f"{told['scored_pictures']:,}", f"{told['faces']:,} faces{abstained}")
-    for status, count in sorted(told["not_scored"].items(), key=lambda item: -item[1]):
+    table.add_row("in", f"{summary['pictures']:,}", "")
+    if summary["unchanged"]:
+        table.add_row("unchanged", f"{summary['unchanged']:,}", "")
+    abstained = f", {summary['abstained']:,} abstained" if summary["abstained"] else ""
+    table.add_row("scored", f"{summary['scored_pictures']:,}", f"{summary['faces']:,} faces{abstained}")
+    for status, count in sorted(summary["not_scored"].items(), key=lambda item: -item[1]):
         fine = status in NOT_BAD | {ALREADY_KNOWN}
         table.add_row(status if fine else f"[yellow]{status}[/]", f"{count:,}", "")
     console.print(table)
 
 
-def _labels(console: Console, told: dict[str, Any]) -> None:
+def _labels(console: Console, summary: dict[str, Any]) -> None:
     table = Table(title="\nFaces", title_justify="left", show_edge=False)
     for title in ("", "faces", "share", "mean confidence"):
         table.add_column(title, justify="right" if title else "left")
-    for name, count in told["labels"].items():
-        confidence = told["mean_confidence_by_label"].get(name)
+    for name, count in summary["labels"].items():
+        confidence = summary["mean_confidence_by_label"].get(name)
         shown = "" if confidence is None else f"{confidence:.2f}"
-        table.add_row(escape(name), f"{count:,}", f"{count / told['faces']:.1%}", shown)
+        table.add_row(escape(name), f"{count:,}", f"{count / summary['faces']:.1%}", shown)
     console.print(table)
 
 

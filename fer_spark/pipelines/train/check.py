@@ -19,12 +19,10 @@ def check_labelled(shards: str, train: ShardReader) -> None:
 
 
 def check_data(settings: AllSettings, train: ShardReader, val: ShardReader | None) -> None:
-    """Raise ValueError naming the first thing that the shards lack, and the flag that asked for it."""
+    """Raise ValueError naming the first thing that the shards lack, and the flag that needs it."""
     run = settings.run
     if len(train.label_names) < 2:
-        raise ValueError(
-            f"{run.shards}: its only class is {', '.join(train.label_names)}; there is nothing to tell apart"
-        )
+        raise ValueError(f"{run.shards}: its only class is {', '.join(train.label_names)}; training needs two or more")
     if not train.class_counts().any():
         raise ValueError(f"{run.shards}: no row of split {run.train_split!r} has a label; there is nothing to learn")
     if val is not None and not val.class_counts().any():
@@ -57,5 +55,5 @@ def _check_column(settings: AllSettings, column: str, flag: str, meaning: str) -
     if not known:
         raise ValueError(
             f"{flag}: no row of split {run.train_split!r} in {run.shards} carries {meaning}: build the shards from a "
-            f"source that states them, or leave {flag} away"
+            f"source that states them, or leave out {flag}"
         )

@@ -36,15 +36,17 @@ class Opened:
 def open_run(settings: AllSettings, ranks: Ranks, device: torch.device, stack: ExitStack) -> Opened:
     """Shards, network, teachers and loss joined. Raises ShardError, BundleError or ValueError where they do not fit."""
     train_settings, run = settings.train, settings.run
-    wants_votes = train_settings.soft_label_share > 0
+    needs_votes = train_settings.soft_label_share > 0
     read = dataclasses.replace(
         settings.read,
-        soft_labels=settings.read.soft_labels or wants_votes,
+        soft_labels=settings.read.soft_labels or needs_votes,
         valence_arousal=settings.read.valence_arousal or settings.network.va_head,
     )
 
-    def reader(split: str, one: Any, **more: Any) -> ShardReader:
-        return stack.enter_context(open_shards(run.shards, split, one, rank=ranks.rank, world_size=ranks.world, **more))
+    def reader(split: str, read_settings: Any, **more: Any) -> ShardReader:
+        return stack.enter_context(
+            open_shards(run.shards, split, read_settings, rank=ranks.rank, world_size=ranks.world, **more)
+        )
 
     natural = reader(run.train_split, read)
     check_labelled(run.shards, natural)
@@ -57,7 +59,7 @@ def open_run(settings: AllSettings, ranks: Ranks, device: torch.device, stack: E
     check_data(settings, train, val)
     torch.manual_seed(read.seed)
     start = make_start(settings, train)
-    teachers = [make_teacher(one, load_bundle(one, str(device)), settings, train) for one in train_settings.distill]
+    teachers = [make_teacher(name, load_bundle(name, str(device)), settings, train) for name in train_settings.distill]
     origins = [origin for _, origin in teachers]
     task = Task(
         start.network,
@@ -77,12 +79,12 @@ def open_run(settings: AllSettings, ranks: Ranks, device: torch.device, stack: E
 def _fingerprint(
     settings: AllSettings, train: ShardReader, ranks: Ranks, teachers: list[dict[str, str]]
 ) -> dict[str, Any]:
-    """What must be equal for a checkpoint to be gone on from."""
+    """What must be equal for a checkpoint to be resumed."""
     content: dict[str, Any] = {}
     for group in ("read", "network", "train", "augment", "imbalance"):
         content |= changing(getattr(settings, group))
     content |= {"train_split": settings.run.train_split, "val_split": settings.run.val_split, "ranks": ranks.world}
     content["shards"] = train.manifest.checksum
     if teachers:  # a bundle may have been replaced under its name
-        content["teachers"] = [one["digest"][:16] for one in teachers]
+        content["teachers"] = [teacher["digest"][:16] for teacher in teachers]
     return dict(json.loads(json.dumps(content)))

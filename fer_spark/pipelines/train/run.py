@@ -38,7 +38,7 @@ _CHECKPOINTS, _METRICS, _CARD, _MODEL_CARD = "checkpoints", "metrics.jsonl", "ca
 
 
 def run(settings: AllSettings, stopping: list[int]) -> bool:
-    """Train and publish the bundle; False when it stopped before the end, with a checkpoint to go on from.
+    """Train and publish the bundle; False when it stopped before the end, with a checkpoint to resume from.
 
     Nothing of an earlier run is touched before the settings, the shards and the bundles have been found to fit.
     """
@@ -63,7 +63,7 @@ def run(settings: AllSettings, stopping: list[int]) -> bool:
             end(trained.finished)
             if not trained.finished:
                 if ranks.leads:
-                    _say_stopped(console, output, settings.run.overwrite)
+                    _print_stopped(console, output, settings.run.overwrite)
                 return False
             _publish(settings, opened, trained, trainer, ranks, console)
         except (ShardError, ValueError) as error:
@@ -87,10 +87,10 @@ def _publish(
     shutil.rmtree(output / _CHECKPOINTS, ignore_errors=True)
 
 
-def _say_stopped(console: Console, output: Path, overwrite: bool) -> None:
+def _print_stopped(console: Console, output: Path, overwrite: bool) -> None:
     how = "the same command again, without --overwrite," if overwrite else "the same command again"
-    said = f"Stopped; start {how} to go on from {output / _CHECKPOINTS}"
-    console.print(said, highlight=False, markup=False, soft_wrap=True)
+    line = f"Stopped; run {how} to resume from {output / _CHECKPOINTS}"
+    console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
 def run_on_spark(
@@ -117,7 +117,7 @@ def _make_room(output: Path, overwrite: bool) -> None:
 def _listener(
     settings: AllSettings, ranks: Ranks, console: Console, output: Path, stack: ExitStack
 ) -> tuple[Listener, Callable[[bool], None]]:
-    """Who hears of the figures, and what to call with whether the run came to its end."""
+    """Receives the figures, and a function to call with whether the run finished."""
     if not ranks.leads:
         return lambda event, figures: None, lambda finished: None
     terminal = Terminal(console, settings.train.epochs)
@@ -137,11 +137,11 @@ def _listener(
         enders.append(tracked.end)
 
     def listen(event: str, figures: dict[str, Any]) -> None:
-        for one in listeners:
-            one(event, figures)
+        for listener in listeners:
+            listener(event, figures)
 
     def end(finished: bool) -> None:
-        for one in enders:
-            one(finished)
+        for ender in enders:
+            ender(finished)
 
     return listen, end

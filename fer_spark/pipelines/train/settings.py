@@ -14,13 +14,13 @@ from fer_spark.training.settings import TrainSettings
 
 @dataclass(frozen=True)
 class RunSettings:
-    """Where a run reads and writes, and who hears of it."""
+    """Where a run reads and writes, and where its figures go."""
 
     shards: str = option("", "directory of shards, local or any URL", metavar="URI", path=True)
     output: str = option("", "local directory for the bundle", metavar="DIR", path=True, changes_result=False)
-    train_split: str = option("train", "split that is learnt")
-    val_split: str = option("val", "split that chooses the epoch; empty: keep the last one")
-    overwrite: bool = option(False, "start anew where --output holds a run already", changes_result=False)
+    train_split: str = option("train", "split to train on")
+    val_split: str = option("val", "split that chooses the epoch; empty: keep the last epoch")
+    overwrite: bool = option(False, "delete the run that --output holds, and start again", changes_result=False)
     half_weights: bool = option(False, "store the weights in float16: half the size")
     tensorboard: str = option("", "write TensorBoard scalars", metavar="DIR", path=True, changes_result=False)
     mlflow: str = option(
@@ -30,7 +30,7 @@ class RunSettings:
         path=True,
         changes_result=False,
     )
-    processes: int = option(0, "train in so many processes on Spark's executors (TorchDistributor); 0: here", least=0)
+    processes: int = option(0, "training processes on Spark's executors (TorchDistributor); 0: this process", least=0)
 
     def check(self) -> None:
         """Raise ValueError naming what is missing."""
@@ -42,7 +42,7 @@ class RunSettings:
 
 @dataclass(frozen=True)
 class AllSettings:
-    """Everything `fer-spark train` can be told."""
+    """Every setting of `fer-spark train`."""
 
     run: RunSettings
     read: ReadSettings
@@ -60,4 +60,4 @@ class AllSettings:
         check(self.augment)
         self.imbalance.check()
         if self.network.freeze and not (self.train.init or self.network.weights):
-            raise ValueError("--freeze trains the head alone: give what lies under it, --init BUNDLE or --weights FILE")
+            raise ValueError("--freeze trains the head alone: give pretrained layers, --init BUNDLE or --weights FILE")

@@ -79,21 +79,21 @@ def _from_bundle(settings: AllSettings, train: ShardReader) -> Start:
 
 
 _FREE = ("va_head", "dropout", "freeze")
-"""Settings that may be chosen anew beside --init."""
+"""Settings that may be chosen beside --init."""
 
 
-def _check_same_network(asked: NetworkSettings, bundle: Bundle) -> None:
+def _check_same_network(requested: NetworkSettings, bundle: Bundle) -> None:
     """Raise ValueError for network settings that a bundle's network does not have: they would be ignored."""
     plain = NetworkSettings()
-    changed = [key for key, value in vars(asked).items() if key not in _FREE and value != getattr(plain, key)]
+    changed = [key for key, value in vars(requested).items() if key not in _FREE and value != getattr(plain, key)]
     if not changed:
         return
     card = bundle.card
-    wanted = network_arguments(asked, len(card.label_names), card.channels, card.input_px)
-    differ = [key for key, value in wanted.items() if key not in _FREE and card.arguments.get(key) != value]
-    if asked.network != card.network or differ or asked.weights:
+    expected = network_arguments(requested, len(card.label_names), card.channels, card.input_px)
+    differ = [key for key, value in expected.items() if key not in _FREE and card.arguments.get(key) != value]
+    if requested.network != card.network or differ or requested.weights:
         words = ", ".join(f"--{key.replace('_', '-')}" for key in changed)
-        raise ValueError(f"--init {card.name} brings its own network, a {card.network}: leave {words} away")
+        raise ValueError(f"--init {card.name} brings its own network, a {card.network}: leave out {words}")
 
 
 def _carry_head(bundle: Bundle, network: Network, label_names: list[str]) -> None:

@@ -33,7 +33,7 @@ class Files(Format):
         there = self.data_files()
         if not published:  # what a killed run left is replaced without --overwrite
             if not all(path.startswith(SINGLE_RUN) for path in there):
-                raise OutputError(f"{self.name} holds files that are not ours: choose another --output")
+                raise OutputError(f"{self.name} holds files that are not scores: choose another --output")
         elif there and not overwrite:
             raise OutputError(f"{self.name}: scores are there already: --overwrite replaces them, or choose another")
 
@@ -41,8 +41,8 @@ class Files(Format):
         """Every file has columns of its own."""
 
     def lost(self, ledger: Ledger) -> str:
-        gone = ledger.lost(self.data_files())
-        return f"{len(gone):,} of its files, {gone[0]} among them" if gone else ""
+        lost = ledger.lost(self.data_files())
+        return f"{len(lost):,} of its files, {lost[0]} among them" if lost else ""
 
     def drop_uncommitted(self, ledger: Ledger) -> None:
         for path in ledger.strays(self.data_files()):

@@ -65,11 +65,11 @@ class Format(ABC):
 
     @abstractmethod
     def lost(self, ledger: Ledger) -> str:
-        """What the ledger speaks of and is gone, in words; empty if all is there."""
+        """What the ledger lists and is missing, in words; empty if nothing is."""
 
     @abstractmethod
     def drop_uncommitted(self, ledger: Ledger) -> None:
-        """Remove what a killed run left: what no entry of the ledger speaks of."""
+        """Remove what a killed run left: what no entry of the ledger lists."""
 
     @abstractmethod
     def replace(self, rows: DataFrame, count: int, name: str) -> list[str]:
@@ -89,4 +89,4 @@ class Format(ABC):
     @classmethod
     @abstractmethod
     def read(cls, spark: SparkSession, uri: str, summary: dict[str, Any], columns: Table = SCORE) -> DataFrame:
-        """The rows that a summary speaks of, `uri` being its place: all of `columns`, null where they were not yet."""
+        """The rows that a summary describes, `uri` being its place: all of `columns`, null where they were not yet."""

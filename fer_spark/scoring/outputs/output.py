@@ -83,6 +83,6 @@ def _check_apart(output: str, checkpoint: str) -> None:
     below = (checkpoint.rstrip("/") + "/").removeprefix(output.rstrip("/") + "/")
     if below != checkpoint.rstrip("/") + "/" and not below.startswith(("_", ".")):
         raise OutputError(
-            f"--checkpoint {checkpoint} lies in --output {output}, where its files would be taken for scores: choose "
+            f"--checkpoint {checkpoint} is inside --output {output}, where its files would be read as scores: choose "
             "another place, or a folder there whose name begins with _"
         )

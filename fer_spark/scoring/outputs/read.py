@@ -19,12 +19,12 @@ def read_scores(spark: SparkSession, uri: str) -> DataFrame:
     """The scores whose summary lies at `uri`, whatever their format: those that it lists, and no others.
 
     They have every column of SCORE, null in files of releases that did not write it. Raises OutputError where no run
-    has come to its end, or where a later release wrote in a format that this one does not know.
+    has finished, or where a later release wrote in a format that this one does not know.
     """
     storage = Storage(spark, uri)
     summary = read_summary(storage)
     if summary is None:
-        raise OutputError(f"{uri}: no {SUMMARY}, so no run has come to its end there")
+        raise OutputError(f"{uri}: no {SUMMARY}, so no run has finished there")
     kind = FORMATS.get(summary["format"])
     if kind is None:
         known = ", ".join(FORMATS)

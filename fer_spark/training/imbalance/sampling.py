@@ -46,8 +46,8 @@ def make_resample(settings: ImbalanceSettings, class_counts: Integers, seed: int
         found = np.bincount(np.asarray(labels) + 1, minlength=counts.size + 1)[1:]
         if not np.array_equal(found, counts):
             raise ValueError(
-                f"sampler: made for {counts.tolist()} rows per class, but the split has {found.tolist()}; "
-                "make it from the class counts of the split that it samples"
+                f"sampler: built for {counts.tolist()} rows per class, but the split has {found.tolist()}; "
+                "build it from the class counts of the split that it samples"
             )
         random = np.random.default_rng([seed, 0 if fixed else epoch])
         return _repeats(labels, _whole(expected, random), random)
@@ -66,8 +66,8 @@ def drawn_counts(settings: ImbalanceSettings, class_counts: Integers) -> Floats:
     if settings.sampler == "undersample":
         draws = np.minimum(draws, settings.undersample_to or counts[present].min())
     elif settings.sampler in ("oversample", "augment"):
-        asked = settings.oversample_to if settings.sampler == "oversample" else settings.augment_to
-        draws = np.where(present, np.maximum(draws, asked or counts.max()), 0.0)
+        least = settings.oversample_to if settings.sampler == "oversample" else settings.augment_to
+        draws = np.where(present, np.maximum(draws, least or counts.max()), 0.0)
     elif settings.sampler in ("balanced", "sqrt"):
         share = present.astype(np.float64) if settings.sampler == "balanced" else np.sqrt(draws)
         draws = counts.sum() * share / share.sum()
@@ -98,11 +98,11 @@ def _whole(expected: Floats, random: np.random.Generator) -> Integers:
 def _repeats(labels: Integers, draws: Integers, random: np.random.Generator) -> Integers:
     """(R,) draws of each row: those of its class spread as evenly as can be, the remainder on rows drawn at random."""
     repeats = np.ones(labels.shape, np.int64)
-    for label, wanted in enumerate(draws.tolist()):
+    for label, count in enumerate(draws.tolist()):
         rows = np.flatnonzero(labels == label)
         if not rows.size:
             continue
-        each, extra = divmod(wanted, rows.size)
+        each, extra = divmod(count, rows.size)
         repeats[rows] = each
         if extra:
             keys = random.random(rows.size)

@@ -121,8 +121,8 @@ def test_what_does_not_fit_or_is_not_there_is_wrong_usage_with_the_next_step(
         (["--output", "s3://lake/out"], "expected a local directory"),
         (["--batch-size", "0"], "--batch-size: 0, expected 1 or more"),
         (["--device", "gpu"], "none that torch knows: auto, cpu, cuda"),
-        (["--device", "cuda:99"], "device: cuda:99 is asked for"),
-        (["--device", "vulkan"], "device: vulkan is asked for"),
+        (["--device", "cuda:99"], "device: cuda:99 is requested"),
+        (["--device", "vulkan"], "device: vulkan is requested"),
     ]
     for words, message in cases:
         assert run(bundle, shards, tmp_path / "out", *words) == 2, words

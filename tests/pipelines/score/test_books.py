@@ -75,7 +75,7 @@ def test_scores_that_are_gone_are_not_said_to_be_there(
     assert score(bundle, pictures, output, *words) == 1
     said = capsys.readouterr().err
     assert name in said
-    assert "is gone" in said
+    assert "is missing" in said
     shutil.rmtree(output)
     assert score(bundle, pictures, output, *words) == 1
     assert not output.exists()

@@ -107,7 +107,7 @@ def test_two_submissions_at_once_score_each_face_once(bundle: Path, pictures: Pa
     outs = [process.communicate(timeout=900)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outs
     each_face_once(tmp_path)
-    assert sum("another run is at work" in out or "Nothing new" in out for out in outs) == 1
+    assert sum("another run holds the lease" in out or "Nothing new" in out for out in outs) == 1
 
 
 def test_a_cluster_of_processes_gives_the_same(bundle: Path, pictures: Path, tmp_path: Path) -> None:

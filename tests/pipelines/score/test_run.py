@@ -109,7 +109,7 @@ def test_files_of_others_are_never_touched(
 ) -> None:
     (tmp_path / "theirs.parquet").write_bytes(b"data")
     assert score(bundle, pictures, tmp_path) == 2
-    assert "not ours" in capsys.readouterr().err
+    assert "not scores" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["theirs.parquet"]
 
 
@@ -118,7 +118,7 @@ def test_too_many_bad_pictures_publish_nothing(
 ) -> None:
     assert score(bundle, pictures, tmp_path / "out", "--max-bad-fraction", "0.3", "--format", "json") == 3
     assert not list((tmp_path / "out").iterdir())
-    with pytest.raises(OutputError, match="no run has come to its end"):
+    with pytest.raises(OutputError, match="no run has finished"):
         read_scores(spark, str(tmp_path / "out"))
     assert score(bundle, pictures, tmp_path / "out", "--max-bad-fraction", "0.4", "--format", "json") == 0
     rows = read_scores(spark, str(tmp_path / "out"))

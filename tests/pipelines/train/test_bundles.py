@@ -85,7 +85,7 @@ def test_a_bundle_that_does_not_fit_is_refused(
     said = refusal(capsys, other, output, "--distill", str(model), flags=SMALL_CNN)
     assert "it has angry, happy, sad, they have angry, happy, calm" in said
     said = refusal(capsys, shards, output, "--distill", str(model), "--distill-once", "--mixup-alpha", "0.2")
-    assert "leave it or --mixup-alpha away" in said
+    assert "leave out it or --mixup-alpha" in said
 
 
 def test_teachers_are_asked_in_the_pupils_label_order(shards: Path, model: Path, tmp_path: Path) -> None:

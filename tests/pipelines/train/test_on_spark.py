@@ -71,7 +71,7 @@ def test_two_processes_equal_one_with_twice_the_batch(shards: Path, alone: Path,
 
 
 def test_stopped_processes_go_on_where_they_were(shards: Path, alone: Path, tmp_path: Path) -> None:
-    """A limit that is over after every epoch; a start too many of --overwrite would begin anew."""
+    """A limit that is over after every epoch; a start too many of --overwrite would start again."""
     output = tmp_path / "out"
     code, said = finish(shared(shards, output, "--max-minutes", "1e-9"), 2)
     assert code != 0
@@ -80,7 +80,7 @@ def test_stopped_processes_go_on_where_they_were(shards: Path, alone: Path, tmp_
     assert not (output / "card.json").exists()
     code, said = finish(shared(shards, output), 2)
     assert code == 0, said
-    assert "going on at epoch 1, batch 0" in said
+    assert "resuming at epoch 1, batch 0" in said
     assert_same(output, alone)
 
 

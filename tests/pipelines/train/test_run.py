@@ -159,7 +159,7 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         (["--soft-label-share", "0.5"], ["--soft-label-share: no row of split 'train'", "soft labels"]),
         (["--va-head"], ["--va-head: no row of split 'train'", "valence"]),
         (["--batch-size", "500", "--last-batch", "drop"], ["--last-batch drop leaves nothing", "210 rows"]),
-        (["--device", "gpu"], ["'gpu' is none that torch knows"]),
+        (["--device", "gpu"], ["'gpu', expected auto, cpu, cuda or cuda:1"]),
         (["--config", "nowhere.toml"], ["nowhere.toml"]),
     ],
     ids=lambda value: " ".join(value) if value and value[0].startswith("--") else "",

@@ -36,13 +36,13 @@ def test_a_signal_stops_with_a_checkpoint_and_the_rest_gives_the_same_bytes(
     with monkeypatch.context() as patch:
         patch.setattr(Terminal, "__call__", pull_the_plug)
         assert train(shards, output, flags=SMALL_CNN) == 4
-    assert "start the same command again to go on" in capsys.readouterr().err
+    assert "run the same command again to resume" in capsys.readouterr().err
     assert [path.name for path in (output / "checkpoints").iterdir()] == [f"step-{STEPS + 3:09d}"]
     assert not (output / "card.json").exists()
     assert train(shards, output, "--epochs", "5", flags=SMALL_CNN) == 1
     assert "epochs: 4 there, 5 now" in capsys.readouterr().err
     assert train(shards, output, "--threads", "1", "--max-minutes", "60", flags=SMALL_CNN) == 0
-    assert "going on at epoch 1, batch 3" in capsys.readouterr().err
+    assert "resuming at epoch 1, batch 3" in capsys.readouterr().err
     assert (output / "weights.safetensors").read_bytes() == (model / "weights.safetensors").read_bytes()
     assert same_history(output, model)
     assert not (output / "checkpoints").exists()

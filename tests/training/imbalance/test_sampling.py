@@ -126,7 +126,7 @@ def test_each_epoch_and_seed_draws_others(name: str) -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     draw = sampler([3, 2], sampler="balanced")
-    with pytest.raises(ValueError, match=r"made for \[3, 2\] rows per class, but the split has \[2, 2\]"):
+    with pytest.raises(ValueError, match=r"built for \[3, 2\] rows per class, but the split has \[2, 2\]"):
         draw(np.array([0, 0, 1, 1]), 0)
     with pytest.raises(ValueError, match=r"the split has \[3, 2, 1\]"):
         draw(np.array([0, 0, 0, 1, 1, 2]), 0)
