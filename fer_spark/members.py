@@ -14,9 +14,9 @@ from importlib.abc import InspectLoader
 from types import ModuleType
 
 
-def names(folder: ModuleType) -> tuple[str, ...]:
-    """The members' names, sorted. That of a module `hugging_face` is `hugging-face`."""
-    return tuple(sorted(found.name.replace("_", "-") for found in pkgutil.iter_modules(folder.__path__)))
+def names(folder: ModuleType, between: str = "-") -> tuple[str, ...]:
+    """The members' names, sorted. That of a module `hugging_face` is `hugging-face`, with `between` for its dash."""
+    return tuple(sorted(found.name.replace("_", between) for found in pkgutil.iter_modules(folder.__path__)))
 
 
 def member(folder: ModuleType, name: str) -> ModuleType:
@@ -24,10 +24,11 @@ def member(folder: ModuleType, name: str) -> ModuleType:
     return importlib.import_module(_dotted(folder, name))
 
 
-def introduction(folder: ModuleType, title: str) -> str:
+def introduction(folder: ModuleType, title: str, between: str = "-") -> str:
     """The title, and a line for each member with what it is, for --help."""
-    width = max(map(len, names(folder)), default=0)
-    return "\n".join([title, *(f"  {name:<{width}}  {_first_line(_dotted(folder, name))}" for name in names(folder))])
+    known = names(folder, between)
+    width = max(map(len, known), default=0)
+    return "\n".join([title, *(f"  {name:<{width}}  {_first_line(_dotted(folder, name))}" for name in known)])
 
 
 def _dotted(folder: ModuleType, name: str) -> str:

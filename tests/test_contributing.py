@@ -39,7 +39,7 @@ def test_every_check_of_the_map_runs_tests() -> None:
     [
         ("scoring/outputs", FORMATS, ["scoring", "pipelines/score", "pipelines/report", "cli", "serving"]),
         ("explaining/superpixels.py", KINDS, ["explaining", "pipelines", "serving", "reports/scoring", "cli"]),
-        ("networks", NETWORKS, [""]),
+        ("networks/kinds", NETWORKS, [""]),
         ("training/imbalance", LOSSES, [""]),
     ],
     ids=["formats", "segments", "networks", "losses"],

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fer_spark import members
+from fer_spark.networks import kinds
 from fer_spark.settings import check, option
 
-NETWORKS = ("resnet", "small_cnn", "deep_cnn", "vgg", "efficientnet_b0")
+NETWORKS = members.names(kinds, "_")
 STEM_STRIDES = (0, 1, 2, 4)
 EXPORT_FORMATS = ("onnx", "torch-export")
 
@@ -15,12 +17,7 @@ EXPORT_FORMATS = ("onnx", "torch-export")
 class NetworkSettings:
     """Flags of every command that builds a network; `check` says which of them do not go together."""
 
-    network: str = option(
-        "resnet",
-        "resnet: the default; small_cnn, deep_cnn: one and three convolutions; "
-        "vgg: Khaireddin & Chen 2021; efficientnet_b0: torchvision's, for transfer learning",
-        choices=NETWORKS,
-    )
+    network: str = option("resnet", "see above", choices=NETWORKS)
     widths: str = option("32-64-128-256", "resnet: channels of each stage", metavar="N-N-…")
     blocks: str = option("2-2-2-2", "resnet: blocks of each stage", metavar="N-N-…")
     stem_stride: int = option(
@@ -47,13 +44,19 @@ class NetworkSettings:
     )
     freeze: bool = option(False, "train the head alone")
 
+    @staticmethod
+    def introduction() -> str:
+        """What --help shows above these flags."""
+        return members.introduction(kinds, "networks, by --network:", "_")
+
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
         check(self)
         if len(self.stage_widths) != len(self.stage_blocks):
             raise ValueError(f"--widths {self.widths} and --blocks {self.blocks} differ in the number of stages")
-        if self.weights and self.network != "efficientnet_b0":
-            raise ValueError(f"--weights: goes with --network efficientnet_b0 alone, not {self.network}")
+        if self.weights and not _has_weights(self.network):
+            fit = " or ".join(filter(_has_weights, NETWORKS))
+            raise ValueError(f"--weights: goes with --network {fit} alone, not {self.network}")
 
     @property
     def stage_widths(self) -> list[int]:
@@ -62,6 +65,10 @@ class NetworkSettings:
     @property
     def stage_blocks(self) -> list[int]:
         return _numbers("--blocks", self.blocks)
+
+
+def _has_weights(network: str) -> bool:
+    return members.member(kinds, network).NETWORK.pretrained is not None
 
 
 def _numbers(flag: str, text: str) -> list[int]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from fer_spark.networks.build import BUILDERS, build_network, network_arguments, rebuild_network
+from fer_spark import members
+from fer_spark.networks import kinds
+from fer_spark.networks.build import build_network, kind_of, network_arguments, rebuild_network
+from fer_spark.networks.kind import NetworkKind
 from fer_spark.networks.network import Network
 from fer_spark.networks.parameters import carry_over, parameter_count, parameter_groups
 from fer_spark.networks.settings import NETWORKS, NetworkSettings
@@ -32,8 +36,22 @@ def build(name: str, classes: int = 7, channels: int = 1, size_px: int = 24, **s
     return build_network(NetworkSettings(network=name, **{**QUICK[name], **settings}), classes, channels, size_px)
 
 
-def test_every_name_has_a_builder() -> None:
-    assert set(BUILDERS) == set(NETWORKS) == set(QUICK)
+def test_every_network_declares_itself_and_is_built_by_these_tests() -> None:
+    assert all(isinstance(kind_of(name), NetworkKind) for name in NETWORKS)
+    assert set(NETWORKS) == set(QUICK)
+
+
+def test_a_module_in_the_folder_is_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = (Path(kinds.__path__[0]) / "small_cnn.py").read_text(encoding="utf-8")
+    (tmp_path / "added_cnn.py").write_text(text, encoding="utf-8")
+    monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path)])
+    with pytest.raises(ValueError, match="this release knows"):
+        kind_of("added_cnn")
+    monkeypatch.setattr("fer_spark.networks.build.NETWORKS", members.names(kinds, "_"))
+    assert rebuild_network("added_cnn", {"classes": 2, "channels": 1, "size_px": 24}).classes == 2
+    assert "  added_cnn        One convolution of 32 filters" in NetworkSettings.introduction()
+    with pytest.raises(ValueError, match="goes with --network efficientnet_b0 alone, not small_cnn"):
+        NetworkSettings(network="small_cnn", weights="imagenet").check()
 
 
 def test_vgg_has_the_parameters_of_the_paper_s_code() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fer_spark.networks.resnet import AveragePool, BasicBlock, SqueezeExcite, StochasticDepth
+from fer_spark.networks.kinds.resnet import AveragePool, BasicBlock, SqueezeExcite, StochasticDepth
 
 _BATCH = 16
 """Faces that weights are laid out for; other numbers are right too, and nearly as fast."""

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Callable
 
 
-def run_rank(entry: Callable[[list[str]], int], goes_on: tuple[int, ...], arguments: list[str]) -> int:
+def run_rank(entry: Callable[[list[str]], int], regular: tuple[int, ...], arguments: list[str]) -> int:
     """The exit code of `entry(arguments)`, the command itself, in this process. It ends here unless the code is one of
-    `goes_on`, so that torch ends the others."""
+    `regular`, so that torch ends the others."""
     code = entry(arguments)
-    if code not in goes_on:
+    if code not in regular:
         sys.exit(code)
     return code

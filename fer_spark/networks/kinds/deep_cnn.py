@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from fer_spark.networks.kind import NetworkKind
 from fer_spark.networks.network import Head, Network
 
 WIDTHS = (32, 64, 128)
@@ -29,3 +30,6 @@ def deep_cnn(*, classes: int, channels: int, size_px: int, dropout: float = 0.25
     side = size_px // 2 ** len(WIDTHS)
     layers += [nn.Flatten(), nn.Linear(inputs * side * side, HIDDEN), nn.ReLU()]
     return Network(nn.Sequential(*layers), Head(HIDDEN, classes, va_head, min(2 * dropout, 0.9)))
+
+
+NETWORK = NetworkKind(deep_cnn)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from fer_spark.networks.kind import NetworkKind
 from fer_spark.networks.network import Head, Network
 
 WIDTHS = (64, 128, 256, 512)
@@ -35,3 +36,6 @@ def vgg(*, classes: int, channels: int, size_px: int, dropout: float = 0.2, va_h
     layers += [nn.Flatten(), nn.Linear(inputs * grid * grid, HIDDEN), nn.ReLU(), nn.Dropout(dropout)]
     layers += [nn.Linear(HIDDEN, HIDDEN), nn.ReLU()]
     return Network(nn.Sequential(*layers), Head(HIDDEN, classes, va_head, dropout))
+
+
+NETWORK = NetworkKind(vgg)

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
+from fer_spark.networks.kind import NetworkKind, WeightsError
 from fer_spark.networks.network import Head, Network
+from fer_spark.networks.settings import NetworkSettings
 
 FEATURES = 1280
 HIDDEN = 256
 WEIGHTS_DIGEST = "7f5810bc"
 WEIGHTS_URL = f"https://download.pytorch.org/models/efficientnet_b0_rwightman-{WEIGHTS_DIGEST}.pth"
 """torchvision's IMAGENET1K_V1 (BSD-3); its file name ends in the first eight digits of its SHA-256."""
-
-
-class WeightsError(Exception):
-    """A file of pretrained weights is missing, damaged, or of another network."""
 
 
 class EfficientNetTrunk(nn.Module):
@@ -101,3 +100,10 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().split("\n")[0]
+
+
+def _arguments(settings: NetworkSettings, size_px: int) -> dict[str, Any]:
+    return {"input_px": settings.upsample_px or max(224, size_px)}
+
+
+NETWORK = NetworkKind(efficientnet_b0, _arguments, load_imagenet)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from fer_spark.networks.kind import NetworkKind
 from fer_spark.networks.network import Head, Network
 
 FILTERS = 32
@@ -26,3 +27,6 @@ def small_cnn(*, classes: int, channels: int, size_px: int, dropout: float = 0.0
         nn.ReLU(),
     )
     return Network(trunk, Head(HIDDEN, classes, va_head, dropout))
+
+
+NETWORK = NetworkKind(small_cnn)

@@ -8,11 +8,14 @@ squeeze-and-excitation, Huang et al. 2016 (https://arxiv.org/abs/1603.09382) for
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import nn
 
+from fer_spark.networks.kind import NetworkKind
 from fer_spark.networks.network import Head, Network
+from fer_spark.networks.settings import NetworkSettings
 
 SE_REDUCTION = 8
 
@@ -123,3 +126,16 @@ def _initialise(network: Network) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+def _arguments(settings: NetworkSettings, size_px: int) -> dict[str, Any]:
+    return {
+        "widths": settings.stage_widths,
+        "blocks": settings.stage_blocks,
+        "stem_stride": settings.stem_stride or (1 if size_px < 96 else 2 if size_px < 192 else 4),
+        "squeeze_excite": settings.squeeze_excite,
+        "stochastic_depth": settings.stochastic_depth,
+    }
+
+
+NETWORK = NetworkKind(resnet, _arguments)

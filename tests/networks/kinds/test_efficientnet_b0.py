@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from fer_spark.networks import efficientnet
 from fer_spark.networks.build import build_network
-from fer_spark.networks.efficientnet import WeightsError
+from fer_spark.networks.kind import WeightsError
+from fer_spark.networks.kinds import efficientnet_b0 as module
 from fer_spark.networks.network import Network
 from fer_spark.networks.settings import NetworkSettings
 
@@ -76,14 +76,14 @@ def test_torchvision_s_cached_file_fills_the_trunk(tmp_path: Path, monkeypatch: 
     torch.save(other.state_dict(), cached)
     with pytest.raises(WeightsError, match="7f5810bc"):
         build("imagenet")
-    monkeypatch.setattr(efficientnet, "WEIGHTS_DIGEST", hashlib.sha256(cached.read_bytes()).hexdigest()[:8])
+    monkeypatch.setattr(module, "WEIGHTS_DIGEST", hashlib.sha256(cached.read_bytes()).hexdigest()[:8])
     assert_has_the_trunk_of(build("imagenet"), other)
 
 
 def test_the_address_is_torchvision_s_own() -> None:
     from torchvision.models import EfficientNet_B0_Weights
 
-    assert EfficientNet_B0_Weights.IMAGENET1K_V1.url == efficientnet.WEIGHTS_URL
+    assert EfficientNet_B0_Weights.IMAGENET1K_V1.url == module.WEIGHTS_URL
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
