@@ -58,7 +58,7 @@ check: setup ## lint, types and the tests that mirror changed files: make check,
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: setup ## prints the measured figures of the README on this machine
+bench: setup ## prints the measured figures of docs/measured.md on this machine
 	$(BIN)/python -m tests.benchmarks
 
 zip: ## dist/fer_spark.zip, for spark-submit --py-files

@@ -1,7 +1,7 @@
 """Scores in tables that keep their own books, on a Spark that knows them; without their packages these tests skip.
 
-Neither Delta nor Iceberg has a release for the lock's Spark 4.3 (README, Tables). To run them on 4.1.2, with a catalog
-named lake for Iceberg:
+Neither Delta nor Iceberg has a release for the lock's Spark 4.3 (CONTRIBUTING: What was run where). To run them on
+4.1.2, with a catalog named lake for Iceberg:
 
     pip install pyspark==4.1.2
     PYSPARK_SUBMIT_ARGS="--packages io.delta:delta-spark_4.1_2.13:4.4.0,$ICEBERG
