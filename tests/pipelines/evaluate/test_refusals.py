@@ -120,7 +120,7 @@ def test_what_does_not_fit_or_is_not_there_is_wrong_usage_with_the_next_step(
         (["--image-column", "image_9_gray"], "--image-column image_9_gray is not that"),
         (["--output", "s3://lake/out"], "expected a local directory"),
         (["--batch-size", "0"], "--batch-size: 0, expected 1 or more"),
-        (["--device", "gpu"], "none that torch knows: auto, cpu, cuda"),
+        (["--device", "gpu"], "'gpu', expected auto, cpu, cuda or cuda:1"),
         (["--device", "cuda:99"], "device: cuda:99 is requested"),
         (["--device", "vulkan"], "device: vulkan is requested"),
     ]
