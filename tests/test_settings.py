@@ -13,6 +13,7 @@ from typing import Any, get_type_hints
 import pytest
 
 from fer_spark.pipelines.explore.settings import ExploreSettings
+from fer_spark.pipelines.train.settings import AllSettings
 from fer_spark.settings import (
     Limits,
     changing,
@@ -27,10 +28,25 @@ from fer_spark.settings import (
     why_fixed,
     without_folders,
 )
+from fer_spark.training.settings import TrainSettings
 from tests.options import forgotten, refusal, settings_classes, wrong_values
 
 ROOT = Path(__file__).parent.parent
 CLASSES = settings_classes()
+
+IN_CHECKPOINTS = {
+    "read": "image_column batch_size shuffle seed shuffle_window last_batch partition soft_labels valence_arousal",
+    "network": "network widths blocks stem_stride squeeze_excite stochastic_depth dropout va_head upsample_px weights "
+    "freeze",
+    "train": "epochs optimizer learning_rate weight_decay schedule warmup_frac label_smoothing soft_label_share "
+    "mixup_alpha ema_decay clip_norm crop_px sizes select_on patience va_weight init distill distill_weight "
+    "distill_temperature precision compile device",
+    "augment": "augment flip_prob affine_prob rotate_deg scale_frac shift_frac shear_deg light_prob brightness "
+    "contrast erase_prob erase_frac",
+    "imbalance": "loss class_weights sampler undersample_to undersample_fresh oversample_to augment_to focal_gamma "
+    "focal_alpha effective_beta logit_tau",
+}
+"""The settings that checkpoints of older releases hold, which must equal those of the run that resumes them."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +132,26 @@ def test_a_later_setting_is_noted_only_where_it_differs_from_what_was_done_befor
         assert noted(Frame()) == {"wood": "oak"}
         assert noted(Frame(gilt=True)) == {"wood": "oak", "gilt": True}
     assert without_folders(Frame(marks="/home/me/mark")) == {"wood": "oak", "marks": "mark"}
+
+
+def not_resumable(group: str, settings: Any) -> set[str]:
+    """Settings that an older checkpoint lacks, or that it alone has: no run with the defaults resumes it."""
+    return set(changing(settings)) ^ set(IN_CHECKPOINTS[group].split())
+
+
+@pytest.mark.parametrize("group", IN_CHECKPOINTS)
+def test_a_train_flag_that_is_new_leaves_older_checkpoints_resumable(group: str) -> None:
+    settings = get_type_hints(AllSettings)[group]()
+    assert not_resumable(group, settings) == set(), "a new flag needs later=True"
+
+
+@pytest.mark.parametrize(("is_later", "found"), [(False, {"new_flag"}), (True, set())])
+def test_a_flag_that_forgets_older_checkpoints_is_found(is_later: bool, found: set[str]) -> None:
+    @dataclass(frozen=True)
+    class Added(TrainSettings):
+        new_flag: float = option(0.0, "what", least=0, later=is_later)
+
+    assert not_resumable("train", Added()) == found
 
 
 def test_a_number_without_limits_cannot_be_declared() -> None:
