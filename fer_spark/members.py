@@ -12,6 +12,7 @@ import pkgutil
 from functools import cache
 from importlib.abc import InspectLoader
 from types import ModuleType
+from typing import cast
 
 
 def names(folder: ModuleType, between: str = "-") -> tuple[str, ...]:
@@ -39,6 +40,6 @@ def _dotted(folder: ModuleType, name: str) -> str:
 def _first_line(module: str) -> str:
     spec = importlib.util.find_spec(module)
     assert spec is not None
-    assert isinstance(spec.loader, InspectLoader)
-    docstring = ast.get_docstring(ast.parse(spec.loader.get_source(module) or "")) or ""
+    loader = cast("InspectLoader", spec.loader)  # that of a zip archive is one too, though Python does not declare it so
+    docstring = ast.get_docstring(ast.parse(loader.get_source(module) or "")) or ""
     return docstring.partition("\n")[0]

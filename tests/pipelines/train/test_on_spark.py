@@ -75,7 +75,7 @@ def test_stopped_processes_go_on_where_they_were(shards: Path, alone: Path, tmp_
     output = tmp_path / "out"
     code, said = finish(shared(shards, output, "--max-minutes", "1e-9"), 2)
     assert code != 0
-    assert "start the same command again" in said
+    assert "run the same command again" in said
     assert len(history(output)) == 1
     assert not (output / "card.json").exists()
     code, said = finish(shared(shards, output), 2)
