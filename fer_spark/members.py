@@ -40,6 +40,6 @@ def _dotted(folder: ModuleType, name: str) -> str:
 def _first_line(module: str) -> str:
     spec = importlib.util.find_spec(module)
     assert spec is not None
-    loader = cast("InspectLoader", spec.loader)  # that of a zip archive is one too, though Python does not declare it so
+    loader = cast("InspectLoader", spec.loader)  # a zip archive's too, though Python does not declare it
     docstring = ast.get_docstring(ast.parse(loader.get_source(module) or "")) or ""
     return docstring.partition("\n")[0]
