@@ -15,7 +15,7 @@ from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS, stored_names
 from fer_spark.sources.settings import SourceSettings
-from fer_spark.sources.split_names import split_of, split_of_file
+from fer_spark.sources.split_names import stated_split
 from fer_spark.sources.tables import AnnotationTable, decimal, optional
 
 EXPECTED = {"path": "a path", "label": "a known label", "split": "train, val, test", "feeling": "number in [-1, 1]"}
@@ -48,12 +48,14 @@ class TableColumns:
     labels  usual names of the column with the label
     needed  whether a table without those two is refused
     rule    how the data set's own labels are read; None: as those of any data
+    named_by_split  whether its own files are called after their splits, so that a lone one states its own
     """
 
     paths: tuple[str, ...] = PATH_COLUMNS
     labels: tuple[str, ...] = LABEL_COLUMNS
     needed: bool = False
     rule: Callable[[SourceSettings], LabelRule] | None = None
+    named_by_split: bool = False
 
 
 def tabled(table: AnnotationTable, settings: SourceSettings, columns: TableColumns) -> Annotations:
@@ -65,7 +67,7 @@ def tabled(table: AnnotationTable, settings: SourceSettings, columns: TableColum
     rows = table.frame.select(
         "*",
         (row_name if found["path"] is None else F.when(path == "", None).otherwise(path)).alias("path"),
-        F.coalesce(split_of(raw_split), split_of_file()).alias("split"),
+        stated_split(raw_split, table.file_count == 1 and not columns.named_by_split).alias("split"),
         raw_split.alias("split_raw"),
         F.trim(optional(found["label"])).alias("label_raw"),
         _number(table, found["valence"]).alias("valence"),

@@ -65,6 +65,8 @@ def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str
         said = f"could be {could}" if best else "is like no input that is known"
         raise SourceError(f"--source auto: {settings.input!r} {said}; name one of {', '.join(asked)}")
     ((name, match),) = best.items()
+    if match.refusal:
+        raise SourceError(f"--source auto: {settings.input!r} {match.refusal}")
     say(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
     if match.label_from and settings.label_from == SourceSettings.label_from:
         settings = dataclasses.replace(settings, label_from=match.label_from)

@@ -11,15 +11,18 @@ from functools import cached_property
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.files.names import is_picture_name
+from fer_spark.sources.files.tables import TABLE_NAME
 from fer_spark.sources.lake import Root, first_inside, open_root
+from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS
 from fer_spark.sources.settings import SourceError, SourceSettings
-from fer_spark.sources.tables import table_columns
+from fer_spark.sources.split_names import SPLIT_NAMES
+from fer_spark.sources.tables import form_of, table_columns
 
-_TABLE = re.compile(r"\.(csv|tsv|parquet|json|jsonl|ndjson)(\.(zst|gz|bz2|lz4|snappy|deflate))?$", re.IGNORECASE)
 _TEXT = ".txt"
 """A table where it is the input itself: what lies beside pictures as text is seldom one."""
 
 _FEW, _NEARLY_ALL = 20, 0.9
+_USEFUL = frozenset(name.casefold() for name in (*PATH_COLUMNS, *LABEL_COLUMNS, "pixels"))
 
 
 class Sureness(IntEnum):
@@ -37,12 +40,13 @@ class Sureness(IntEnum):
 class Match:
     """That a layout recognises an input. `why` ends the sentence `taken for NAME: …`; `input`: the part of it that the
     layout opens, where that is not all; `label_from`: the value of that flag by which its labels are read, where the
-    user gave none."""
+    user gave none. `refusal`: why it cannot be opened as it is, and what to do."""
 
     sureness: Sureness
     why: str
     input: str = ""
     label_from: str = ""
+    refusal: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,6 +73,11 @@ class Look:
         return self._inside[0]
 
     @property
+    def name(self) -> str:
+        """What the folder or file itself is called."""
+        return posixpath.basename(self.root.uri.rstrip("/"))
+
+    @property
     def folders(self) -> list[str]:
         """Names of folders directly in it."""
         return self._inside[1]
@@ -79,8 +88,9 @@ class Look:
 
     @cached_property
     def unwrapped(self) -> Look:
-        """Itself, or the folder in it where that is all there is, as archives are unpacked."""
-        alone = len(self.folders) == 1 and not self.files
+        """Itself, or the folder in it where that is all there is, as archives are unpacked; one called as a split says
+        something, and is left."""
+        alone = len(self.folders) == 1 and not self.files and self.folders[0].lower() not in SPLIT_NAMES
         return self.inside(self.folders[0]).unwrapped if alone else self
 
     @cached_property
@@ -105,20 +115,49 @@ class Look:
         return Match(Sureness.CERTAIN, f"its pictures are called as {example}") if example else None
 
     @cached_property
-    def table(self) -> str:
-        """The table that it is, the only table in it, or itself where it holds the parts of one; empty where none."""
-        tables = [name for name in self.files if _TABLE.search(name)]
+    def splits(self) -> list[Look]:
+        """Looks at the folders in it that are called as splits."""
+        return [self.inside(name) for name in self.folders if name.lower() in SPLIT_NAMES]
+
+    @cached_property
+    def tables(self) -> list[str]:
+        """The tables that it is or holds, one of each form; of several forms, those that name pictures or labels."""
+        names = self._table_files
         if self.root.is_file and self.files[0].lower().endswith(_TEXT):
-            return self.settings.input
-        if len(tables) == 1 and self.root.literal and not self.root.is_file:
-            return posixpath.join(self.root.uri, tables[0])
-        return self.settings.input if tables else ""
+            return [self.settings.input]
+        if not names or self.root.is_file or not self.root.literal:
+            return [self.settings.input] if names else []
+        forms = set(map(form_of, names))
+        if len(forms) == 1 and len(names) > 1:
+            return [self.settings.input]
+        if len(forms) > 1:
+            names = [name for name in names[:_FEW] if self._columns(posixpath.join(self.root.uri, name)) & _USEFUL]
+        by_form = [[name for name in names if form_of(name) == form] for form in sorted(forms)]
+        return [posixpath.join(self.root.uri, _one_or_all(of_form)) for of_form in by_form if of_form]
+
+    @property
+    def _table_files(self) -> list[str]:
+        return [name for name in self.files if TABLE_NAME.match(name)]
+
+    @property
+    def chosen_table(self) -> str:
+        """The table, where it is not all of the tables that the folder holds; else empty."""
+        return self.table if len(self._table_files) > 1 and self.table != self.settings.input else ""
+
+    @property
+    def table(self) -> str:
+        """The one table that it is or holds, itself where it holds the parts of one; empty where none, or of several
+        forms."""
+        return self.tables[0] if len(self.tables) == 1 else ""
 
     @cached_property
     def columns(self) -> frozenset[str]:
         """Names of the table's columns, in lower case; none where there is no table that can be read."""
+        return self._columns(self.table) if self.table else frozenset()
+
+    def _columns(self, table: str) -> frozenset[str]:
         try:
-            names = table_columns(self.spark, self.table) if self.table else []
+            names = table_columns(self.spark, table)
         except SourceError:
             names = []
         return frozenset(name.strip().casefold() for name in names)
@@ -126,3 +165,8 @@ class Look:
     def has_column(self, usual: tuple[str, ...]) -> bool:
         """Whether the table has a column of one of these names."""
         return any(name.casefold() in self.columns for name in usual)
+
+
+def _one_or_all(names: list[str]) -> str:
+    """A name, or a glob of names that end alike."""
+    return names[0] if len(names) == 1 else f"*{names[0][names[0].index('.') :]}"

@@ -11,7 +11,7 @@ import errno
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, unquote
@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
+from fer_spark.sources.archives.find import ARCHIVE_NAME
 from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.files.globs import NameFilter
 from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
@@ -62,7 +63,8 @@ class Entry:
 class Found:
     """What the pass found. `spark_lists`: False where Spark's listing would fail; then `own` holds every picture.
 
-    `not_pictures`: Java pattern of paths that are passed over; `lines`: one for each thing that the user should know.
+    `not_pictures`: Java pattern of paths that are passed over; `lines`: one for each thing that the user should know;
+    `only_archives`: no picture lies there, and archives do.
     """
 
     not_pictures: str
@@ -70,47 +72,65 @@ class Found:
     own: list[OwnFile] = field(default_factory=list)
     spark_lists: bool = True
     lines: list[str] = field(default_factory=list)
+    only_archives: bool = False
 
 
-def look_through(spark: SparkSession, root: Root, glob: str, by_name: bool = True) -> Found:
+def look_through(
+    spark: SparkSession, root: Root, glob: str, by_name: bool = True, lists: Collection[str] | re.Pattern[str] = ()
+) -> Found:
     """Walk over the names; only what Spark does not read is kept. A lone file is read whatever its name.
 
-    `by_name`: pass over files that are no pictures by their names.
+    `by_name`: pass over files that are no pictures by their names. `lists`: of these, the ones that the source reads
+    itself, which are not counted: URL-encoded URIs, or a pattern that is searched in paths below the root.
 
     Raises SourceError for remote storage that cannot be listed.
     """
     try:
-        found = _pass(spark, root, glob, by_name, everything=False)
+        found = _pass(spark, root, glob, by_name, False, _list_test(root, lists))
     except Py4JJavaError as error:
         raise SourceError(f"{root.uri} cannot be listed: {first_line(error)}") from error
     if not found.spark_lists:
-        found = _pass(spark, root, glob, by_name, everything=True)
+        found = _pass(spark, root, glob, by_name, True, _list_test(root, lists))
     if found.own and not root.is_local:
         _reject_what_python_cannot_open(found, root)
     return found
 
 
-def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, everything: bool) -> Found:
+def _list_test(root: Root, lists: Collection[str] | re.Pattern[str]) -> Callable[[str], bool]:
+    if isinstance(lists, re.Pattern):
+        return lambda path: lists.search(path) is not None
+    below = _without_scheme(root.uri).rstrip("/")
+    known = {_without_scheme(unquote(uri)) for uri in lists}
+    return lambda path: f"{below}/{path}" in known
+
+
+def _pass(
+    spark: SparkSession, root: Root, glob: str, by_name: bool, everything: bool, is_list: Callable[[str], bool]
+) -> Found:
     names = PictureNames(glob, root.glob)
     by_name = by_name and not root.is_file
     found, accepted, passed_over = Found(names.pattern if by_name else ""), NameFilter(glob), Counter[str]()
     trouble: list[str] = []
+    archives = pictures = 0
     for entry in _walk_local(root, trouble) if root.is_local else _walk_remote(spark, root):
+        archives += ARCHIVE_NAME.search(entry.path) is not None
         if not accepted.accepts(entry.path):
             continue
         hidden = next((part for part in entry.inner.split("/") if _is_hidden(part)), None)
         none = _why_none(names, entry, hidden) if by_name else None
         if none is not None:
-            passed_over[none] += 1
-        elif not entry.valid:
+            passed_over[none] += not is_list(entry.path)
+            continue
+        pictures += 1
+        if not entry.valid:
             detail = "the name is not valid UTF-8 (bytes shown as \\x..): rename the file"
             found.omitted.append(Omitted(entry.path, "hidden_name", detail))
         elif entry.size == 0:
             found.omitted.append(Omitted(entry.path, "empty", "the file has no bytes"))
         elif hidden is not None or everything:
             found.own.append(OwnFile(entry.path, entry.size, entry.modified_us))
-    found.spark_lists = not trouble
-    found.lines = [*trouble, *accepted.missed_line(), *passed_over_line(passed_over)]
+    found.spark_lists, found.only_archives = not trouble, archives > 0 and not pictures
+    found.lines = [*trouble, *accepted.missed_line(), *passed_over_line(+passed_over)]
     return found
 
 

@@ -3,7 +3,8 @@ cannot be read becomes a row with a reason."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ class Pictures:
     `read(slice)` gives rows.PICTURE of the slice of `key(path)`; `listed()` the same rows without reading any
     picture (content null). `key_of_name` makes the same key of a path as an annotation table spells it.
     `encoding` says what content is: `file`, a picture's bytes, or `path`, where they lie. `lines()`: what the user
-    should know of the listing, one line each.
+    should know of the listing, one line each. `only_archives`: no picture lies there, and archives do.
     """
 
     description: str
@@ -41,6 +42,7 @@ class Pictures:
     digest: Callable[[], str]
     encoding: str = "file"
     lines: Callable[[], list[str]] = list
+    only_archives: bool = False
 
 
 def whole_path(path: Column) -> Column:
@@ -57,10 +59,12 @@ def file_pictures(
     glob: str,
     reading: FileReading,
     key: Callable[[Column], Column] = whole_path,
+    lists: Collection[str] | re.Pattern[str] = (),
 ) -> Pictures:
-    """Pictures under a file, folder or glob; files that are none by their names are passed over."""
+    """Pictures under a file, folder or glob; files that are none by their names are passed over. `lists`: those that
+    the source reads itself, as of look_through."""
     root = open_root(spark, text)
-    found = look_through(spark, root, glob)
+    found = look_through(spark, root, glob, lists=lists)
     scan = _scan(spark, root, glob) if found.spark_lists else None
     own = _own_files(spark, found)
     lost = _rows(spark, [(o.path, None, o.reason, o.detail) for o in found.omitted])
@@ -93,7 +97,7 @@ def file_pictures(
         return digest_rows(listed().select("path"), size)
 
     encoding = "path" if by_path else "file"
-    return Pictures(text, root, key, key, read, listed, digest, encoding, lambda: found.lines)
+    return Pictures(text, root, key, key, read, listed, digest, encoding, lambda: found.lines, found.only_archives)
 
 
 def file_stats(spark: SparkSession, root: Root, glob: str, pictures: bool) -> DataFrame:

@@ -16,7 +16,7 @@ from fer_spark.sources.pictures import Pictures, file_pictures
 from fer_spark.sources.places.match import NO_NAME, matched
 from fer_spark.sources.places.spelled import place_key, without_prefix
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings, did_you_mean
-from fer_spark.sources.split_names import split_of, unknown_split
+from fer_spark.sources.split_names import stated_split, unknown_split
 from fer_spark.sources.tables import AnnotationTable, optional
 
 PATH_COLUMNS = ("image", "path", "file", "filename", "file_name", "image_path", "filepath", "subDirectory_filePath")
@@ -29,12 +29,15 @@ _NO_LABELS = frozenset(name.casefold() for name in (*PATH_COLUMNS, *GROUP_COLUMN
 
 
 def open_pictures(
-    spark: SparkSession, settings: SourceSettings, images: str, reading: FileReading, key: Callable[[Column], Column]
+    settings: SourceSettings, table: AnnotationTable, images: str, reading: FileReading, key: Callable[[Column], Column]
 ) -> Pictures:
-    """The pictures that a table speaks of: a folder, a glob or archives."""
-    if ARCHIVE_NAME.search(images):
-        return archive_pictures(spark, images, settings.glob, reading.max_bytes, key)
-    return file_pictures(spark, images, settings.glob, reading, key)
+    """The pictures that a table speaks of: archives, a folder or a glob; archives in a folder that holds none."""
+    spark = table.frame.sparkSession
+    if not ARCHIVE_NAME.search(images):
+        files = file_pictures(spark, images, settings.glob, reading, key, table.files)
+        if not files.only_archives:
+            return files
+    return archive_pictures(spark, images, settings.glob, reading.max_bytes, key)
 
 
 def group_of(column: Column | None) -> Column:
@@ -77,6 +80,14 @@ def stored_names(spark: SparkSession, table: AnnotationTable, label: Column) -> 
     return [*footers, *names_beside(spark, table.root.uri, column)]
 
 
+def below_its_table(named: Column) -> Column:
+    """A path as a table spells it, from that table's own folder below the root."""
+    folder = F.regexp_extract("_file", "^(.*/)?[^/]*$", 1)
+    inner = F.regexp_replace(F.translate(F.trim(named), "\\", "/"), r"^(\./)+", "")
+    relative = ~inner.rlike("^([A-Za-z][A-Za-z0-9+.-]*:|/)") & (inner != "")
+    return F.when(relative & (folder != ""), F.concat(folder, inner)).otherwise(named)
+
+
 def annotation_rows(
     table: AnnotationTable, settings: SourceSettings, named: Column, label: Column | None, pictures: Pictures
 ) -> DataFrame:
@@ -96,7 +107,7 @@ def annotation_rows(
         F.when(blank, F.concat_ws("#", "_file", F.col("_row").cast("string"))).otherwise(F.trim(named)).alias("named"),
         pictures.key_of_name(place).alias("_key"),
         F.trim(optional(label)).alias("label_raw"),
-        split_of(split).alias("split"),
+        stated_split(split, table.file_count == 1).alias("split"),
         group.alias("group_id"),
         F.when(blank, "bad_annotation").when(problem.isNotNull(), "bad_annotation").alias("reject_reason"),
         F.when(blank, "the row names no picture").otherwise(problem).alias("reject_detail"),

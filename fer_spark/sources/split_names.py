@@ -43,6 +43,15 @@ def split_of_path(path: Column) -> Column:
     return split_of(F.try_element_at(called, F.lit(1)))
 
 
+def stated_split(raw: Column, alone: bool) -> Column:
+    """What a row of a table states, else the folders of the table's file, else the name of that file. `alone`: a file
+    that is all there is states train alone; called val or test, it would leave nothing to train on."""
+    by_name = split_of_file()
+    return F.coalesce(
+        split_of(raw), split_of_path(F.col("_file")), F.when(by_name == "train", by_name) if alone else by_name
+    )
+
+
 def unknown_split(raw: Column) -> Column:
     """Why a stated split cannot be used; null when it can or when none is stated."""
     stated = raw.isNotNull() & (F.trim(raw) != "")

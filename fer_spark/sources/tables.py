@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from fer_spark.sources.base import digest_rows
+from fer_spark.sources.files.tables import with_parts
 from fer_spark.sources.lake import Root, child_names, first_line, listed_bytes, listed_files, open_root
 from fer_spark.sources.settings import SourceError, did_you_mean
 from fer_spark.sources.text.dialect import CONTROLS, SIGNS, WINDOWS, Dialect, check_header, windows_text
@@ -30,7 +31,9 @@ _FORMATS = {
     "ndjson": "json",
 }
 TEXT = ("csv", "json")
-_MARK = "in:"
+MARK = "in:"
+"""What stands before the name of a table's own column."""
+
 _CORRUPT = "_corrupt_record"  # Spark's name for what is no JSON
 
 
@@ -53,7 +56,7 @@ class AnnotationTable:
 
     @property
     def columns(self) -> list[str]:
-        return [name.removeprefix(_MARK) for name in self.frame.columns if name.startswith(_MARK)]
+        return [name.removeprefix(MARK) for name in self.frame.columns if name.startswith(MARK)]
 
     @property
     def files(self) -> list[str]:
@@ -71,7 +74,7 @@ class AnnotationTable:
         known = {name.strip().casefold(): name for name in reversed(self.columns)}
         for wanted in (given,) if given else usual:
             if wanted.strip().casefold() in known:
-                name = _MARK + known[wanted.strip().casefold()]
+                name = MARK + known[wanted.strip().casefold()]
                 kind = self.frame.schema[name].dataType
                 if nested or not isinstance(kind, (StructType, ArrayType, MapType)):
                     return F.col(_quoted(name))
@@ -94,7 +97,7 @@ class AnnotationTable:
 
     def with_column(self, name: str, value: Column) -> AnnotationTable:
         """The same table with one column more."""
-        return replace(self, frame=self.frame.withColumn(_MARK + name, value))
+        return replace(self, frame=self.frame.withColumn(MARK + name, value))
 
     def digest(self) -> str:
         """32 hex digits over the files' relative names and their total size."""
@@ -113,7 +116,7 @@ def open_table(spark: SparkSession, text: str, flag: str = "--input", glob: str 
 
     Raises SourceError for an unknown format or a table that cannot be opened.
     """
-    return open_tables(spark, open_root(spark, text, flag), f"{flag} {text!r}", glob)
+    return open_tables(spark, with_parts(spark, open_root(spark, text, flag)), f"{flag} {text!r}", glob)
 
 
 def open_tables(spark: SparkSession, root: Root, what: str, glob: str = "") -> AnnotationTable:
@@ -135,7 +138,7 @@ def open_tables(spark: SparkSession, root: Root, what: str, glob: str = "") -> A
 
 def table_columns(spark: SparkSession, text: str) -> list[str]:
     """The columns of a table, by its first lines or its footer: no more is read. Raises SourceError as open_table."""
-    root = open_root(spark, text)
+    root = with_parts(spark, open_root(spark, text))
     kind, what = _format(spark, root, f"--input {text!r}"), f"--input {text!r}"
     try:
         if kind in TEXT:
@@ -144,7 +147,12 @@ def table_columns(spark: SparkSession, text: str) -> list[str]:
             part = Part(Dialect(), reader_of(spark, root, "").format(kind).load(list(root.targets)))
     except (AnalysisException, Py4JJavaError) as error:
         raise SourceError(f"{what} cannot be opened as {kind}: {first_line(error)}") from error
-    return [name.removeprefix(_MARK) for name in _names(part)]
+    return [name.removeprefix(MARK) for name in _names(part)]
+
+
+def form_of(name: str) -> str:
+    """csv, json or parquet by a file's name; empty for any other."""
+    return _FORMATS.get(_COMPRESSION.sub("", name).rsplit(".", 1)[-1].lower(), "")
 
 
 def _rows(part: Part, root: Root, kind: str, what: str) -> DataFrame:
@@ -185,7 +193,7 @@ def open_list(spark: SparkSession, text: str, columns: tuple[str, ...], flag: st
     files = len(scan._jdf.inputFiles())
     rows = by_position(scan, files).where(F.trim("value") != "")
     parts = F.split(F.trim("value"), r"\s+")
-    named = [F.try_element_at(parts, F.lit(i + 1)).alias(_MARK + name) for i, name in enumerate(columns)]
+    named = [F.try_element_at(parts, F.lit(i + 1)).alias(MARK + name) for i, name in enumerate(columns)]
     file = F.regexp_replace(root.relative(F.col("_file")), _COMPRESSION.pattern, "")
     return AnnotationTable(root, rows.select(*named, file.alias("_file"), "_row"), scan, files, True, "text")
 
@@ -240,15 +248,13 @@ def _format(spark: SparkSession, root: Root, what: str) -> str:
         names = child_names(spark, root.uri)
         if "_delta_log" in names:
             return "delta"
-    endings = [
-        _COMPRESSION.sub("", name).rsplit(".", 1)[-1].lower() for name in names if not name.startswith(("_", "."))
-    ]
-    found = sorted({_FORMATS[ending] for ending in endings if ending in _FORMATS})
+    found = sorted({form_of(name) for name in names if not name.startswith(("_", "."))} - {""})
     if not found and not root.is_file:
         return "parquet"  # a partitioned table: its files lie deeper
     if len(found) != 1:
-        kinds = " and ".join(found) if found else "no known format"
-        raise SourceError(f"{what}: found {kinds}; expected .csv, .tsv, .jsonl or .parquet, also .csv.zst")
+        if found:
+            raise SourceError(f"{what} holds tables of several forms, {' and '.join(found)}: name one of its files")
+        raise SourceError(f"{what}: found no known format; expected .csv, .tsv, .jsonl or .parquet, also .csv.zst")
     return found[0]
 
 
@@ -259,7 +265,7 @@ def _marked(columns: list[str]) -> list[str]:
         if name.casefold() in folded:
             names[i] = f"{name}_{i}"
         folded.add(names[i].casefold())
-    return [_MARK + name for name in names]
+    return [MARK + name for name in names]
 
 
 def _part(kind: DataType, name: str) -> str:
@@ -272,11 +278,11 @@ def _struct_field(schema: StructType, wanted: str) -> Column | None:
     for field in schema.fields:
         if (
             inner
-            and field.name == _MARK + outer
+            and field.name == MARK + outer
             and isinstance(field.dataType, StructType)
             and inner in field.dataType.names
         ):
-            return F.col(_quoted(_MARK + outer)).getField(inner)
+            return F.col(_quoted(MARK + outer)).getField(inner)
     return None
 
 

@@ -112,3 +112,19 @@ def test_a_line_that_is_no_box_and_a_picture_without_label_file_have_their_reaso
     prepared = FacePreparer(FaceSettings(size=("8:gray",)), AnnotatedBox()).prepare(whole.asDict())
     [face] = prepared
     assert [face[f"box_{side}"] for side in ("left", "top", "width", "height")] == [0, 0, 62, 40]
+
+
+def test_lists_of_pictures_state_the_splits(spark: SparkSession, tmp_path: Path) -> None:
+    """Relative, of another machine, with CRLF; what none names keeps its folder's split, what two name the later."""
+    pictures = {f"pool/images/{name}.jpg": jpeg() for name in "abcde"} | {"train/images/f.jpg": jpeg()}
+    labels = {path.replace("images", "labels").replace(".jpg", ".txt"): "1 0.5 0.5 1 1" for path in pictures}
+    lists = {
+        "lists/train.txt": "./pool/images/a.jpg\r\npool/images/b.jpg\r\n\r\n",
+        "val.txt": "/content/my set/pool/images/c.jpg\n/content/my set/pool/images/b.jpg\n",
+    }
+    data = {"train": "../lists/train.txt", "val": "/content/my set/val.txt", "test": "gone.txt", "names": NAMES}
+    write(tmp_path, {**pictures, **labels, **lists, "data.yaml": yaml.safe_dump(data)})
+    source = open_source(spark, recognised(spark, SourceSettings(input=str(tmp_path)), str))
+    found = {row["source_path"].rsplit("/", 1)[1][0]: row["split"] for row in source.keys().collect()}
+    assert found == {"a": "train", "b": "val", "c": "val", "d": None, "e": None, "f": "train"}
+    assert source.lines() == ["the list 'gone.txt' is not there: nothing says which pictures are test"]

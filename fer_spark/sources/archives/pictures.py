@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import reduce
 
 import pyarrow as pa
@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
 from fer_spark.sources.archives.by_directory import placed_members
-from fer_spark.sources.archives.find import ARCHIVE_PART, Archives, Batches, find_archives
+from fer_spark.sources.archives.find import ARCHIVE_END, ARCHIVE_PART, Archives, Batches, find_archives
 from fer_spark.sources.archives.select import accepted, to_batches, told_apart
 from fer_spark.sources.archives.tar_stream import read_archive
 from fer_spark.sources.base import TASKS_PER_CORE, Slice
@@ -21,17 +21,29 @@ from fer_spark.sources.pictures import Pictures, whole_path
 
 
 def archive_pictures(
-    spark: SparkSession, text: str, glob: str, max_file_bytes: int, key: Callable[[Column], Column] | None = None
+    spark: SparkSession,
+    text: str,
+    glob: str,
+    max_file_bytes: int,
+    key: Callable[[Column], Column] | None = None,
+    lists: Collection[str] = (),
 ) -> Pictures:
     """Members of the archive, of every archive in a folder, or of those that a glob matches.
 
-    A path is `a.tar#member`; with `key` (for an annotation table), the key is made of the member's path alone.
+    A path is `a.tar#member`; with `key` (for an annotation table), the key is made of the member's path alone, or of
+    `a/member` where members of several archives share that, or there are `lists`: members that the source reads itself,
+    which are not counted.
     """
     archives = find_archives(spark, text, "--images" if key else "--input")
     make_key = key or whole_path
 
+    as_folders = bool(lists)
+
     def member_key(path: Column) -> Column:
-        return path if key is None else make_key(F.regexp_replace(path, ARCHIVE_PART, ""))
+        if key is None:
+            return path
+        inside = F.regexp_replace(path, ARCHIVE_END, "/") if as_folders else F.regexp_replace(path, ARCHIVE_PART, "")
+        return make_key(inside)
 
     streams, zips = archives.of_kind(zipped=False), archives.of_kind(zipped=True)
     members = []
@@ -39,7 +51,10 @@ def archive_pictures(
         members.append(_streamed_members(streams, glob, max_file_bytes, member_key, whole=key is None))
     if zips is not None:
         members.append(placed_members(zips, glob, max_file_bytes, member_key))
-    listing, lines = told_apart(reduce(DataFrame.unionAll, [listed for listed, _ in members]))
+    listing, lines = told_apart(reduce(DataFrame.unionAll, [listed for listed, _ in members]), lists)
+    if key is not None and archives.count > 1 and not lists:
+        keys = listing.select(member_key(F.col("path")).alias("key"))
+        as_folders = keys.groupBy("key").count().where("count > 1").limit(1).count() > 0
 
     def read(part: Slice) -> DataFrame:
         return told_apart(reduce(DataFrame.unionAll, [read(part) for _, read in members]))[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
@@ -20,12 +20,13 @@ PASSED_OVER = "not_a_picture"
 """Stands in for a reason in the listing alone, beside what says so of the member's name."""
 
 
-def told_apart(everything: DataFrame) -> tuple[DataFrame, Callable[[], list[str]]]:
-    """The rows of a listing that are inputs, and what says how many others `accepted` passed over."""
+def told_apart(everything: DataFrame, lists: Collection[str] = ()) -> tuple[DataFrame, Callable[[], list[str]]]:
+    """The rows of a listing that are inputs, and what says how many others, without `lists`, `accepted` passed over."""
     passed_over = F.coalesce(F.col("reject_reason") == PASSED_OVER, F.lit(False))
 
     def lines() -> list[str]:
-        kinds = everything.where(passed_over).groupBy("reject_detail").count().collect()
+        others = everything.where(passed_over & ~F.col("path").isin(*lists)) if lists else everything.where(passed_over)
+        kinds = others.groupBy("reject_detail").count().collect()
         return passed_over_line(Counter({row["reject_detail"]: row["count"] for row in kinds}))
 
     return everything.where(~passed_over), lines

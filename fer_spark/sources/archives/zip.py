@@ -15,16 +15,21 @@ import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from fer_spark.sources.archives.tar_stream import Member, StorageFailedError, open_seekable, unique
 
+Reader = TypeVar("Reader", bound=io.BufferedReader)
 ZIP_NAME = re.compile(r"\.zip$", re.IGNORECASE)
 _BUFFER = 1 << 18
 _ENCRYPTED, _UTF8 = 0x41, 0x800
 """Bits of a member's flags: encrypted in either way; its name is UTF-8."""
 
+_ENTRY, _ENTRY_BYTES = b"PK\1\2", 46
+"""How a member's entry in the directory begins, and its bytes before the name."""
+
 _UNICODE_PATH = 0x7075
+_MISNAMED = "its name is marked as UTF-8 and is not (bytes shown as \\x..): rename it and pack the archive again"
 _DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, NotImplementedError, EOFError, struct.error, ValueError)
 _BROKEN = (*_DAMAGE, OSError, OverflowError)  # bz2 raises OSError; the storage's own errors have a class of their own
 
@@ -89,6 +94,27 @@ class _Stored(io.RawIOBase):
         return len(content)
 
 
+class _Directory(io.BufferedReader):
+    """Of an archive's directory read through it, names that are marked as UTF-8 and are not lose the mark, on which
+    zipfile would give up the whole archive. `misnamed`: these names, as they lie there."""
+
+    misnamed: frozenset[bytes] = frozenset()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = bytearray(super().read(size))
+        at, found = 0, set()
+        while content.startswith(_ENTRY, at) and len(content) >= at + _ENTRY_BYTES:
+            flags, long, more, comment = struct.unpack_from("<8xH18xHHH", content, at)
+            name_at = at + _ENTRY_BYTES
+            raw = bytes(content[name_at : name_at + long]) if flags & _UTF8 else b""
+            if raw.decode("utf-8", "ignore").encode() != raw:
+                found.add(raw)
+                struct.pack_into("<H", content, at + 8, flags & ~_UTF8)
+            at += _ENTRY_BYTES + long + more + comment
+        self.misnamed |= found
+        return bytes(content)
+
+
 class _WithoutDirectory(zipfile.ZipFile):
     """Its members' places are known: the directory is not read again."""
 
@@ -102,7 +128,7 @@ def list_zip(uri: str, name: str, limit: int) -> Iterator[tuple[Member, Place | 
     Arguments and errors as of read_archive. An archive whose directory is damaged is one row.
     """
     try:
-        with _opened(uri) as file:
+        with _opened(uri, _Directory) as file:
             yield from _listed(file, name, limit)
     except FileNotFoundError as error:
         yield vanished(name, error), None
@@ -111,7 +137,7 @@ def list_zip(uri: str, name: str, limit: int) -> Iterator[tuple[Member, Place | 
 def read_placed(uri: str, name: str, placed: Iterable[tuple[str, Place]]) -> Iterator[Member]:
     """Members of one archive, by their paths and places. Raises OSError where the storage failed."""
     try:
-        with _opened(uri) as file, _WithoutDirectory(file) as archive:
+        with _opened(uri, io.BufferedReader) as file, _WithoutDirectory(file) as archive:
             for path, place in placed:
                 yield _unpacked(archive, path, place)
     except FileNotFoundError as error:
@@ -144,9 +170,18 @@ def member_name(info: zipfile.ZipInfo) -> str:
     if info.flag_bits & _UTF8:
         name = info.filename
     else:
-        raw = info.orig_filename.encode("cp437").partition(b"\0")[0]
+        raw = _raw_name(info).partition(b"\0")[0]
         name = _extra_name(info.extra, raw) or _text(raw)
     return name.replace("\\", "/").removeprefix("./")
+
+
+def _raw_name(info: zipfile.ZipInfo) -> bytes:
+    """The name of a member that is not marked as UTF-8, as it lies in the directory."""
+    return info.orig_filename.encode("cp437")
+
+
+def _shown(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace").removeprefix("./")
 
 
 def _text(raw: bytes) -> str:
@@ -167,15 +202,15 @@ def _extra_name(extra: bytes, raw: bytes) -> str:
 
 
 @contextmanager
-def _opened(uri: str) -> Iterator[io.BufferedReader]:
+def _opened(uri: str, reader: type[Reader]) -> Iterator[Reader]:
     try:
         with open_seekable(uri) as file:
-            yield io.BufferedReader(_Stored(file), _BUFFER)
+            yield reader(_Stored(file), _BUFFER)
     except StorageFailedError as failed:
         raise failed.error from failed
 
 
-def _listed(file: io.BufferedReader, name: str, limit: int) -> Iterator[tuple[Member, Place | None]]:
+def _listed(file: _Directory, name: str, limit: int) -> Iterator[tuple[Member, Place | None]]:
     seen: dict[int, int] = {}
     try:
         with zipfile.ZipFile(file) as archive:
@@ -185,9 +220,12 @@ def _listed(file: io.BufferedReader, name: str, limit: int) -> Iterator[tuple[Me
         yield Member(name, None, "unreadable", f"damaged archive: {what[:200]}"), None
         return
     for info in found:
-        path = member_name(info)
+        misnamed = not info.flag_bits & _UTF8 and _raw_name(info) in file.misnamed
+        path = _shown(_raw_name(info)) if misnamed else member_name(info)
         if path and not path.endswith("/") and not stat.S_ISLNK(info.external_attr >> 16):
             member = _without_content(info, f"{name}#{unique(path, seen)}", limit)
+            if misnamed:
+                member = Member(member.path, None, "hidden_name", _MISNAMED)
             yield member, Place.of(info) if member.reason is None else None
 
 

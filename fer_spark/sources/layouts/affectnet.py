@@ -35,6 +35,7 @@ _KAGGLE = frozenset(("pth", "label", "relfcs"))
 _EIGHT_LABELS = frozenset(("annotations", "images"))
 """Folders of the 8-label release."""
 
+_NPY = re.compile(r"(^|/)annotations/[^/]*\.npy$")
 _LANDMARKS = 136
 _PICTURE_FOLDERS = (
     "Manually_Annotated_Images",
@@ -60,7 +61,7 @@ def open_affectnet(spark: SparkSession, settings: SourceSettings, reading: FileR
 def affectnet_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
     """The table's rows, or the .npy files', without any picture."""
     if not holds_npy(spark, settings.input):
-        columns = TableColumns(PATHS, LABELS, True, _rule)
+        columns = TableColumns(PATHS, LABELS, True, _rule, named_by_split=True)
         return tabled(open_table(spark, lists_folder(spark, settings.input)), settings, columns)
     rule = _rule(settings)
     rows = npy_annotations(spark, open_root(spark, settings.input)).select(
@@ -100,7 +101,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
     assert label is not None
     cropped = {name.casefold() for name in table.columns} >= _KAGGLE
     images = settings.images or (table.root.uri if cropped else _pictures_folder(spark, table.root.uri))
-    pictures = open_pictures(spark, settings, images, reading, whole_path)
+    pictures = open_pictures(settings, table, images, reading, whole_path)
     rows = with_feelings(_with_box(annotation_rows(table, settings, named, label, pictures), table), table)
     rows = rows.withColumn("split", F.coalesce("split", split_of_file()))
     rule = label_rule(settings, "affectnet8", "affectnet8", rows, stored_names(spark, table, label))
@@ -113,7 +114,7 @@ def _open_table(spark: SparkSession, settings: SourceSettings, reading: FileRead
 
 
 def _open_npy(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
-    pictures = file_pictures(spark, settings.input, settings.glob, reading, picture_stem)
+    pictures = file_pictures(spark, settings.input, settings.glob, reading, picture_stem, _NPY)
     rule = _rule(settings)
     rows = npy_annotations(spark, pictures.root)
     ready = rule.apply(check_feelings(rows))

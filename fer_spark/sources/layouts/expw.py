@@ -36,7 +36,7 @@ def open_expw(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     named, label = table.column("", ("image",), "--input"), table.column("", ("label",), "--input")
     assert named is not None
     images = settings.images or _pictures_folder(spark, table.root.uri)
-    pictures = open_pictures(spark, settings, images, reading, file_name)
+    pictures = open_pictures(settings, table, images, reading, file_name)
     rows = _with_box(annotation_rows(table, settings, named, label, pictures), table)
     rule = _rule(settings)
     joined = annotated(pictures, settle(rule.apply(rows), ("key", *_BOX), settings.conflicts), True)

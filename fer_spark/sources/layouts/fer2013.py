@@ -14,7 +14,7 @@ from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.plain_rows import group_of, label_of, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
-from fer_spark.sources.split_names import split_of, unknown_split
+from fer_spark.sources.split_names import stated_split, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 from fer_spark.sources.votes import decided_votes
 
@@ -93,7 +93,7 @@ def _rows(table: AnnotationTable, settings: SourceSettings, label: Column | None
         text.cast("binary").alias("content"),
         encoding.alias("encoding"),
         F.trim(optional(label)).alias("label_raw"),
-        split_of(usage).alias("split"),
+        stated_split(usage, table.file_count == 1).alias("split"),
         usage.alias("_usage"),
         group_of(table.column(settings.group_column, (), "--group-column")).alias("group_id"),
         F.when(text.isNull() | (text == ""), "empty").alias("reject_reason"),

@@ -18,7 +18,14 @@ from fer_spark.sources.lake import first_inside, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import whole_path
-from fer_spark.sources.plain_rows import LABEL_COLUMNS, annotation_rows, label_of, open_pictures, stored_names
+from fer_spark.sources.plain_rows import (
+    LABEL_COLUMNS,
+    annotation_rows,
+    below_its_table,
+    label_of,
+    open_pictures,
+    stored_names,
+)
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of_path
 from fer_spark.sources.tables import AnnotationTable, open_tables, table_columns
@@ -43,7 +50,7 @@ def open_imagefolder(spark: SparkSession, settings: SourceSettings, reading: Fil
     name = _name_column(table, settings)
     named, images = _below_its_table(table, name), settings.images or root.uri
     label = label_of(table, settings, LABEL_COLUMNS, frozenset((name.strip().casefold(),)), reading.labels_needed)
-    pictures = open_pictures(spark, settings, images, reading, whole_path)
+    pictures = open_pictures(settings, table, images, reading, whole_path)
     rows = with_feelings(annotation_rows(table, settings, named, label, pictures), table)
     rows = rows.withColumn("split", F.coalesce("split", split_of_path(F.col("named"))))
     ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
@@ -97,9 +104,7 @@ def _is_name(column: str) -> bool:
 def _below_its_table(table: AnnotationTable, name: str) -> Column:
     column = table.column(name, (), "--path-column")
     assert column is not None
-    folder = F.regexp_extract("_file", "^(.*/)?[^/]*$", 1)
-    inner = F.regexp_replace(F.translate(F.trim(column), "\\", "/"), r"^(\./)+", "")
-    return F.when(inner != "", F.concat(F.coalesce(folder, F.lit("")), inner))
+    return below_its_table(column)
 
 
 def _labelled(

@@ -38,7 +38,7 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     assert label is not None
     images = settings.images or (settings.input if where != settings.input else table.root.uri)
     only_names = table.frame.where(F.trim(named).rlike(r"[/\\]")).limit(1).count() == 0
-    pictures = open_pictures(spark, settings, images, reading, file_name if only_names else whole_path)
+    pictures = open_pictures(settings, table, images, reading, file_name if only_names else whole_path)
     boxes = box_columns(table, settings)
     rows = with_boxes(annotation_rows(table, settings, named, label, pictures), table, boxes)
     rule = rule_of(rows, settings, lambda: stored_names(spark, table, label), reading.labels_needed)

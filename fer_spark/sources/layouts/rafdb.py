@@ -45,7 +45,7 @@ def open_rafdb(spark: SparkSession, settings: SourceSettings, reading: FileReadi
         return picture_source(settings, pictures, _by_folder, _rule(settings), _are_aligned(pictures))
     table = _open_list(spark, where)
     images = settings.images or _pictures_folder(spark, table.root.uri)
-    pictures = open_pictures(spark, settings, images, reading, _name)
+    pictures = open_pictures(settings, table, images, reading, _name)
     named, label = table.column("", ("image",), "--input"), table.column("", ("label",), "--input")
     assert named is not None
     rows = annotation_rows(table, settings, named, label, pictures)

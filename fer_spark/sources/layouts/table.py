@@ -19,20 +19,21 @@ from fer_spark.sources.labelling import LabelRule, reject, rule_of
 from fer_spark.sources.layout import BOXES, COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.persons import nameless_line, person_in
-from fer_spark.sources.pictures import whole_path
+from fer_spark.sources.pictures import Pictures, whole_path
 from fer_spark.sources.plain_rows import (
     GROUP_COLUMNS,
     LABEL_COLUMNS,
     PATH_COLUMNS,
     SPLIT_COLUMNS,
     annotation_rows,
+    below_its_table,
     group_of,
     label_of,
     open_pictures,
     stored_names,
 )
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
-from fer_spark.sources.split_names import split_of, split_of_file, unknown_split
+from fer_spark.sources.split_names import SPLIT_NAMES, stated_split, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
 
@@ -68,7 +69,7 @@ def _from_cells(
         cells.content.alias("content"),
         cells.encoding.alias("encoding"),
         F.trim(optional(label)).alias("label_raw"),
-        split_of(split).alias("split"),
+        stated_split(split, table.file_count == 1).alias("split"),
         _group(table, settings, named).alias("group_id"),
         optional(named).alias("_named"),
         cells.reason.alias("reject_reason"),
@@ -76,7 +77,7 @@ def _from_cells(
     )
     problem = unknown_split(split)
     rows = reject(rows, F.when(problem.isNotNull(), "bad_annotation"), problem)
-    rows = with_boxes(_split_by_file(with_feelings(rows, table), table), table, boxes)
+    rows = with_boxes(with_feelings(rows, table), table, boxes)
     rows, rule = _labelled(rows, settings, table, label, reading.labels_needed)
 
     def read(part: Slice) -> DataFrame:
@@ -133,23 +134,32 @@ def _from_paths(
         raise SourceError(
             f"none of the columns {', '.join(table.columns)} holds pictures; give --bytes-column or --path-column"
         )
-    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, None, boxes), reading.labels_needed)
     images = settings.images or table.root.uri
-    pictures = open_pictures(spark, settings, images, reading, whole_path)
-    rows = _split_by_file(with_feelings(annotation_rows(table, settings, named, label, pictures), table), table)
-    rows = with_boxes(rows, table, boxes)
-    ready, rule = _labelled(rows, settings, table, label, reading.labels_needed)
+    pictures = open_pictures(settings, table, images, reading, whole_path)
+    return named_pictures(table, settings, named, boxes, pictures, reading.labels_needed)
+
+
+def named_pictures(
+    table: AnnotationTable,
+    settings: SourceSettings,
+    named: Column,
+    boxes: BoxColumns | None,
+    pictures: Pictures,
+    labels_needed: bool,
+) -> Source:
+    """Pictures that a table names by paths from its own folder, with all that its columns say of them."""
+    label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, None, boxes), labels_needed)
+    rows = annotation_rows(table, settings, below_its_table(named), label, pictures)
+    rows = with_boxes(with_feelings(rows, table), table, boxes)
+    ready, rule = _labelled(rows, settings, table, label, labels_needed)
     if label is None:
         ready = ready.withColumn("label", F.lit(None).cast("string"))
     face = BOX if boxes else ()
     joined = annotated(pictures, settle(ready, ("key", *face), settings.conflicts), False)
     stated = rows.select("named", "_file", "source_row", "label_raw", *face)
-    return joined.source(f"table {settings.input} with {images}", rule, stated, has_boxes=boxes is not None)
-
-
-def _split_by_file(rows: DataFrame, table: AnnotationTable) -> DataFrame:
-    """Of several files, names such as `train-00000-of-00001.parquet` state the split where no column does."""
-    return rows.withColumn("split", F.coalesce("split", split_of_file())) if table.file_count > 1 else rows
+    return joined.source(
+        f"{settings.source} {settings.input} with {pictures.description}", rule, stated, has_boxes=boxes is not None
+    )
 
 
 def _labelled(
@@ -188,23 +198,53 @@ def _path_beside_bytes(table: AnnotationTable, settings: SourceSettings) -> Colu
 
 
 def recognise(look: Look) -> Match | None:
-    """Any table, the parts of one, or a folder that Spark has written; or with Parquet in a folder in it, as Hugging
-    Face's `data/`."""
+    """Any table, the parts of one, or a folder that Spark has written; or with tables in folders in it, as Hugging
+    Face's `data/`. Likely where it names pictures and labels, and is no list that `legend` reads."""
     parts = [name for name in look.folders if "=" in name or name == "_delta_log"]
+    if len(look.tables) > 1:
+        forms = " and ".join(sorted(map(posixpath.basename, look.tables)))
+        why = f"holds {forms}, tables of several forms that each name pictures or labels: name one of them as --input"
+        return Match(Sureness.LIKELY, "it holds tables", refusal=why)
     if not look.columns and not parts:
-        return _parquet_inside(look.unwrapped)
-    return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do")
+        return _split_lists(look.unwrapped) or _parquet_inside(look.unwrapped)
+    own = look.chosen_table
+    if _is_list(look) and not look.table.lower().endswith(CSV):
+        return Match(Sureness.LIKELY, "it is a table with columns of pictures and labels", own)
+    return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do", own)
+
+
+def _is_list(look: Look) -> bool:
+    return look.has_column(PATH_COLUMNS) and look.has_column(LABEL_COLUMNS)
+
+
+def _split_lists(outer: Look) -> Match | None:
+    """Where folders called as splits each hold a table that names pictures and labels, beside these or not."""
+    lists = [place for place in outer.splits if place.table and _is_list(place)]
+    if not lists or len(lists) < len(outer.splits):
+        return None
+    why = f"its folder {lists[0].name} holds a table with columns of pictures and labels"
+    return Match(Sureness.LIKELY, why, outer.settings.input)
 
 
 def _parquet_inside(outer: Look) -> Match | None:
-    """Where it or one folder in it, and no other, holds Parquet files that no pictures lie beside."""
-    places = [place for place in [outer, *outer.some_inside] if not place.pictures]
-    found = [place for place in places if any(name.lower().endswith(".parquet") for name in place.files)]
-    if len(found) != 1 or not found[0].columns:
+    """Where it or one folder in it, and no other, holds Parquet files that no pictures lie beside, or folders called as
+    splits with such files."""
+    places = [outer, *(place for place in outer.some_inside if place.name.lower() not in SPLIT_NAMES)]
+    found = [place for place in places if any(map(_holds_parquet, [place, *place.splits]))]
+    if len(found) != 1:
         return None
-    where = found[0].settings.input
-    return Match(Sureness.POSSIBLE, f"its folder {posixpath.basename(where)} is a table", where)
+    [place] = found
+    inside = "" if _holds_parquet(place) else f", in {' and '.join(split.name for split in place.splits)}"
+    return Match(Sureness.POSSIBLE, f"its folder {place.name} is a table{inside}", place.settings.input)
 
+
+def _holds_parquet(place: Look) -> bool:
+    files = any(name.lower().endswith(".parquet") for name in place.files)
+    return files and not place.pictures and bool(place.columns)
+
+
+CSV = (".csv", ".tsv", ".csv.zst", ".csv.gz", ".txt")
+"""Lists that `legend` recognises."""
 
 _FLAGS = ("images", "bytes_column", "codes", "unlabelled", *COLUMNS, *BOXES)
 LAYOUT = Layout(open_any_table, table_annotations, _FLAGS, recognise=recognise)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+from dataclasses import replace
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -19,6 +20,7 @@ from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.pictures import Pictures, file_pictures
+from fer_spark.sources.places.listed import find_lists, with_listed_splits
 from fer_spark.sources.places.match import check_named
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of_path
@@ -31,6 +33,9 @@ _MOST_BYTES = 1 << 20
 _YAML = re.compile(r"[^.].*\.ya?ml", re.IGNORECASE)
 _LINE = re.compile(r"\s*\d+(\s+-?[\d.]+(e-?\d+)?){4,}\s*(\n|$)", re.IGNORECASE)
 _NO_LABELS = r"(?i)(^|/)(classes|labels|README[^/]*|requirements|notes)\.txt$"
+_OWN = re.compile(r"(?i)^(?!.*(README[^/]*|requirements|notes)\.txt$).*\.txt$|^[^/]*\.ya?ml$")
+"""What the layout itself reads."""
+
 _LABELS = r"(?i)(^|/)labels/"
 _PAIR = frozenset(("images", "labels"))
 _FEW, _FEW_FOLDERS = 10, 3
@@ -41,20 +46,23 @@ def open_yolo(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     corners of a polygon around it. A picture whose label file has no line is quarantined as one without a face.
 
     Label files lie in the folder `labels` in place of `images`, or beside the pictures. The split is that of the YAML,
-    or of a folder that is called as one.
+    by folders or by text files that list pictures, or of a folder that is called as one.
     """
     root = open_root(spark, settings.input)
     storage = Storage(spark, root.uri)
     names = [posixpath.basename(root.targets[0])] if root.is_file else first_inside(spark, root.uri)[0]
     data = _read_data(storage, names)
-    pictures = file_pictures(spark, root.uri, settings.glob, reading, _key)
-    rows = held(_faces(_label_files(spark, root.uri, pictures), data))
+    pictures = file_pictures(spark, root.uri, settings.glob, reading, _key, _OWN)
+    lists, gone = find_lists(spark, root.uri, data.lists)
+    rows = _faces(_label_files(spark, root.uri, pictures), data)
+    rows = held(with_listed_splits(rows, root, lists, pictures))
     rule = rule_of(rows, settings, lambda: _names(spark, storage, data), reading.labels_needed)
     ready = settle(rule.apply(rows), ("key", *BOX), settings.conflicts)
     check_named(ready, pictures, f"the label files in {settings.input}")
     joined = annotated(pictures, ready, False)
     stated = rows.select("named", "label_raw", "source_row", "split", *BOX)
-    return joined.source(f"yolo {settings.input}", rule, stated, has_boxes=True, beside_table=False)
+    source = joined.source(f"yolo {settings.input}", rule, stated, has_boxes=True, beside_table=False)
+    return replace(source, lines=lambda: [*source.lines(), *gone])
 
 
 def recognise(look: Look) -> Match | None:

@@ -24,11 +24,13 @@ _OUTSIDE = 0.01
 
 @dataclass(frozen=True)
 class DataFile:
-    """`names`: what the classes are called; `folders`: split of the label files below each, from `/` to `/`;
-    `has_points`: a line goes on after its box with points of the body or face."""
+    """`names`: what the classes are called; `folders`: split of the label files below each, from `/` to `/`; `lists`:
+    split of the pictures that each of these text files names; `has_points`: a line goes on after its box with points of
+    the body or face."""
 
     names: tuple[Numbering, ...] = ()
     folders: Mapping[str, str] = field(default_factory=dict)
+    lists: Mapping[str, str] = field(default_factory=dict)
     has_points: bool = False
 
     def split_of(self, key: Column) -> Column:
@@ -43,10 +45,11 @@ def data_file(text: str, name: str) -> DataFile:
     """Raises SourceError for what is no YAML."""
     names = names_in_yaml(text, name)
     content = yaml.safe_load(text) if names else {}
-    splits = {split: _texts(content.get(split)) for split in SPLITS}
-    folders = {_label_folder(path): split for split, paths in splits.items() for path in paths}
+    places = [(path, split) for split in SPLITS for path in _texts(content.get(split))]
+    folders = {_label_folder(path): split for path, split in places if not _is_list(path)}
     folders.pop("/", None)
-    return DataFile(tuple(names), folders, "kpt_shape" in content)
+    lists = {path: split for path, split in places if _is_list(path)}
+    return DataFile(tuple(names), folders, lists, "kpt_shape" in content)
 
 
 def boxes(rows: DataFrame, has_points: bool) -> DataFrame:
@@ -96,6 +99,10 @@ def _of_polygon(numbers: Column) -> list[Column]:
 
 def _texts(entry: Any) -> list[str]:
     return [one for one in (entry if isinstance(entry, list) else [entry]) if isinstance(one, str)]
+
+
+def _is_list(path: str) -> bool:
+    return path.strip().lower().endswith(".txt")
 
 
 def _label_folder(path: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+import re
 import stat
 import struct
 import tempfile
@@ -82,6 +83,27 @@ def test_names_of_every_kind_are_read(name: str) -> None:
     field = b"\1" + struct.pack("<L", zlib.crc32(b"??.jpg")) + utf8
     extra = struct.pack("<HH", 0x7075, len(field)) + field
     assert [member.path for member in members_of(renamed(b"??.jpg", False, extra))] == [f"a.zip#{seen}"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.binary(min_size=1, max_size=6), before=st.lists(st.text("aé", min_size=1), max_size=3, unique=True))
+def test_a_name_that_is_not_what_it_is_marked_as_costs_one_member(name: bytes, before: list[str]) -> None:
+    raw = b"d/" + name.replace(b"/", b"").replace(b"\\", b"").replace(b"\0", b"") + b"\xff.jpg"
+    stand_in = "d/" + "e" * (len(raw) - 2)
+    good = {f"{one}.jpg": one.encode() for one in before}
+    whole = zipped({**good, stand_in: b"lost", "z\u00e9.jpg": b"last"})
+    at = [found.start() for found in re.finditer(re.escape(stand_in.encode()), whole)]
+    assert len(at) == 2
+    for place, flags in ((at[0], at[0] - 24), (at[1], at[1] - 38)):  # in its own header, and in the directory
+        whole = whole[:place] + raw + whole[place + len(raw) :]
+        whole = whole[: flags + 1] + b"\x08" + whole[flags + 2 :]
+    shown = f"a.zip#{raw.decode('utf-8', 'backslashreplace')}"
+    found = {member.path: member for member in members_of(whole)}
+    lost = found.pop(shown)
+    assert (lost.content, lost.reason) == (None, "hidden_name")
+    assert "bytes shown as" in str(lost.detail)
+    expected = {**good, "z\u00e9.jpg": b"last"}
+    assert {path: member.content for path, member in found.items()} == {f"a.zip#{n}": c for n, c in expected.items()}
 
 
 @settings(max_examples=200, deadline=None)
