@@ -1,6 +1,7 @@
 """Benchmarks that anyone can rerun: ours and the peer's in one run, printed as a ratio. None of them is a test.
 
 python -m tests.benchmarks prepare        # small pictures: the Spark job against bare two-process loops
+python -m tests.benchmarks build          # small pictures: whole job and bare loop, each in new processes; CPU, memory
 python -m tests.benchmarks photographs    # 8-megapixel photographs, 48 px gray and 256 px colour
 python -m tests.benchmarks eyes           # where the eyes are found: small first, one pass at 320 px, and the truth
 python -m tests.benchmarks faces          # all the faces of group photographs: recall and cost, ours and one pass

@@ -12,6 +12,7 @@ if __name__ == "__main__":
         nargs="*",
         choices=[
             "prepare",
+            "build",
             "photographs",
             "eyes",
             "scale",
@@ -41,6 +42,10 @@ if __name__ == "__main__":
             from tests.benchmarks.explore import run as run_explore
 
             run_explore(asked.images or 10_000_000, asked.cores)
+        elif name == "build":
+            from tests.benchmarks.build import run as run_build
+
+            run_build(asked.images, asked.rounds, asked.cores)
         elif name == "start":
             from tests.benchmarks.start import run as run_start
 

@@ -29,7 +29,7 @@ def run(what: str, images: int, rounds: int, cores: int) -> None:
     with tempfile.TemporaryDirectory(prefix="fer-spark-bench-") as directory:
         work = Path(directory)
         if what == "prepare":
-            files = _small_pictures(work / "lake", images or 60_000, cores)
+            files = small_pictures(work / "lake", images or 60_000, cores)
         else:
             files = _photographs(work / "lake", images or 1_500)
         model = os.environ.get("FER_SPARK_DATA", "") and str(
@@ -82,7 +82,7 @@ def _job(work: Path, size: str, settings: FaceSettings, warm_up: list[str] | Non
     return time.perf_counter() - began, json.loads((output / "_manifest.json").read_text())
 
 
-def _small_pictures(lake: Path, count: int, cores: int) -> list[str]:
+def small_pictures(lake: Path, count: int, cores: int) -> list[str]:
     """Real pictures, copied until there are enough, where $FER_SPARK_DATA has them; else drawn ones."""
     lake.mkdir(parents=True)
     data = os.environ.get("FER_SPARK_DATA", "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ from pathlib import Path
 from fer_spark.artifacts import literal
 from fer_spark.machine import check_place
 from fer_spark.scoring.settings import ScoreSettings
+from fer_spark.sources.files.few import few_files as fewer_files
 from fer_spark.sources.settings import AUTO, SourceSettings
 
 SHIPPED = "fer2013"
@@ -56,16 +56,7 @@ def input_of(words: Sequence[str]) -> tuple[str, str]:
 
 def few_files(text: str) -> bool:
     """Whether --input is on this machine and holds so few files that starting takes longer than scoring them."""
-    if not text or not os.path.lexists(text):
-        return False
-    pending, left = [Path(text)], _FEW_FILES
-    while pending and left > 0:
-        place = pending.pop()
-        left -= 1
-        if not place.is_symlink() and os.access(place, os.R_OK | os.X_OK) and place.is_dir():
-            with os.scandir(place) as entries:
-                pending.extend(Path(entry) for entry in itertools.islice(entries, left))
-    return left > 0
+    return fewer_files(text, _FEW_FILES)
 
 
 def page_of(output: str) -> str:
