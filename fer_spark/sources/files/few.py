@@ -9,8 +9,7 @@ from pathlib import Path
 
 def few_files(text: str, most_files: int, most_bytes: int | None = None) -> bool:
     """Whether what --input names is on this machine, and comes to fewer files and folders than `most_files`, and to no
-    more than `most_bytes`. No more is looked at than needed; links inside are not
-    followed."""
+    more than `most_bytes`. No more is looked at than needed; links inside are not followed."""
     if not text or not os.path.lexists(text):
         return False
     pending, left, size = [Path(os.path.realpath(text))], most_files, 0

@@ -36,6 +36,9 @@ from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, stated_split, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
 
+CSV = (".csv", ".tsv", ".csv.zst", ".csv.gz", ".txt")
+"""Lists that `legend` recognises."""
+
 
 def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Pictures from --bytes-column, else the first column that holds some (binary, a struct with `bytes`, Spark's
@@ -242,9 +245,6 @@ def _holds_parquet(place: Look) -> bool:
     files = any(name.lower().endswith(".parquet") for name in place.files)
     return files and not place.pictures and bool(place.columns)
 
-
-CSV = (".csv", ".tsv", ".csv.zst", ".csv.gz", ".txt")
-"""Lists that `legend` recognises."""
 
 _FLAGS = ("images", "bytes_column", "codes", "unlabelled", *COLUMNS, *BOXES)
 LAYOUT = Layout(open_any_table, table_annotations, _FLAGS, recognise=recognise)

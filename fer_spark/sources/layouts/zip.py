@@ -80,8 +80,8 @@ def recognise(look: Look) -> Match | None:
         if len(some) >= _LEAST_CLASSES and len(classes) * 2 > len(pictures):
             refusal = (
                 f"holds folders called {', '.join(sorted(some)[:3])}, and {lists[0].path} with labels of its own: "
+                "--source zip takes the list, with --label-from class the folders"
             )
-            refusal += "--source zip takes the list, with --label-from class the folders"
         return dataclasses.replace(match, why=why, refusal=refusal)
     if len(some) >= _LEAST_CLASSES and len(classes) * 2 > len(pictures):
         shown = ", ".join(sorted(some)[:3]) + (" …" if len(some) > 3 else "")
