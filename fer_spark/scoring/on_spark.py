@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from threading import Thread
@@ -13,7 +13,7 @@ import pyarrow as pa
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
 from pyspark import InheritableThread
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from fer_spark.pixels.stored import StoredPixels
@@ -32,6 +32,10 @@ Batches = Iterator[pa.RecordBatch]
 too young to tell), and what its bytes are (null where there were none)."""
 MISSING = "missing_file"
 """Status of what was listed, and missing when it was read."""
+KEPT = "kept"
+"""Column of rows that are `marked`."""
+_OF_COPIES = ("source_path", "source_row", "model_digest", "preparation_digest", "batch")
+"""What a row keeps of a picture whose bytes another has, beside the image_id."""
 _RACY_US = 2_000_000
 _BLOCK = 64
 _PICTURES_PER_TASK = 32
@@ -93,36 +97,13 @@ def warm_up(spark: SparkSession, scorer: ScorerSpec) -> Thread:
 
 def figures_of(rows: DataFrame) -> Figures:
     """What rows of SCORE come to. A picture counts by its first face, or by its status."""
-    fine = F.col("status") == OK
-    width = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1))
-    first = F.col("face_index").isNull() | (F.col("face_index") == 0)
-    groups = (
-        rows.groupBy("status", "label", F.when(fine, width).alias("bin"))
-        .agg(
-            F.count(F.lit(1)).alias("rows"),
-            F.count_if(first).alias("pictures"),
-            F.count_if("abstained").alias("abstained"),
-            F.sum(F.col("confidence").cast("double")).alias("confidence"),
-        )
-        .collect()
-    )
-    figures = Figures()
-    for group in groups:
-        if group["status"] != OK:
-            figures += Figures(group["pictures"], not_scored={group["status"]: group["pictures"]})
-            continue
-        bins = [0] * BINS
-        bins[group["bin"]] = group["rows"]
-        figures += Figures(
-            pictures=group["pictures"],
-            scored_pictures=group["pictures"],
-            faces=group["rows"],
-            abstained=group["abstained"],
-            labels={group["label"]: group["rows"]},
-            confidence_sums={group["label"]: group["confidence"]},
-            confidence_bins=bins,
-        )
-    return figures
+    return _figures(_sums(rows))
+
+
+def figures_of_commit(marked: DataFrame) -> tuple[Figures, int]:
+    """What `marked` rows come to that are to be written, and the number of pictures of all of them, in one query."""
+    groups = _sums(marked, KEPT)
+    return _figures(group for group in groups if group[KEPT]), sum(group["pictures"] for group in groups)
 
 
 def mark_known(raw: DataFrame, known: DataFrame, salt: Salt, few: bool) -> DataFrame:
@@ -141,33 +122,44 @@ def mark_known(raw: DataFrame, known: DataFrame, salt: Salt, few: bool) -> DataF
     return joined.select(*(replaced.get(name, F.col(name)).alias(name) for name in RAW_IMAGE.names))
 
 
-def settled(rows: DataFrame, seen: DataFrame) -> DataFrame:
-    """Rows of one commit → those to write: each picture's bytes once, by the first path that has them.
+def marked(rows: DataFrame, seen: DataFrame) -> DataFrame:
+    """Rows of one commit, as they are to be written, and whether they are (`KEPT`): each picture's bytes are written
+    once, by the first path that has them.
 
     What else has the same bytes, here or in an earlier commit, becomes one row with ALREADY_KNOWN and the image_id
     under which its faces are found; nothing at all where `seen` names these bytes under this very path. What has no
     bytes (a file that is missing, a picture that no annotation names) is told once per path.
     """
-    identity = F.coalesce("image_id", F.when(F.col("status") == ALREADY_KNOWN, F.col("detail")))
+    known = F.col("status") == ALREADY_KNOWN
+    identity = F.coalesce("image_id", F.when(known, F.col("detail")))
     place = F.struct("source_path", "source_row")
-    nameless = F.col("image_id").isNull() & (F.col("status") != ALREADY_KNOWN)
-    known = rows.where(~nameless).withColumn("image_id", identity)
-    firsts = known.where((F.col("status") != ALREADY_KNOWN) & F.col("image_id").isNotNull())
+    named = rows.withColumn("_identity", identity)
+    firsts = rows.where(~known & F.col("image_id").isNotNull())
     firsts = firsts.groupBy(F.col("image_id").alias("_id")).agg(F.min(place).alias("_first"))
-    joined = known.join(firsts, F.col("image_id") == F.col("_id"), "left")
-    again = (F.col("status") == ALREADY_KNOWN) | F.coalesce(F.col("_first") != place, F.lit(False))
-    originals = joined.where(~again).select(*rows.columns)
-    copies = joined.where(again & (F.coalesce("face_index", F.lit(0)) == 0))
     old = seen.select(*(F.col(name).alias(f"_{name}") for name in ("path", "row", "image_id"))).distinct()
     same = (
         (F.col("source_path") == F.col("_path"))
         & F.col("source_row").eqNullSafe(F.col("_row"))
-        & F.col("image_id").eqNullSafe(F.col("_image_id"))
+        & F.col("_identity").eqNullSafe(F.col("_image_id"))
     )
-    untold = rows.where(nameless).join(old, same, "left_anti")
-    kept = ("image_id", "source_path", "source_row", "model_digest", "preparation_digest", "batch")
-    values = {name: F.col(name) for name in kept} | {"status": F.lit(ALREADY_KNOWN)}
-    return originals.unionByName(untold).unionByName(_score_rows(copies.join(old, same, "left_anti"), values))
+    joined = named.join(firsts, F.col("_identity") == F.col("_id"), "left").join(old, same, "left")
+    again = known | F.coalesce(F.col("_first") != place, F.lit(False))
+    untold = F.col("_path").isNull()
+    copy = again & untold & (F.coalesce("face_index", F.lit(0)) == 0)
+    has_bytes = F.col("_identity").isNotNull()
+    kept = F.when(again, copy).otherwise(has_bytes | untold)
+    of_copies = {name: F.col(name) for name in _OF_COPIES}
+    of_copies |= {"image_id": F.col("_identity"), "status": F.lit(ALREADY_KNOWN)}
+    values = (
+        F.when(copy, of_copies.get(c.name, F.lit(None)).cast(c.sql_type)).otherwise(F.col(c.name)).alias(c.name)
+        for c in SCORE.columns
+    )
+    return joined.select(*values, kept.alias(KEPT))
+
+
+def settled(marked: DataFrame) -> DataFrame:
+    """Of `marked` rows, those to write."""
+    return marked.where(KEPT).drop(KEPT)
 
 
 def missing_rows(listed: DataFrame, rows: DataFrame, job: ScoreJob, model: str) -> DataFrame:
@@ -222,6 +214,42 @@ def seen_rows(listed: DataFrame | None, rows: DataFrame, listed_at_us: int) -> D
     ages = (F.when(settled_file, F.col(name)).alias(name) for name in ("length", "modified_us"))
     there = listed.select("path", "length", "modified_us")
     return pictures.join(there, "path", "left").select("path", "row", *ages, "image_id")
+
+
+def _sums(rows: DataFrame, *keys: str) -> list[Row]:
+    fine = F.col("status") == OK
+    width = F.least(F.floor(F.col("confidence") * BINS), F.lit(BINS - 1))
+    first = F.col("face_index").isNull() | (F.col("face_index") == 0)
+    return (
+        rows.groupBy(*keys, "status", "label", F.when(fine, width).alias("bin"))
+        .agg(
+            F.count(F.lit(1)).alias("rows"),
+            F.count_if(first).alias("pictures"),
+            F.count_if("abstained").alias("abstained"),
+            F.sum(F.col("confidence").cast("double")).alias("confidence"),
+        )
+        .collect()
+    )
+
+
+def _figures(groups: Iterable[Row]) -> Figures:
+    figures = Figures()
+    for group in groups:
+        if group["status"] != OK:
+            figures += Figures(group["pictures"], not_scored={group["status"]: group["pictures"]})
+            continue
+        bins = [0] * BINS
+        bins[group["bin"]] = group["rows"]
+        figures += Figures(
+            pictures=group["pictures"],
+            scored_pictures=group["pictures"],
+            faces=group["rows"],
+            abstained=group["abstained"],
+            labels={group["label"]: group["rows"]},
+            confidence_sums={group["label"]: group["confidence"]},
+            confidence_bins=bins,
+        )
+    return figures
 
 
 def _score_rows(frame: DataFrame, values: dict[str, Column]) -> DataFrame:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pyspark.sql import functions as F
 
@@ -18,8 +18,10 @@ from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.lease import Lease
 from fer_spark.scoring.ledger import SEEN_DIRECTORY, Entry, Ledger, LedgerError
 from fer_spark.scoring.on_spark import (
-    figures_of,
+    figures_of_commit,
+    in_tasks,
     mark_known,
+    marked,
     missing_rows,
     salted,
     score_frame,
@@ -32,6 +34,16 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 _BROADCAST_IDS = 1_000_000
+_IN_ONE_TASK = 2_000
+"""Pictures whose scores one task counts and writes sooner than several would."""
+
+
+class Listed(NamedTuple):
+    """A chunk's pictures that are files of their own. `rows`: path as it is published, row, length and modified_us;
+    `paths`: as they are read."""
+
+    rows: DataFrame
+    paths: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,19 +80,33 @@ def close_books(run: Run, books: Books, figures: Figures, unchanged: int) -> Sco
     return Scored(summary, figures, figures.bad_fraction > run.settings.max_bad_fraction)
 
 
-def commit(run: Run, books: Books, raw: DataFrame, listed: DataFrame | None) -> Figures:
-    """Score one chunk; data files first, then what was seen, then the entry that makes all of them count."""
-    batch = books.ledger.next_batch
+def listed_here(run: Run, files: DataFrame) -> Listed:
+    """Of rows of path, row, length, modified_us and `real`: as they are now, whatever becomes of the files."""
+    table = files.select("path", "row", "length", "modified_us", "real").toArrow()
+    rows = run.spark.createDataFrame(table.drop_columns("real"))
+    return Listed(rows, tuple(table["real"].to_pylist()))
+
+
+def commit(run: Run, books: Books, raw: DataFrame, pictures: int, listed: DataFrame | None = None) -> Figures:
+    """Score one chunk of about so many `pictures`; data files first, then what was seen, then the entry that makes all
+    of them count. `listed`: the rows of all of them, exactly, where they are files."""
+    batch, earlier = books.ledger.next_batch, seen(run, books)
+    run.warm.join()
     with run.timed_pass():
-        staged = run.output.stage("rows", score_frame(_without_known(run, books, raw), run.job))
-    if listed is not None:
+        staged = run.output.stage("rows", in_tasks(score_frame(_without_known(run, books, raw), run.job), pictures))
+    if pictures <= _IN_ONE_TASK:
+        staged = staged.coalesce(1)
+    rows = marked(staged.withColumn("batch", F.lit(batch)), earlier)
+    figures, told = figures_of_commit(rows)
+    if listed is not None and told != pictures:
         keys = listed.select(F.col("path").alias("source_path"), F.col("row").alias("source_row"))
-        missing = missing_rows(keys, staged, run.job, run.key.model)
-        staged = staged.unionByName(run.output.stage("missing", missing))
-    rows = settled(staged, seen(run, books)).withColumn("batch", F.lit(batch))
-    figures = figures_of(rows)
+        missing = run.output.stage("missing", missing_rows(keys, staged, run.job, run.key.model))
+        staged = staged.unionByName(missing)
+        rows = marked(staged.withColumn("batch", F.lit(batch)), earlier)
+        figures, told = figures_of_commit(rows)
+    rows = settled(rows)
     figures.check()
-    again = figures_of(staged).pictures - figures.pictures
+    again = told - figures.pictures
     if not figures.pictures and listed is None:
         return known(again)
     name = books.ledger.new_name(batch)
@@ -105,7 +131,12 @@ def seen(run: Run, books: Books) -> DataFrame:
     paths = [literal(books.storage.uri(entry.seen)) for entry in books.ledger.of(run.key)]
     if not paths:
         return run.spark.createDataFrame([], SEEN.spark_schema)
-    return run.spark.read.schema(SEEN.spark_schema).parquet(*paths)
+    rows = run.spark.read.schema(SEEN.spark_schema).parquet(*paths)
+    return rows.coalesce(1) if _few(run, books) else rows  # what lies in one task is joined without a shuffle
+
+
+def _few(run: Run, books: Books) -> bool:
+    return sum(entry.figures.pictures for entry in books.ledger.of(run.key)) <= _BROADCAST_IDS
 
 
 def _check_there(output: Output, ledger: Ledger) -> None:
@@ -132,8 +163,7 @@ def _tidy(run: Run, books: Books) -> None:
 def _without_known(run: Run, books: Books, raw: DataFrame) -> DataFrame:
     there = seen(run, books).where("image_id IS NOT NULL").select("image_id")
     if run.input.pixels is None:
-        pictures = sum(entry.figures.pictures for entry in books.ledger.of(run.key))
-        return mark_known(raw, there, run.salt, pictures <= _BROADCAST_IDS) if pictures else raw
+        return mark_known(raw, there, run.salt, _few(run, books)) if books.ledger.of(run.key) else raw
     ids = salted(raw.select("image_id", F.col("image_id").alias("_id")), "_id", run.salt).distinct()
     fresh = ids.join(there.distinct(), F.col("_id") == there["image_id"], "left_anti").select("image_id")
     return raw.join(fresh, "image_id", "left_semi")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
-from fer_spark.pipelines.score.books import Books, close_books, commit, known, open_books, seen
+from fer_spark.pipelines.score.books import Books, close_books, commit, known, listed_here, open_books, seen
 from fer_spark.pipelines.score.context import Run, Scored
 from fer_spark.pipelines.score.input import Only
 from fer_spark.scoring.figures import Figures
@@ -44,12 +44,12 @@ def _new_files(run: Run, books: Books) -> tuple[Figures, int]:
     figures = Figures()
     try:
         for chunk in range(chunks):
-            here = new.where(number == chunk)
-            paths = [row["real"] for row in here.select("real").collect()]
-            if not paths:
+            here = listed_here(run, new.where(number == chunk))
+            if not here.paths:
                 continue
             with run.progress.step(f"scoring chunk {chunk + 1} of {chunks}"):
-                figures += commit(run, books, run.input.read(Only(paths=tuple(paths))), here)
+                raw = run.input.read(Only(paths=here.paths))
+                figures += commit(run, books, raw, len(here.paths), here.rows)
     finally:
         new.unpersist()
     return figures, run.input.images - count
@@ -64,7 +64,8 @@ def _new_rows(run: Run, books: Books) -> Figures:
     figures = Figures()
     for chunk in range(chunks):
         with run.progress.step(f"scoring chunk {chunk + 1} of {chunks}"):
-            figures += commit(run, books, run.input.read(Slice(chunk, chunks)), None)
+            raw = run.input.read(Slice(chunk, chunks))
+            figures += commit(run, books, raw, math.ceil(run.input.images / chunks))
     if fingerprint:
         books.ledger.finish(run.key, fingerprint)
     if run.input.pixels is not None:  # faces that are known were not even read

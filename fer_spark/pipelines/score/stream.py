@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark import StorageLevel
 from pyspark.errors import StreamingQueryException
 from pyspark.sql import functions as F
 
 from fer_spark.networks.card import digest_of
-from fer_spark.pipelines.score.books import Books, close_books, commit, open_books
+from fer_spark.pipelines.score.books import Books, close_books, commit, listed_here, open_books
 from fer_spark.pipelines.score.context import Run, Scored
 from fer_spark.pipelines.score.input import Only
 from fer_spark.scoring.figures import Figures
@@ -70,14 +69,11 @@ def score_stream(run: Run, lease: Lease) -> Scored:
 def _score(run: Run, books: Books, files: DataFrame) -> Figures:
     """One chunk: those of its files that are pictures of the input."""
     keys = run.input.keys().select(F.col("source_path").alias("path"), F.col("source_row").alias("row"))
-    listed = files.join(keys, "path").withColumn("real", F.col("path")).persist(StorageLevel.MEMORY_AND_DISK)
-    try:
-        paths = [row["real"] for row in listed.select("real").collect()]
-        if not paths:
-            return Figures()
-        return commit(run, books, run.input.read(Only(paths=tuple(paths))), salted(listed, "path", run.salt))
-    finally:
-        listed.unpersist()
+    listed = files.join(keys, "path").withColumn("real", F.col("path"))
+    here = listed_here(run, salted(listed, "path", run.salt))
+    if not here.paths:
+        return Figures()
+    return commit(run, books, run.input.read(Only(paths=here.paths)), len(here.paths), here.rows)
 
 
 def _name(run: Run) -> str:
