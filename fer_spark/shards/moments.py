@@ -13,18 +13,27 @@ from fer_spark.rows import moments_column
 from fer_spark.shards.manifest import ImageColumn, Manifest
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import Column, Row
 
 
-def train_moments(faces: DataFrame, channels: Mapping[str, int]) -> dict[str, list[float]]:
-    """Per image column: faces in train, then the sums, then the sums of squares of each channel, in 0-255 units."""
-    sums = [
+def moment_sums(channels: Mapping[str, int]) -> list[Column]:
+    """Aggregates over faces, with the moments of their pixels; `moments_of` reads them."""
+    return [
         F.coalesce(F.sum(F.col(moments_column(column))[i]), F.lit(0.0)).alias(f"{column}_{i}")
         for column, count in channels.items()
         for i in range(2 * count)
     ]
-    row = faces.where("split = 'train'").agg(F.count("*").alias("n"), *sums).collect()[0]
-    return {column: [row["n"], *(row[f"{column}_{i}"] for i in range(2 * count))] for column, count in channels.items()}
+
+
+def moments_of(row: Row | None, faces: int, channels: Mapping[str, int]) -> dict[str, list[float]]:
+    """Per image column: how many faces, then the sums, then the sums of squares of each channel, in 0-255 units.
+
+    None for no row: zeros.
+    """
+    return {
+        column: [faces, *(0.0 if row is None else row[f"{column}_{i}"] for i in range(2 * count))]
+        for column, count in channels.items()
+    }
 
 
 def with_statistics(name: str, image: ImageColumn, moments: list[float], base: Manifest | None) -> ImageColumn:

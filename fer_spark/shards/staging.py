@@ -82,16 +82,17 @@ class Staging:
         return rows
 
     def read(self, like: DataFrame) -> DataFrame:
-        """All committed rows; `like` gives the schema. Raises StagingError if rows are missing from a chunk."""
-        committed = self.committed()
-        frame = self._read(sorted(committed), like)
-        found = frame.count()
-        if found != sum(committed.values()):
+        """All committed rows; `like` gives the schema. Whoever counts them has `check` compare."""
+        return self._read(sorted(self.committed()), like)
+
+    def check(self, found: int) -> None:
+        """Raise StagingError if rows are missing from a chunk: `found` is how many `read` gave."""
+        said = sum(self.committed().values())
+        if found != said:
             raise StagingError(
-                f"{self._storage.uri(DIRECTORY)} holds {found:,} rows, its markers say {sum(committed.values()):,}: "
+                f"{self._storage.uri(DIRECTORY)} holds {found:,} rows, its markers say {said:,}: "
                 "files were removed from it; build again with --on-existing overwrite"
             )
-        return frame
 
     def size_bytes(self) -> int:
         return sum(file.length for file in self._storage.list_files(DIRECTORY))

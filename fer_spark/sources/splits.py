@@ -76,16 +76,15 @@ def named_grouping(group_from: str, settings: SplitSettings) -> Grouping | None:
     return Grouping("group", "persons by --group-from") if group_from and settings.group_by == "auto" else None
 
 
-def choose_grouping(faces: DataFrame, settings: SplitSettings) -> Grouping:
+def choose_grouping(faces: DataFrame, settings: SplitSettings, in_groups: int | None = None) -> Grouping:
     """Settle `auto`: the source's groups are usable when there are many and none is larger than the smallest split.
 
-    One small aggregation. Raises SourceError for `group` without any group id.
+    One small aggregation, unless `in_groups`, the number of faces with a group id, says that there is none. Raises
+    SourceError for `group` without any group id.
     """
     if settings.group_by == "content":
         return Grouping("content", "asked for")
-    sizes = faces.where("group_id IS NOT NULL").groupBy("group_id").count()
-    found = sizes.agg(F.count(F.lit(1)), F.max("count"), F.sum("count")).collect()[0]
-    groups, largest, rows = int(found[0]), int(found[1] or 0), int(found[2] or 0)
+    groups, largest, rows = (0, 0, 0) if in_groups == 0 else _sizes(faces)
     if settings.group_by == "group":
         if groups == 0:
             raise SourceError(
@@ -101,6 +100,13 @@ def choose_grouping(faces: DataFrame, settings: SplitSettings) -> Grouping:
             "content", f"{groups} groups, the largest with {share:.0%} of the rows, cannot fill the splits evenly"
         )
     return Grouping("group", f"{groups} groups, the largest with {share:.1%} of the rows")
+
+
+def _sizes(faces: DataFrame) -> tuple[int, int, int]:
+    """How many groups there are, faces of the largest, and faces in groups."""
+    sizes = faces.where("group_id IS NOT NULL").groupBy("group_id").count()
+    found = sizes.agg(F.count(F.lit(1)), F.max("count"), F.sum("count")).collect()[0]
+    return int(found[0]), int(found[1] or 0), int(found[2] or 0)
 
 
 def assign_splits(faces: DataFrame, settings: SplitSettings, grouping: Grouping | None = None) -> DataFrame:

@@ -28,25 +28,29 @@ class DuplicateCounts:
     conflicting_labels: int
 
 
-def find_leaks(frame: DataFrame, max_bits: int = DEFAULT_BITS) -> DataFrame:
+def find_leaks(
+    frame: DataFrame, max_bits: int = DEFAULT_BITS, faces: int | None = None, keep: tuple[str, ...] = ()
+) -> DataFrame:
     """One row per face of `frame` (face_id, split, pixel_hash, perceptual_hash) that has a twin in a higher split.
+    `faces`: how many `frame` holds, where that is known; `keep`: other columns of a face that its row keeps.
 
     Splits rank train < val < test. Yields face_id, split, other_face_id, other_split, bits: 0 for equal pixels, else
     the Hamming distance of the perceptual hashes (1 to max_bits; 1 also for equal hashes of unequal pixels). The
     nearest twin is named.
     A flat picture's perceptual hash (0) says nothing: such pictures are compared by their pixels alone.
     """
-    small = frame.select("face_id", "split", "pixel_hash", "perceptual_hash", _rank(F.col("split")).alias("_rank"))
-    twins = _exact(small)
+    face = ("face_id", "split", *keep)
+    small = frame.select(*face, "pixel_hash", "perceptual_hash", _rank(F.col("split")).alias("_rank"))
+    twins = _exact(small, face)
     if max_bits > 0:
-        twins = twins.unionByName(_near(small, max_bits))
+        twins = twins.unionByName(_near(small, face, max_bits, faces))
     best = F.min(F.struct("bits", (-F.col("_other_rank")).alias("_rank"), "other_face_id", "other_split"))
-    chosen = twins.groupBy("face_id", "split").agg(best.alias("best"))
-    return chosen.select("face_id", "split", "best.other_face_id", "best.other_split", "best.bits")
+    chosen = twins.groupBy(*face).agg(best.alias("best"))
+    return chosen.select(*face, "best.other_face_id", "best.other_split", "best.bits")
 
 
 def count_duplicates(frame: DataFrame, leaks: DataFrame) -> DuplicateCounts:
-    """Counts over `frame` (face_id, split, label, pixel_hash, face_index); `leaks` is what find_leaks gave for it."""
+    """Counts over `frame` (face_id, split, label, pixel_hash, face_index); `leaks`: of find_leaks, with face_index."""
     pictures = frame.where("face_index = 0")
     per_split = pictures.groupBy("pixel_hash", "split").agg(
         F.count(F.lit(1)).alias("n"), F.collect_set("label").alias("labels")
@@ -56,10 +60,11 @@ def count_duplicates(frame: DataFrame, leaks: DataFrame) -> DuplicateCounts:
         F.sum(F.col("n") - 1).alias("extra"),
         F.array_distinct(F.flatten(F.collect_list("labels"))).alias("labels"),
     )
-    equal = per_picture.agg(F.sum("extra"), F.sum(F.when(F.size("labels") > 1, F.col("n")))).collect()[0]
-    firsts = leaks.join(pictures.select("face_id"), "face_id", "left_semi")
-    across = firsts.agg(F.count_if(F.col("bits") == 0), F.count_if(F.col("bits") > 0)).collect()[0]
-    return DuplicateCounts(int(equal[0] or 0), int(across[0]), int(across[1]), int(equal[1] or 0))
+    equal = per_picture.agg(F.sum("extra").alias("extra"), F.sum(F.when(F.size("labels") > 1, F.col("n"))).alias("odd"))
+    bits = F.col("bits")
+    across = leaks.where("face_index = 0").agg(F.count_if(bits == 0).alias("exact"), F.count_if(bits > 0).alias("near"))
+    found = equal.crossJoin(across).collect()[0]
+    return DuplicateCounts(int(found["extra"] or 0), found["exact"], found["near"], int(found["odd"] or 0))
 
 
 def _rank(split: Column) -> Column:
@@ -67,17 +72,17 @@ def _rank(split: Column) -> Column:
     return F.try_element_at(F.create_map(*pairs), split)
 
 
-def _exact(small: DataFrame) -> DataFrame:
+def _exact(small: DataFrame, face: tuple[str, ...]) -> DataFrame:
     """Every face with a face of equal pixels in a higher split."""
     higher = small.where("_rank > 0").groupBy(
         "pixel_hash", F.col("split").alias("other_split"), F.col("_rank").alias("_other_rank")
     )
     firsts = higher.agg(F.min("face_id").alias("other_face_id"))
     pairs = small.join(firsts, "pixel_hash").where("_other_rank > _rank")
-    return pairs.select("face_id", "split", "other_face_id", "other_split", "_other_rank", F.lit(0).alias("bits"))
+    return pairs.select(*face, "other_face_id", "other_split", "_other_rank", F.lit(0).alias("bits"))
 
 
-def _near(small: DataFrame, max_bits: int) -> DataFrame:
+def _near(small: DataFrame, face: tuple[str, ...], max_bits: int, faces: int | None) -> DataFrame:
     """Every face whose hash lies within max_bits of one in a higher split.
 
     Two hashes within k bits agree in at least one of k + 1 bands; only such pairs are compared. Bands are looked up for
@@ -85,7 +90,8 @@ def _near(small: DataFrame, max_bits: int) -> DataFrame:
     """
     told = small.where("perceptual_hash IS NOT NULL AND perceptual_hash != 0")
     hashes = told.groupBy("perceptual_hash", "split", "_rank").agg(F.min("face_id").alias("_face"))
-    levels = 2 if hashes.count() >= _TWO_LEVELS_FROM else 1
+    few = faces is not None and faces < _TWO_LEVELS_FROM
+    levels = 1 if few or hashes.count() < _TWO_LEVELS_FROM else 2
     keyed = hashes.withColumn("_key", F.explode(band_keys(F.col("perceptual_hash"), max_bits, levels)))
     higher = keyed.where("_rank > 0").select(
         "_key",
@@ -104,8 +110,7 @@ def _near(small: DataFrame, max_bits: int) -> DataFrame:
     nearest = pairs.groupBy("perceptual_hash", "split").agg(best.alias("best"))
     found = told.join(nearest, ["perceptual_hash", "split"])
     return found.select(
-        "face_id",
-        "split",
+        *face,
         "best.other_face_id",
         "best.other_split",
         (-F.col("best.r")).alias("_other_rank"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
-from fer_spark.rows import FACE, QUARANTINE
+from fer_spark.rows import FACE, QUARANTINE, moments_column
+from fer_spark.shards.moments import moment_sums, moments_of
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.sources.settings import SplitSettings
 from fer_spark.sources.splits import (
@@ -28,12 +30,19 @@ ALREADY_THERE = "already_there"
 _KEY = ("source_path", "source_row")
 
 
+class Existing(NamedTuple):
+    """Faces that are published already, and how many."""
+
+    faces: DataFrame
+    count: int
+
+
 @dataclass(frozen=True)
 class Decided:
     """`faces`: face_id and split of every face that is kept; `dropped`: face_id of the others, None for none.
 
     `splits`: as they were applied, --val-from auto settled; `val`: what is to be said of that. `quarantine`:
-    rows.QUARANTINE. Cached until `release`.
+    rows.QUARANTINE. `moments`: of the pixels in train, per image column. Cached until `release`.
     """
 
     faces: DataFrame
@@ -50,6 +59,7 @@ class Decided:
     written_images: int
     decodes_per_picture: float
     duplicates: dict[str, Any]
+    moments: dict[str, list[float]]
 
     def release(self) -> None:
         for frame in (self.faces, self.quarantine, self.dropped):
@@ -57,31 +67,46 @@ class Decided:
                 frame.unpersist()
 
 
+def count_staged(staged: DataFrame) -> Row:
+    """One row of counts: `rows`, those `already` there, `decodes`, pictures `decoded`, faces and those `in_groups`, and
+    what Stated counts."""
+    is_face = F.col("reason").isNull()
+    row: Row = staged.agg(
+        F.count(F.lit(1)).alias("rows"),
+        F.count_if(F.col("reason").eqNullSafe(ALREADY_THERE)).alias("already"),
+        F.sum("decodes").alias("decodes"),
+        F.count_if(F.col("decodes") > 0).alias("decoded"),
+        F.count_if(is_face).alias("faces"),
+        F.count_if(is_face & F.col("group_id").isNotNull()).alias("in_groups"),
+        *Stated.columns(is_face),
+    ).collect()[0]
+    return row
+
+
 def decide(
     staged: DataFrame,
+    counted: Row,
     keys: DataFrame,
-    existing: DataFrame | None,
+    existing: Existing | None,
     splits: SplitSettings,
     shards: ShardSettings,
+    channels: Mapping[str, int],
     grouping: Grouping | None = None,
 ) -> Decided:
-    """`staged`: PREPARED without pixels. `existing`: faces already published, that new ones must not leak into, whose
-    `grouping` is kept."""
-    counted = _counted(staged)
+    """`staged`: PREPARED without pixels, of which `counted` are the counts. `existing`: faces already published, that
+    new ones must not leak into, whose `grouping` is kept. `channels`: of each image column."""
     settled = settle_val(splits, Stated.of(counted))
     splits = settled.settings
-    faces = staged.where("reason IS NULL").select(FACE.names)
-    grouping = grouping or choose_grouping(faces, splits)
+    moments = [moments_column(column) for column in channels]
+    faces = staged.where("reason IS NULL").select(*FACE.names, *moments)
+    grouping = grouping or choose_grouping(faces, splits, counted["in_groups"])
     assigned = assign_splits(faces, splits, grouping).persist(StorageLevel.MEMORY_AND_DISK)
-    dropped, duplicates = _dropped(assigned, existing, splits, shards)
+    dropped, duplicates = _dropped(assigned, counted["faces"], existing, splits, shards)
     kept = assigned.join(dropped, "face_id", "left_anti") if dropped is not None else assigned
-    kept_small = kept.select("face_id", "split", *_KEY, "face_index").persist(StorageLevel.MEMORY_AND_DISK)
+    kept_small = kept.select("face_id", "split", *_KEY, "face_index", *moments).persist(StorageLevel.MEMORY_AND_DISK)
     quarantine = _quarantine(staged, keys, assigned, dropped, kept_small).persist(StorageLevel.MEMORY_AND_DISK)
-    pictures = F.count_if(F.col("face_index") == 0)  # all faces of a picture are kept or dropped together
-    per_split = kept_small.groupBy("split").agg(F.count("*").alias("faces"), pictures.alias("pictures")).collect()
-    first = F.min(F.struct("source_path", "detail"))
-    reasons = quarantine.groupBy("reason").agg(F.count("*").alias("rows"), first.alias("first")).collect()
-    total = keys.count()
+    per_split, reasons, total = _totals(kept_small, quarantine, keys, channels)
+    train = next((row for row in per_split if row["name"] == "train"), None)
     assigned.unpersist()
     return Decided(
         faces=kept_small,
@@ -90,30 +115,56 @@ def decide(
         splits=splits,
         val=settled.why,
         quarantine=quarantine,
-        rows_per_split={row["split"]: row["faces"] for row in sorted(per_split)},
-        quarantined={row["reason"]: row["rows"] for row in sorted(reasons)},
-        examples={row["reason"]: (row["first"]["source_path"], row["first"]["detail"] or "") for row in reasons},
+        rows_per_split={row["name"]: row["rows"] for row in per_split},
+        quarantined={row["name"]: row["rows"] for row in reasons},
+        examples={row["name"]: (row["first"]["source_path"], row["first"]["detail"] or "") for row in reasons},
         input=total,
         already_there=counted["already"],
         written_images=sum(row["pictures"] for row in per_split),
         decodes_per_picture=round((counted["decodes"] or 0) / max(counted["decoded"], 1), 4),
         duplicates=duplicates,
+        moments=moments_of(train, train["rows"] if train else 0, channels),
     )
 
 
-def _counted(staged: DataFrame) -> Row:
-    """One row of counts: `already` there, `decodes`, pictures `decoded`, and what Stated counts."""
-    row: Row = staged.agg(
-        F.count_if(F.col("reason").eqNullSafe(ALREADY_THERE)).alias("already"),
-        F.sum("decodes").alias("decodes"),
-        F.count_if(F.col("decodes") > 0).alias("decoded"),
-        *Stated.columns(F.col("reason").isNull()),
-    ).collect()[0]
-    return row
+def _totals(
+    kept: DataFrame, quarantine: DataFrame, keys: DataFrame, channels: Mapping[str, int]
+) -> tuple[list[Row], list[Row], int]:
+    """In one query: a row per split (`name`, `rows`, `pictures`, sums of moments), a row per reason (`name`, `rows`,
+    `first`), both by name; and how many keys there are."""
+    first = F.struct("source_path", "detail").alias("example")
+    parts = [
+        kept.withColumn("detail", F.lit(None).cast("string")).select(
+            F.lit("split").alias("kind"),
+            F.col("split").alias("name"),
+            "face_index",
+            F.struct(F.lit(None).cast("string").alias("source_path"), "detail").alias("example"),
+            *(moments_column(column) for column in channels),
+        ),
+        quarantine.select(F.lit("reason").alias("kind"), F.col("reason").alias("name"), first),
+        keys.select(F.lit("input").alias("kind")),
+    ]
+    rows = parts[0].unionByName(parts[1], allowMissingColumns=True).unionByName(parts[2], allowMissingColumns=True)
+    pictures = F.count_if(F.col("face_index") == 0)  # all faces of a picture are kept or dropped together
+    found = (
+        rows.groupBy("kind", "name")
+        .agg(
+            F.count(F.lit(1)).alias("rows"),
+            pictures.alias("pictures"),
+            F.min("example").alias("first"),
+            *moment_sums(channels),
+        )
+        .collect()
+    )
+    of_kind = {
+        kind: sorted((row for row in found if row["kind"] == kind), key=lambda row: row["name"] or "")
+        for kind in ("split", "reason", "input")
+    }
+    return of_kind["split"], of_kind["reason"], sum(row["rows"] for row in of_kind["input"])
 
 
 def _dropped(
-    assigned: DataFrame, existing: DataFrame | None, splits: SplitSettings, shards: ShardSettings
+    assigned: DataFrame, faces: int, existing: Existing | None, splits: SplitSettings, shards: ShardSettings
 ) -> tuple[DataFrame | None, dict[str, Any]]:
     """Faces to leave out (face_id, reason, detail; a face once), and what was found about duplicates."""
     parts = []
@@ -122,12 +173,17 @@ def _dropped(
         columns = ["face_id", "split", "pixel_hash", "perceptual_hash", "label", "face_index"]
         everyone = assigned.select(columns)
         if existing is not None:
-            everyone = everyone.unionByName(existing.select(columns))
-        leaks = find_leaks(everyone, shards.leak_bits).persist(StorageLevel.MEMORY_AND_DISK)
+            everyone = everyone.unionByName(existing.faces.select(columns))
+            faces += existing.count
+        leaks = find_leaks(everyone, shards.leak_bits, faces, keep=("face_index",)).persist(
+            StorageLevel.MEMORY_AND_DISK
+        )
         found |= {"leak_bits": shards.leak_bits, **asdict(count_duplicates(everyone, leaks)), "dropped_from_train": 0}
         if shards.leak_guard == "drop":
             of_train = leaks.where("split != 'test'" if splits.val_from == "train" else "split = 'train'")
-            leaking = of_train.join(assigned.select("face_id"), "face_id", "left_semi")
+            leaking = of_train
+            if existing is not None:
+                leaking = of_train.join(assigned.select("face_id"), "face_id", "left_semi")
             found["dropped_from_train"] = leaking.count()
             detail = F.concat(
                 F.when(F.col("bits") == 0, "the same picture as").otherwise("nearly the same picture as"),
@@ -136,7 +192,8 @@ def _dropped(
                 F.lit(" in "),
                 "other_split",
             )
-            parts.append(leaking.select("face_id", F.lit("duplicate_leak").alias("reason"), detail.alias("detail")))
+            if found["dropped_from_train"]:
+                parts.append(leaking.select("face_id", F.lit("duplicate_leak").alias("reason"), detail.alias("detail")))
     if splits.max_per_class:
         over = over_class_limit(assigned, splits)
         parts.append(over.select("face_id", F.lit("over_class_limit").alias("reason"), "detail"))

@@ -16,7 +16,7 @@ from fer_spark.rows import QUARANTINE
 from fer_spark.shards.layout import Layout
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ManifestError
 from fer_spark.shards.merge import merged
-from fer_spark.shards.moments import train_moments, with_statistics
+from fer_spark.shards.moments import with_statistics
 from fer_spark.shards.petastorm.metadata import publish_petastorm_metadata
 from fer_spark.shards.write import (
     describe_files,
@@ -67,8 +67,6 @@ def publish(
     with build.progress.step("reading back"):
         measured = measure(build.spark, storage, paths, columns)
         files = describe_files(build.spark, storage, paths, measured.rows)
-    channels = {spec.column: spec.face.channels for spec in build.settings.faces.specs}
-    moments = train_moments(faces, channels)
     counts = replace(counts, per_label=measured.per_label)
     manifest = replace(
         draft,
@@ -76,7 +74,7 @@ def publish(
         files=files,
         quarantine_files=quarantine,
         checksum=f"{measured.checksum:016x}",
-        images=_images(build, moments),
+        images=_images(build, decided.moments),
     )
     counts_written = sum(measured.rows.values())
     if counts_written != counts.written_faces:

@@ -18,7 +18,7 @@ from fer_spark.faces.resolve import resolve
 from fer_spark.faces.search.crops import LEAST_PICTURES, recognised_as_crops
 from fer_spark.faces.settings import AUTO
 from fer_spark.pipelines.build.context import Build, BuildSettings
-from fer_spark.pipelines.build.decide import ALREADY_THERE, decide
+from fer_spark.pipelines.build.decide import ALREADY_THERE, Existing, count_staged, decide
 from fer_spark.pipelines.build.existing import check_appendable, check_finished, grouping_of, splits_of
 from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, plan_run
 from fer_spark.pipelines.build.publish import Published, publish
@@ -94,10 +94,13 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     with sized_for(spark, rows) as partitions:
         with progress.step("splits, duplicates, counts"):
             small = staged.drop(*[spec.column for spec in settings.faces.specs]).coalesce(partitions)
-            existing = read_files(spark, storage, [file.path for file in plan.base.files]) if plan.base else None
+            counted = count_staged(small)
+            staging.check(counted["rows"])
             named = named_grouping(settings.source.group_from, settings.splits)
             grouping = grouping_of(plan.base) if plan.base else named
-            decided = decide(small, source.keys(), existing, settings.splits, settings.shards, grouping)
+            existing, channels = _existing(build), {spec.column: spec.face.channels for spec in settings.faces.specs}
+            keys, splits = source.keys(), settings.splits
+            decided = decide(small, counted, keys, existing, splits, settings.shards, channels, grouping)
         run = {
             "job": described_id(staging.unfinished() or {}),  # the same however it was gone on with
             "prepare_s": round(prepare_s, 2),
@@ -109,6 +112,14 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             return publish(build, staged, decided, old, run, began)
         finally:
             decided.release()
+
+
+def _existing(build: Build) -> Existing | None:
+    base = build.plan.base
+    if base is None:
+        return None
+    faces = read_files(build.spark, build.storage, [file.path for file in base.files])
+    return Existing(faces, base.counts.written_faces)
 
 
 def read_built(spark: SparkSession, output: str) -> DataFrame:
