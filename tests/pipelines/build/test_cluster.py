@@ -21,7 +21,7 @@ FLAGS = {"source": "folder", "detector": "haar", "size": ["48:gray", "96:rgb"]}
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("drawn") / "pictures"
-    write_folder(directory, 700, seed=21, broken_fraction=0.1, settings=WriteSettings(workers=2))
+    write_folder(directory, 300, seed=21, broken_fraction=0.1, settings=WriteSettings(workers=2))
     return directory
 
 

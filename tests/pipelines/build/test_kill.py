@@ -19,9 +19,9 @@ from fer_spark.sample import WriteSettings, write_folder
 from tests.pipelines.build.builds import manifest, quarantine, shards, start
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(1200)]
-COUNT = 600
+COUNT = 300
 CONF = ["spark.master=local[2,4]", "spark.sql.files.minPartitionNum=8"]
-FLAGS = {"source": "folder", "detector": "haar", "chunk_images": 120, "size": ["48:gray", "96:rgb"]}
+FLAGS = {"source": "folder", "detector": "haar", "chunk_images": 60, "size": ["48:gray", "96:rgb"]}
 
 
 @pytest.fixture(scope="module")
