@@ -87,10 +87,10 @@ class Staging:
 
     def check(self, found: int) -> None:
         """Raise StagingError if rows are missing from a chunk: `found` is how many `read` gave."""
-        said = sum(self.committed().values())
-        if found != said:
+        expected = sum(self.committed().values())
+        if found != expected:
             raise StagingError(
-                f"{self._storage.uri(DIRECTORY)} holds {found:,} rows, its markers say {said:,}: "
+                f"{self._storage.uri(DIRECTORY)} holds {found:,} rows, its markers say {expected:,}: "
                 "files were removed from it; build again with --on-existing overwrite"
             )
 

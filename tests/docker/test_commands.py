@@ -184,6 +184,7 @@ def test_hadolint_has_nothing_to_say() -> None:
 @pytest.mark.job
 @pytest.mark.timeout(900)
 def test_the_line_of_the_crontab_scores_and_a_second_night_finds_nothing(tmp_path: Path) -> None:
+    """Above a minute: two nights, each a process with a JVM of its own, as cron starts them."""
     settings, jobs = crontab()
     lake(tmp_path / "pictures", {"a.png": DARK, "b.png": BRIGHT})
     bundle = write_bundle(tmp_path / "bundle", NAMES, views="single")

@@ -50,6 +50,7 @@ def started(service: dict[str, Any], names: dict[str, str]) -> list[str]:
 
 
 def test_two_workers_score_what_the_submit_service_asks_for(tmp_path: Path) -> None:
+    """Above a minute: a master, two workers and a driver, each a JVM of its own, on two cores."""
     services = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))["services"]
     port = free_port()
     names = {"spark://master:7077": f"spark://127.0.0.1:{port}", "7077": str(port), "8080": str(free_port())}

@@ -97,16 +97,16 @@ def commit(run: Run, books: Books, raw: DataFrame, pictures: int, listed: DataFr
     if pictures <= _IN_ONE_TASK:
         staged = staged.coalesce(1)
     rows = marked(staged.withColumn("batch", F.lit(batch)), earlier)
-    figures, told = figures_of_commit(rows)
-    if listed is not None and told != pictures:
+    figures, found = figures_of_commit(rows)
+    if listed is not None and found != pictures:
         keys = listed.select(F.col("path").alias("source_path"), F.col("row").alias("source_row"))
         missing = run.output.stage("missing", missing_rows(keys, staged, run.job, run.key.model))
         staged = staged.unionByName(missing)
         rows = marked(staged.withColumn("batch", F.lit(batch)), earlier)
-        figures, told = figures_of_commit(rows)
+        figures, found = figures_of_commit(rows)
     rows = settled(rows)
     figures.check()
-    again = told - figures.pictures
+    again = found - figures.pictures
     if not figures.pictures and listed is None:
         return known(again)
     name = books.ledger.new_name(batch)

@@ -75,6 +75,7 @@ def test_val_is_drawn_where_the_source_has_none_and_appending_draws_on(
 def test_appended_pictures_of_a_person_go_where_the_person_is(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Above a minute: four builds, one after the other on what is there."""
     lake, output = tmp_path / "lake", tmp_path / "out"
     lake.mkdir()
     add(lake, range(40), "first")
