@@ -23,6 +23,7 @@ STATES_NO_SPLIT = "affectnet-kaggle"
 def test_a_download_becomes_a_measured_model_without_a_flag(
     spark: SparkSession, tmp_path: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Above a minute: built, trained and measured, as in a user's first hour."""
     truth = DOWNLOADS[name](tmp_path / "download", COUNT)
     output, model, measured = tmp_path / "shards", tmp_path / "model", tmp_path / "evaluation"
     assert build(output, input=tmp_path / "download") == 0

@@ -108,6 +108,7 @@ def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
 def test_pictures_are_scored_once_reported_and_explored_and_no_key_is_kept(
     spark: SparkSession, store: ObjectStore, shards: str, bundle: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """Above a minute: jobs whose every file goes through a server that checks signatures."""
     scores, nightly = f"s3a://{BUCKET}/scores", ["--incremental", "--checkpoint", f"s3a://{BUCKET}/ledger"]
     for scored, unchanged in ((len(PATHS), 0), (0, len(PATHS))):
         assert score(bundle, f"s3a://{BUCKET}/in", scores, *nightly) == 0

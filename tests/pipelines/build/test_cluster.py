@@ -38,6 +38,7 @@ def _finish(process: subprocess.Popen[str]) -> None:
 
 
 def test_two_executors_give_the_rows_of_one_process(pictures: Path, locally: Path, tmp_path: Path) -> None:
+    """Above a minute: a driver and two executors, each a JVM of its own; and one process to compare with."""
     _finish(start(tmp_path, CLUSTER, input=pictures, **FLAGS))
     assert manifest(tmp_path)["checksum"] == manifest(locally)["checksum"]
     assert shards(tmp_path).equals(shards(locally))

@@ -148,6 +148,7 @@ def test_a_killed_overwrite_leaves_the_previous_shards_readable(
 def test_a_python_worker_killed_in_mid_task_costs_nothing_but_time(
     pictures: Path, undisturbed: Undisturbed, tmp_path: Path
 ) -> None:
+    """Above a minute: a process whose tasks are run again, up to three of them."""
     process = start(tmp_path, CONF, input=pictures, **FLAGS)
     killed = 0
     while process.poll() is None and killed < 3:

@@ -32,6 +32,7 @@ def fer2013(spark: SparkSession, data_dir: Path, tmp_path_factory: pytest.TempPa
 
 
 def test_fer2013_has_the_official_counts(fer2013: Path) -> None:
+    """Above a minute: all 35,887 pictures of FER-2013 are built."""
     table = shards(fer2013)
     counted = Counter(zip(table["split"].to_pylist(), table["label"].to_pylist(), strict=True))
     assert {split: [counted[split, name] for name in NAMES] for split in OFFICIAL} == OFFICIAL

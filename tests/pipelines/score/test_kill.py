@@ -105,6 +105,7 @@ def test_a_driver_killed_again_and_again_leaves_each_face_once(
 
 
 def test_two_submissions_at_once_score_each_face_once(bundle: Path, pictures: Path, tmp_path: Path) -> None:
+    """Above a minute: two processes at the same moment, on two cores."""
     both = [start(bundle, pictures, tmp_path, chunk=30) for _ in range(2)]
     outs = [process.communicate(timeout=900)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0], outs
@@ -113,6 +114,7 @@ def test_two_submissions_at_once_score_each_face_once(bundle: Path, pictures: Pa
 
 
 def test_a_cluster_of_processes_gives_the_same(bundle: Path, pictures: Path, tmp_path: Path) -> None:
+    """Above a minute: a process alone, then a driver with two executors, each of which loads the model."""
     for name, master in (("one", "local[1,4]"), ("cluster", "local-cluster[2,1,1024]")):
         process = start(bundle, pictures, tmp_path / name, master, chunk=70)
         out, _ = process.communicate(timeout=900)

@@ -57,6 +57,7 @@ def paths(tmp_path: Path) -> list[str]:
 def test_new_files_are_scored_once_whatever_their_age_and_whatever_is_replayed(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
+    """Above a minute on a busy machine: four nights, each a stream that starts from its checkpoint."""
     first = night(bundle, pictures, tmp_path)
     assert first["scored_pictures"] == 5
     assert paths(tmp_path) == sorted(GRAYS)

@@ -83,6 +83,7 @@ def test_it_states_the_row_groups_of_every_file(tmp_path: Path) -> None:
 
 @pytest.mark.job
 def test_build_shards_writes_keeps_and_removes_it(spark: SparkSession, tmp_path: Path) -> None:
+    """Above a minute on a busy machine: three builds on one place."""
     write_folder(tmp_path / "first", 12, 1, "folder", settings=WriteSettings())
     write_folder(tmp_path / "second", 5, 2, "folder", settings=WriteSettings())
     output = tmp_path / "shards"

@@ -88,6 +88,7 @@ petastorm_compat.install()
 @pytest.mark.yardstick
 @pytest.mark.timeout(3600)
 def test_petastorms_own_tests_pass_but_for_those_listed(tmp_path: Path) -> None:
+    """Above a minute: 350 tests, most of which start pools of threads or processes and wait for them."""
     if find_spec("petastorm") is None or not (Path(str(find_spec("petastorm").origin)).parent / "tests").is_dir():  # type: ignore[union-attr]
         pytest.skip("this Petastorm carries no tests")
     (tmp_path / "yardstick.py").write_text(_PLUGIN)
