@@ -34,7 +34,7 @@ class Existing(NamedTuple):
     """Faces that are published already, and how many."""
 
     faces: DataFrame
-    count: int
+    rows: int
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _dropped(
         everyone = assigned.select(columns)
         if existing is not None:
             everyone = everyone.unionByName(existing.faces.select(columns))
-            faces += existing.count
+            faces += existing.rows
         leaks = find_leaks(everyone, shards.leak_bits, faces, keep=("face_index",)).persist(
             StorageLevel.MEMORY_AND_DISK
         )

@@ -35,12 +35,14 @@ def matched(rows: DataFrame, pictures: Pictures, what: str) -> DataFrame:
     """
     files = pictures.listed().select("path", pictures.key(F.col("path")).alias("key"))
     names = rows.where(~F.col("key").startswith(NO_NAME)).select(*_ID).distinct()
-    if names.join(files, "key", "left_anti").limit(1).count() == 0:
+    there = _are_there(names, files.select("key"))
+    if False not in there:
         return rows
     found = _found(names, files.select("key"))
     kinds = set() if found is None else {row["found"] for row in found.select("found").distinct().collect()}
     if found is None or not kinds:
-        check_named(rows, pictures, what)
+        if True not in there:
+            check_named(rows, pictures, what)
         return rows
     joined = rows.join(found, list(_ID), "left").withColumn("key", F.coalesce(MATCHED, "key"))
     return reject(joined, F.when(F.col("problem").isNotNull(), "bad_annotation"), F.col("problem")).drop(
@@ -77,6 +79,12 @@ def matched_line(rows: DataFrame) -> list[str]:
         f"{row['rows']:,} rows name their pictures by paths of another place, and were matched by the longest ending "
         f"that one picture alone has: '{named}' is '{there}'"
     ]
+
+
+def _are_there(names: DataFrame, files: DataFrame) -> set[bool]:
+    """Whether some names are those of files, and some are not."""
+    marked = names.join(files.distinct().withColumn("_there", F.lit(True)), "key", "left")
+    return {row["there"] for row in marked.select(F.col("_there").isNotNull().alias("there")).distinct().collect()}
 
 
 def _found(names: DataFrame, files: DataFrame) -> DataFrame | None:

@@ -100,7 +100,7 @@ def test_petastorms_own_tests_pass_but_for_those_listed(tmp_path: Path) -> None:
     halves = [[target for target in every if (target in half) is which] for which in (True, False)]
     with ThreadPoolExecutor(len(halves)) as pool:
         ran = list(pool.map(lambda part: _run(part, tmp_path, environment), halves))
-    count, failed = sum(one.count for one in ran), {name: target for one in ran for name, target in one.failed.items()}
+    count, failed = sum(one.tests for one in ran), {name: target for one in ran for name, target in one.failed.items()}
     said = "\n".join(one.said for one in ran)
     print(f"{count} of Petastorm's tests ran, {len(failed)} failed: {sorted(failed)}")
     assert count > 300, said
@@ -113,7 +113,7 @@ def test_petastorms_own_tests_pass_but_for_those_listed(tmp_path: Path) -> None:
 class Ran(NamedTuple):
     """How many tests ran, {name of one that failed: how pytest is told to run it}, the end of what pytest said."""
 
-    count: int
+    tests: int
     failed: dict[str, str]
     said: str
 
