@@ -18,12 +18,6 @@ HOUSE = House(ROOT / "fer_spark")
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 COMMANDS = sorted(path.stem for path in (HOUSE.root / "cli" / "commands").glob("*.py") if path.stem != "__init__")
 
-NOT_YET_IN_PLAIN_WORDS = ("pipelines.build", "sources", "spark")
-"""Folders that hold names which `tests/words.py` refuses; whoever renames them removes the entry."""
-
-MESSAGES_NOT_YET = ("pipelines.build", "sources", "spark")
-"""The same of messages."""
-
 
 def planted(module: str, line: str) -> str:
     """The text of a module with one import more, of the kind that is for type checkers alone."""
@@ -104,25 +98,18 @@ def test_preparing_faces_is_free_of_spark_but_for_one_module(path: Path) -> None
     assert uses_spark == (path.name == "on_spark.py")
 
 
-def vague(find: Callable[[str], list[str]], exceptions: tuple[str, ...]) -> dict[str, list[str]]:
-    """What `find` finds in each module outside the excepted folders, where it finds something."""
-    modules = [m for m in HOUSE.files if not any(f"{m}.".startswith(f"fer_spark.{part}.") for part in exceptions)]
-    found = {module: find(HOUSE.text(module)) for module in modules}
+def vague(find: Callable[[str], list[str]]) -> dict[str, list[str]]:
+    """What `find` finds in each module, where it finds something."""
+    found = {module: find(HOUSE.text(module)) for module in HOUSE.files}
     return {module: words for module, words in found.items() if words}
 
 
 def test_names_are_the_fields_own_words() -> None:
-    assert vague(vague_names, NOT_YET_IN_PLAIN_WORDS) == {}
+    assert vague(vague_names) == {}
 
 
 def test_messages_are_in_words_that_users_search_logs_for() -> None:
-    assert vague(vague_messages, MESSAGES_NOT_YET) == {}
-
-
-@pytest.mark.parametrize("part", NOT_YET_IN_PLAIN_WORDS)
-def test_what_is_renamed_is_no_exception_any_more(part: str) -> None:
-    modules = [module for module in HOUSE.files if f"{module}.".startswith(f"fer_spark.{part}.")]
-    assert any(vague_names(HOUSE.text(module)) for module in modules), f"{part}: remove it from NOT_YET_IN_PLAIN_WORDS"
+    assert vague(vague_messages) == {}
 
 
 @pytest.mark.parametrize(

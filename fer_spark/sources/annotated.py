@@ -88,9 +88,9 @@ class Annotated:
 
     def _missing(self, part: Slice) -> DataFrame:
         there = part.of(self.pictures.listed().select(self.pictures.key(F.col("path")).alias("key")), F.col("key"))
-        gone = part.of(self.rows, F.col("key")).join(there, "key", "left_anti")
+        lost = part.of(self.rows, F.col("key")).join(there, "key", "left_anti")
         detail = F.concat(F.lit("no file '"), F.col("named"), F.lit(f"' under {self.pictures.description}"))
-        return gone.withColumns(
+        return lost.withColumns(
             {
                 "source_path": F.col("named"),
                 "reject_detail": F.coalesce(F.when(F.col("reject_reason").isNotNull(), F.col("reject_detail")), detail),

@@ -98,7 +98,7 @@ def tabled(table: AnnotationTable, settings: SourceSettings, columns: TableColum
 def listed(source: Source, rows: DataFrame) -> Annotations:
     """Of a source whose labels are no column of a table: RAW_IMAGE `rows`, contents not needed, state them."""
     rows = raw_images(rows)
-    said = F.when(F.col("reject_reason") == "not_a_face", "no_face").when(
+    of_reason = F.when(F.col("reject_reason") == "not_a_face", "no_face").when(
         F.col("reject_reason") == "no_expression", "uncertain"
     )
     known = rows.select(
@@ -106,7 +106,7 @@ def listed(source: Source, rows: DataFrame) -> Annotations:
         "split",
         F.col("split").alias("split_raw"),
         "label_raw",
-        F.coalesce("label", said).alias("label"),
+        F.coalesce("label", of_reason).alias("label"),
         F.col("valence").cast("double").alias("valence"),
         F.col("arousal").cast("double").alias("arousal"),
         F.lit(None).cast("string").alias("not_number"),

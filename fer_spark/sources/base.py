@@ -114,11 +114,11 @@ def spread(frame: DataFrame, scan: DataFrame, key: str, even: bool = True) -> Da
     middle is an empty task, so partitions count only by the bytes they can hold.
     """
     session = frame.sparkSession
-    wanted = TASKS_PER_CORE * session.sparkContext.defaultParallelism
+    tasks = TASKS_PER_CORE * session.sparkContext.defaultParallelism
     partitions = scan.rdd.getNumPartitions()
     if not even:
         partitions = min(partitions, listed_bytes(scan) // _ROW_GROUP_BYTES)
-    return frame.repartition(wanted, key) if partitions < wanted else frame
+    return frame.repartition(tasks, key) if partitions < tasks else frame
 
 
 def digest_rows(frame: DataFrame, *more: object) -> str:

@@ -93,7 +93,7 @@ def _usual(table: AnnotationTable, what: str) -> BoxColumns | None:
     names = _columns(table)
     found = boxes_named(names) or boxes_named(names, whole=True)
     if len(found) > 1:
-        several = " and ".join(",".join(one.names) for one in found)
+        several = " and ".join(",".join(columns.names) for columns in found)
         raise SourceError(
             f"{what!r} has several boxes a row, {several}: name one with --box-columns, or --box-columns none"
         )
@@ -161,11 +161,14 @@ def boxes_named(columns: Sequence[str], whole: bool = False) -> list[BoxColumns]
     for prefix in _PREFIXES:
         pairs = [(start, _ENDS.get(start), "xyxy") for start in _STARTS]
         boxes = [(start, end, order) for start, end, order in pairs if end and _has(known, prefix, *start, *end)]
-        taken = {side for start, end, _ in boxes for side in (*start, *end)}
-        sized = [(start, size, "xywh") for start, size in product(_STARTS, _SIZES) if not taken & set(start)]
+        used = {side for start, end, _ in boxes for side in (*start, *end)}
+        sized = [(start, size, "xywh") for start, size in product(_STARTS, _SIZES) if not used & set(start)]
         sized += [(centre, size, "cxcywh") for centre, size in product(_CENTRES, _SIZES)]
-        boxes += [(one, two, order) for one, two, order in sized if _has(known, prefix, *one, *two)]
-        found += [BoxColumns(tuple(known[prefix + side] for side in (*one, *two)), order) for one, two, order in boxes]
+        boxes += [(first, second, order) for first, second, order in sized if _has(known, prefix, *first, *second)]
+        found += [
+            BoxColumns(tuple(known[prefix + side] for side in (*first, *second)), order)
+            for first, second, order in boxes
+        ]
     return found
 
 

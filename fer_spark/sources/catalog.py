@@ -44,10 +44,10 @@ def layout_for(settings: SourceSettings) -> Layout:
     return layout
 
 
-def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str], None]) -> SourceSettings:
+def recognised(spark: SparkSession, settings: SourceSettings, report: Callable[[str], None]) -> SourceSettings:
     """The settings with the layout that the input is taken for in place of `auto`; others as they are.
 
-    `say` is given what it is taken for, and why. Raises SourceError where there is no input, or no layout recognises
+    `report` is given what it is taken for, and why. Raises SourceError where there is no input, or no layout recognises
     it, or several do equally.
     """
     if not settings.input:
@@ -56,18 +56,18 @@ def recognised(spark: SparkSession, settings: SourceSettings, say: Callable[[str
     if settings.source != AUTO:
         return settings
     look = Look(spark, settings)
-    asked = {name: layout_of(name).recognise for name in members.names(layouts)}
-    found = {name: match for name, ask in asked.items() if ask is not None and (match := ask(look)) is not None}
+    recognisers = {name: layout_of(name).recognise for name in members.names(layouts)}
+    found = {name: match for name, ask in recognisers.items() if ask is not None and (match := ask(look)) is not None}
     surest = max((match.sureness for match in found.values()), default=None)
     best = {name: match for name, match in found.items() if match.sureness == surest}
     if len(best) != 1:
         could = " or ".join(f"{name} ({match.why})" for name, match in best.items())
-        said = f"could be {could}" if best else "is like no input that is known"
-        raise SourceError(f"--source auto: {settings.input!r} {said}; name one of {', '.join(asked)}")
+        matches = f"could be {could}" if best else "is like no input that is known"
+        raise SourceError(f"--source auto: {settings.input!r} {matches}; name one of {', '.join(recognisers)}")
     ((name, match),) = best.items()
     if match.refusal:
         raise SourceError(f"--source auto: {settings.input!r} {match.refusal}")
-    say(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
+    report(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
     if match.label_from and settings.label_from == SourceSettings.label_from:
         settings = dataclasses.replace(settings, label_from=match.label_from)
     return dataclasses.replace(settings, source=name, input=match.input or settings.input)

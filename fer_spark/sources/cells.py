@@ -179,7 +179,9 @@ def _uneven(column: Column, sizes: list[Column]) -> Column:
         return F.lit(False)
     if len(sizes) == 2:
         return F.exists(column, lambda row: F.size(row) != sizes[1])
-    other = F.exists(column, lambda row: (F.size(row) != sizes[1]) | F.exists(row, lambda one: F.size(one) != sizes[2]))
+    other = F.exists(
+        column, lambda row: (F.size(row) != sizes[1]) | F.exists(row, lambda inner: F.size(inner) != sizes[2])
+    )
     return other | ~(sizes[2].isin(*CHANNELS) | sizes[0].isin(*CHANNELS))
 
 

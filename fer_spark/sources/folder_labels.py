@@ -111,10 +111,10 @@ def by_expression(settings: SourceSettings) -> Naming:
     def naming(frame: DataFrame) -> DataFrame:
         path = F.regexp_replace("path", ARCHIVE_END, "/")
         folders = F.slice(F.split(path, "/"), 1, F.size(F.split(path, "/")) - 1)
-        called = F.filter(folders, lambda folder: F.lower(F.trim(folder)).isin(known))
+        of_labels = F.filter(folders, lambda folder: F.lower(F.trim(folder)).isin(known))
         inside = F.when(F.size(F.split(F.regexp_replace("path", ARCHIVE_PART, ""), "/")) > 1, F.element_at(folders, -1))
         return frame.withColumns(
-            {"label_raw": F.coalesce(F.try_element_at(called, F.lit(-1)), inside), "split": split_of_path(path)}
+            {"label_raw": F.coalesce(F.try_element_at(of_labels, F.lit(-1)), inside), "split": split_of_path(path)}
         )
 
     return naming

@@ -125,7 +125,11 @@ def label_rule(
     if not codes:
         return LabelRule(chosen, {}, settings.keep_no_expression)
     format_ = Numbering(CODES[codes], _FORMATS[codes])
-    statements = [format_, *(one for one in stored if not one.only_numbers), *([given] if given else [])]
+    statements = [
+        format_,
+        *(statement for statement in stored if not statement.only_numbers),
+        *([given] if given else []),
+    ]
     if names is not None and rows is not None and format_.differences(names):
         numbers = seen_labels(rows).numbers
         if numbers and numbers.keys() <= names.names.keys():
@@ -171,7 +175,7 @@ def _classes(settings: SourceSettings, numbering: Numbering | None) -> Taxonomy 
             raise SourceError(str(error)) from None
     if numbering is None:
         return None
-    same = [one for one in TAXONOMIES.values() if set(one.names) == set(numbering.classes)]
+    same = [taxonomy for taxonomy in TAXONOMIES.values() if set(taxonomy.names) == set(numbering.classes)]
     return same[0] if same else Taxonomy(numbering.origin, numbering.classes)
 
 

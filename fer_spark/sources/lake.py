@@ -137,5 +137,5 @@ def _fixed_part(text: str) -> str:
 
 def first_line(error: Exception) -> str:
     """What an error says, without the JVM's stack."""
-    said = error.java_exception if isinstance(error, Py4JJavaError) else error
-    return str(said).strip().split("\n")[0][:300]
+    cause = error.java_exception if isinstance(error, Py4JJavaError) else error
+    return str(cause).strip().split("\n")[0][:300]

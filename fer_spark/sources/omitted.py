@@ -137,7 +137,7 @@ def _pass(
 def _why_none(names: PictureNames, entry: Entry, hidden: str | None) -> str | None:
     """What says that a file is no picture; of hidden names, all but a picture's ending or a wanted one does."""
     none = names.why_none(entry.path)
-    if none is not None or hidden is None or is_picture_name(entry.path) or names.wants(entry.path):
+    if none is not None or hidden is None or is_picture_name(entry.path) or names.names_ending_of(entry.path):
         return none
     return hidden if entry.inner.endswith(hidden) else f"in {hidden}"
 

@@ -74,7 +74,7 @@ def file_pictures(
         rows = part.of(lost, key(F.col("path")))
         if scan is not None:
             path = root.relative(F.col("_metadata.file_path"))
-            here = part.of(_wanted(scan, path, found.not_pictures), key(path))
+            here = part.of(_of_pictures(scan, path, found.not_pictures), key(path))
             whole = local_path(F.col("_metadata.file_path")).cast("binary") if by_path else F.col("content")
             rows = _sized(here, path, whole, F.col("_metadata.file_size"), reading.max_bytes).unionAll(rows)
         if own is not None:
@@ -84,7 +84,7 @@ def file_pictures(
     def listed() -> DataFrame:
         names = lost.select("path").limit(0)
         if scan is not None:
-            names = _wanted(
+            names = _of_pictures(
                 listed_files(scan).select(root.relative(F.col("file")).alias("path")), F.col("path"), found.not_pictures
             )
             names = names.join(F.broadcast(lost), "path", "left_anti")
@@ -109,7 +109,7 @@ def file_stats(spark: SparkSession, root: Root, glob: str, pictures: bool) -> Da
     own = _own_files(spark, found)
     stats = None if own is None else own.select("path", F.col("size").alias("length"), "modified_us")
     if found.spark_lists:
-        listed = _wanted(stats_of(_scan(spark, root, glob), root), F.col("path"), found.not_pictures)
+        listed = _of_pictures(stats_of(_scan(spark, root, glob), root), F.col("path"), found.not_pictures)
         stats = listed if stats is None else listed.unionAll(stats)
     return stats if stats is not None else spark.createDataFrame([], "path string, length bigint, modified_us bigint")
 
@@ -127,7 +127,7 @@ def _nothing() -> tuple[Column, Column]:
     return F.lit(None).cast("string").alias("reject_reason"), F.lit(None).cast("string").alias("reject_detail")
 
 
-def _wanted(frame: DataFrame, path: Column, not_pictures: str) -> DataFrame:
+def _of_pictures(frame: DataFrame, path: Column, not_pictures: str) -> DataFrame:
     return frame.where(~path.rlike(not_pictures)) if not_pictures else frame
 
 
@@ -146,8 +146,8 @@ def _own_files(spark: SparkSession, found: Found) -> DataFrame | None:
         return None
     rows = [[getattr(file, name) for file in found.own] for name in _OWN.names]
     frame = spark.createDataFrame(pa.Table.from_arrays([pa.array(row) for row in rows], schema=_OWN))
-    wanted = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
-    return frame.repartition(wanted, "path") if len(found.own) > wanted else frame
+    tasks = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
+    return frame.repartition(tasks, "path") if len(found.own) > tasks else frame
 
 
 def _read_own(own: DataFrame, root: Root, by_path: bool, most: int) -> DataFrame:

@@ -60,8 +60,8 @@ def label_of(
     if label is not None or not needed:
         return label
     given = (settings.path_column, settings.group_column, settings.split_column, settings.bytes_column)
-    taken = _NO_LABELS | pictures | {name.strip().casefold() for name in given}
-    others = [name for name in table.columns if name.strip().casefold() not in taken]
+    used = _NO_LABELS | pictures | {name.strip().casefold() for name in given}
+    others = [name for name in table.columns if name.strip().casefold() not in used]
     if not others:
         return None
     near = [name for name in others if did_you_mean(name.strip().lower(), usual)]

@@ -34,7 +34,7 @@ class SourceSettings:
 
     source: str = option(
         AUTO,
-        "layout of the input, see above; auto: the one that it looks like, said with the reason",
+        "layout of the input, see above; auto: the one that it looks like, printed with the reason",
         choices=(AUTO, *SOURCES),
     )
     input: str = option(
@@ -171,7 +171,7 @@ class SplitSettings:
         check(self)
         _ = self.fractions
         if self.val_from == "train" and self.split in ("hash", "none"):
-            raise SourceError(f"--val-from speaks of the source's splits; --split {self.split} ignores them")
+            raise SourceError(f"--val-from draws from the source's splits; --split {self.split} ignores them")
 
     @property
     def fractions(self) -> tuple[float, float, float]:

@@ -39,8 +39,8 @@ def split_of_path(path: Column) -> Column:
     """The split that the outermost of a path's folders is called after; null where none is."""
     parts = F.split(path, "/")
     folders = F.slice(parts, 1, F.size(parts) - 1)
-    called = F.filter(folders, lambda folder: F.lower(F.trim(folder)).isin(*SPLIT_NAMES))
-    return split_of(F.try_element_at(called, F.lit(1)))
+    of_splits = F.filter(folders, lambda folder: F.lower(F.trim(folder)).isin(*SPLIT_NAMES))
+    return split_of(F.try_element_at(of_splits, F.lit(1)))
 
 
 def stated_split(raw: Column, alone: bool) -> Column:

@@ -83,14 +83,14 @@ def choose_grouping(faces: DataFrame, settings: SplitSettings, in_groups: int | 
     SourceError for `group` without any group id.
     """
     if settings.group_by == "content":
-        return Grouping("content", "asked for")
+        return Grouping("content", "requested")
     groups, largest, rows = (0, 0, 0) if in_groups == 0 else _sizes(faces)
     if settings.group_by == "group":
         if groups == 0:
             raise SourceError(
                 "--group-by group: no row has a group; name the column with --group-column, or use content"
             )
-        return Grouping("group", f"asked for; {groups} groups")
+        return Grouping("group", f"requested; {groups} groups")
     if groups == 0:
         return Grouping("content", "the source names no person or user")
     share = largest / rows

@@ -72,9 +72,9 @@ class AnnotationTable:
         Raises SourceError that lists the columns.
         """
         known = {name.strip().casefold(): name for name in reversed(self.columns)}
-        for wanted in (given,) if given else usual:
-            if wanted.strip().casefold() in known:
-                name = MARK + known[wanted.strip().casefold()]
+        for name_given in (given,) if given else usual:
+            if name_given.strip().casefold() in known:
+                name = MARK + known[name_given.strip().casefold()]
                 kind = self.frame.schema[name].dataType
                 if nested or not isinstance(kind, (StructType, ArrayType, MapType)):
                     return F.col(_quoted(name))
@@ -83,16 +83,16 @@ class AnnotationTable:
                         f"{flag} {given!r} is {kind.simpleString()}; expected text or numbers{_part(kind, given)}"
                     )
                 continue
-            field = _struct_field(self.frame.schema, wanted)
+            field = _struct_field(self.frame.schema, name_given)
             if field is not None:
                 return field
         if given or required:
-            asked = (
+            problem = (
                 f"no column {given!r}{did_you_mean(given, self.columns)}"
                 if given
                 else f"none of {', '.join(usual)} is a column"
             )
-            raise SourceError(f"{asked}; the table has: {', '.join(self.columns)}. Name it with {flag}")
+            raise SourceError(f"{problem}; the table has: {', '.join(self.columns)}. Name it with {flag}")
         return None
 
     def with_column(self, name: str, value: Column) -> AnnotationTable:
@@ -178,8 +178,8 @@ def _names(part: Part) -> list[str]:
     return _marked([windows_text(name) for name in columns] if part.dialect.encoding == WINDOWS else columns)
 
 
-def _united(one: DataFrame, other: DataFrame) -> DataFrame:
-    return one.unionByName(other, allowMissingColumns=True)
+def _united(first: DataFrame, second: DataFrame) -> DataFrame:
+    return first.unionByName(second, allowMissingColumns=True)
 
 
 def open_list(spark: SparkSession, text: str, columns: tuple[str, ...], flag: str = "--input") -> AnnotationTable:
@@ -273,8 +273,8 @@ def _part(kind: DataType, name: str) -> str:
     return f": one of {', '.join(f'{name}.{part}' for part in kind.names)}" if isinstance(kind, StructType) else ""
 
 
-def _struct_field(schema: StructType, wanted: str) -> Column | None:
-    outer, _, inner = wanted.partition(".")
+def _struct_field(schema: StructType, given: str) -> Column | None:
+    outer, _, inner = given.partition(".")
     for field in schema.fields:
         if (
             inner

@@ -47,17 +47,17 @@ def _majority(left: list[int]) -> list[int]:
 
 
 def _strongest(votes: list[int]) -> list[int]:
-    left, chosen, taken, kept, going = list(votes), [0] * 10, 0, 0, True
-    while taken < 0.75 * sum(votes) and kept < 3 and going:
+    left, chosen, votes_kept, kept, only_expressions = list(votes), [0] * 10, 0, 0, True
+    while votes_kept < 0.75 * sum(votes) and kept < 3 and only_expressions:
         top = max(left)
         for i in range(10):
             if left[i] != top:
                 continue
             chosen[i], left[i] = top, 0
-            taken += top
+            votes_kept += top
             kept += 1
             if i >= 8:
-                going = False
+                only_expressions = False
                 if sum(chosen) > top:  # expressions came before unknown or no-face: those stay alone
                     chosen[i] = 0
                     kept -= 1

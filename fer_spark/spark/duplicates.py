@@ -88,8 +88,8 @@ def _near(small: DataFrame, face: tuple[str, ...], max_bits: int, faces: int | N
     Two hashes within k bits agree in at least one of k + 1 bands; only such pairs are compared. Bands are looked up for
     distinct hashes, so a thousand copies of one picture cost as much as one.
     """
-    told = small.where("perceptual_hash IS NOT NULL AND perceptual_hash != 0")
-    hashes = told.groupBy("perceptual_hash", "split", "_rank").agg(F.min("face_id").alias("_face"))
+    hashed = small.where("perceptual_hash IS NOT NULL AND perceptual_hash != 0")
+    hashes = hashed.groupBy("perceptual_hash", "split", "_rank").agg(F.min("face_id").alias("_face"))
     few = faces is not None and faces < _TWO_LEVELS_FROM
     levels = 1 if few or hashes.count() < _TWO_LEVELS_FROM else 2
     keyed = hashes.withColumn("_key", F.explode(band_keys(F.col("perceptual_hash"), max_bits, levels)))
@@ -108,7 +108,7 @@ def _near(small: DataFrame, face: tuple[str, ...], max_bits: int, faces: int | N
         )
     )
     nearest = pairs.groupBy("perceptual_hash", "split").agg(best.alias("best"))
-    found = told.join(nearest, ["perceptual_hash", "split"])
+    found = hashed.join(nearest, ["perceptual_hash", "split"])
     return found.select(
         *face,
         "best.other_face_id",

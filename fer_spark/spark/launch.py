@@ -27,26 +27,26 @@ _ahead: list[Future[None]] = []
 """The start of a JVM by another thread."""
 
 
-def start_ahead(asked: Mapping[str, str], quick: bool) -> None:
+def start_ahead(settings: Mapping[str, str], quick: bool) -> None:
     """Start the JVM in a thread of its own, while this one goes on; `start_jvm` waits for it. Nothing where one runs.
 
-    asked   Spark settings of the user's
-    quick   the job is one of seconds
+    settings  Spark settings that the user gave
+    quick     the job is one of seconds
     """
     importlib.import_module("pyspark.sql")  # by one thread, before there are two
     if _running() or _ahead:
         return
     pool = ThreadPoolExecutor(1, thread_name_prefix="jvm")
-    _ahead.append(pool.submit(_start, asked, quick))
+    _ahead.append(pool.submit(_start, settings, quick))
     pool.shutdown(wait=False)
 
 
-def start_jvm(asked: Mapping[str, str]) -> None:
+def start_jvm(settings: Mapping[str, str]) -> None:
     """Start the JVM unless one runs. Raises MachineError where there is no Java that serves, or it does not start."""
     if _ahead:
         _ahead.pop().result()
     if not _running():
-        _start(asked, False)
+        _start(settings, False)
 
 
 def quick_options(java: Java, leave: bool = True) -> str:
@@ -62,7 +62,7 @@ def _running() -> bool:
     return SparkContext._gateway is not None
 
 
-def _start(asked: Mapping[str, str], quick: bool) -> None:
+def _start(settings: Mapping[str, str], quick: bool) -> None:
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkRuntimeError
 
@@ -75,29 +75,29 @@ def _start(asked: Mapping[str, str], quick: bool) -> None:
         return
     java = check_java()
     # what the JVM itself must know, and the launcher's own habit of turning the console bar on
-    early = {"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"} | dict(asked)
+    early = {"spark.driver.memory": "2g", "spark.ui.showConsoleProgress": "false"} | dict(settings)
     for key, value in early.items():
         launch.set(key, value)
     quieten()
-    quick = quick and asked.get("spark.master", "local").startswith("local") and not _chosen(asked)
+    quick = quick and settings.get("spark.master", "local").startswith("local") and not _chosen(settings)
     with _environment(quick_options(java) if quick and java is not None else ""):
         try:
             SparkContext._ensure_initialized(conf=launch)
         except PySparkRuntimeError as error:
             raise MachineError(
-                "Java did not start; what it said stands above. Too little memory? --conf spark.driver.memory=1g. "
+                "Java did not start; its own message is above. Too little memory? --conf spark.driver.memory=1g. "
                 "fer-spark doctor says what else may be missing"
             ) from error
 
 
-def _chosen(asked: Mapping[str, str]) -> bool:
+def _chosen(settings: Mapping[str, str]) -> bool:
     """Whether the user chose options of the JVM, which ours could contradict."""
     if any(os.environ.get(name) for name in ("JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "PYSPARK_SUBMIT_ARGS")):
         return True
     folders = [os.environ.get("SPARK_CONF_DIR", ""), os.path.join(os.environ.get("SPARK_HOME", ""), "conf")]
     if any(Path(folder, "spark-defaults.conf").is_file() for folder in folders if folder):
         return True
-    return "-XX" in os.environ.get(_OPTIONS, "") or any("JavaOptions" in key for key in asked)
+    return "-XX" in os.environ.get(_OPTIONS, "") or any("JavaOptions" in key for key in settings)
 
 
 @contextmanager

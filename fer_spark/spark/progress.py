@@ -47,7 +47,7 @@ class JobProgress:
             watcher.join()
             self._context.setLocalProperty(_DESCRIPTION, outer)  # type: ignore[arg-type]  # None: as before there was one
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """One line that stays."""
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)
 

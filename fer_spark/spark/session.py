@@ -56,14 +56,14 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
-    asked, job = wishes(conf, master), app_name.removeprefix("fer-spark ")
+    requested, job = wishes(conf, master), app_name.removeprefix("fer-spark ")
     active = SparkSession.getActiveSession()
     if active is None:
-        need_classic_settings(asked, job)
+        need_classic_settings(requested, job)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-        start_jvm(asked)
+        start_jvm(requested)
         merged = SparkConf()
-        for key, value in asked.items():
+        for key, value in requested.items():
             merged.set(key, value)
         for key, value in {**STATIC_SETTINGS, **SQL_SETTINGS}.items():
             merged.setIfMissing(key, value)

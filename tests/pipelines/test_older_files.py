@@ -98,7 +98,7 @@ def test_an_unfinished_job_is_gone_on_with_or_refused_in_clear_words(
     assert build(older / "unfinished", **flags, photometric="clahe") == 2
     assert "--photometric: none then, clahe now" in capsys.readouterr().err
     assert build(older / "unfinished", **flags) == 0
-    assert "going on after 1 of 2 chunks" in capsys.readouterr().err
+    assert "resuming after 1 of 2 chunks" in capsys.readouterr().err
     assert shards(older / "unfinished").num_rows == 12
     assert manifest(older / "unfinished")["checksum"] == manifest(older / "shards")["checksum"]
     assert build(older / "unfinished", **flags) == 0  # complete

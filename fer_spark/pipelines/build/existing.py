@@ -40,7 +40,7 @@ def check_finished(base: Manifest, now: dict[str, Any]) -> None:
         raise ExistingOutputError(
             "nothing to resume: the shards there are complete, made with other settings\n  "
             + "\n  ".join(differing)
-            + "\n--on-existing overwrite builds anew and swaps"
+            + "\n--on-existing overwrite builds from scratch and replaces them"
         )
 
 
@@ -51,7 +51,7 @@ def check_appendable(base: Manifest, now: dict[str, Any], preparation: Preparati
         differing.append(f"labels: {', '.join(base.label_names)} then, {', '.join(labels)} now")
     if now["splits"]["max_per_class"]:
         differing.append(
-            "--max-per-class: published rows cannot be taken back; build anew with --on-existing overwrite"
+            "--max-per-class: published rows cannot be removed; build from scratch with --on-existing overwrite"
         )
     if grouping_of(base) is not None:  # else one person could come into a second split
         differing += _differences(base, now, "splits", _DRAWING)
@@ -63,9 +63,9 @@ def check_appendable(base: Manifest, now: dict[str, Any], preparation: Preparati
 
 def _differences(base: Manifest, now: dict[str, Any], part: str, names: frozenset[str]) -> list[str]:
     """A line for each named setting that was another one; one that this release does not write is left out."""
-    before, asked = base.settings.get(part, {}), json.loads(json.dumps(now[part]))
+    before, requested = base.settings.get(part, {}), json.loads(json.dumps(now[part]))
     if part == "splits":
         before = before | {"val_from": _val_from(base)}
-    compared = [name for name in asked if name in names]
-    then, here = ({flag(name): values.get(name) for name in compared} for values in (before, asked))
+    compared = [name for name in requested if name in names]
+    then, here = ({flag(name): values.get(name) for name in compared} for values in (before, requested))
     return differences(then, here, "then", str)

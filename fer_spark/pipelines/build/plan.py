@@ -72,13 +72,13 @@ def _plan(on_existing: str, old: Manifest | None, unfinished: bool, staging: Sta
 def _refuse(old: Manifest | None, unfinished: bool) -> None:
     if unfinished:
         raise ExistingOutputError(
-            "an unfinished job is there (or one that is still running): --on-existing resume goes on with it, "
-            "--on-existing overwrite starts anew"
+            "an unfinished job is there (or one that is still running): --on-existing resume continues it, "
+            "--on-existing overwrite starts from scratch"
         )
     if old is not None:
         raise ExistingOutputError(
             f"{old.counts.written_faces:,} faces are there already: --on-existing append adds unseen pictures, "
-            "overwrite builds anew and swaps, or choose another --output"
+            "overwrite builds from scratch and replaces them, or choose another --output"
         )
 
 
@@ -93,7 +93,7 @@ def _resume(old: Manifest | None, unfinished: bool, staging: Staging, job: Job, 
             return Plan(job, old, go_on=False, finished=True)
         raise ExistingOutputError(
             "nothing to resume: the shards there are complete, made from other input or with other settings; "
-            "--on-existing append adds unseen pictures, overwrite builds anew and swaps"
+            "--on-existing append adds unseen pictures, overwrite builds from scratch and replaces them"
         )
     return Plan(job, None, go_on=False)
 

@@ -81,8 +81,8 @@ def publish(
         raise RuntimeError(f"{counts.written_faces:,} faces were to be written, {counts_written:,} were read back")
     if base is not None:
         manifest = merged(base, manifest, superseded)
-    asked = build.settings.shards.petastorm_metadata
-    noted = publish_petastorm_metadata(storage, manifest, old, asked)
+    requested = build.settings.shards.petastorm_metadata
+    noted = publish_petastorm_metadata(storage, manifest, old, requested)
     manifest = replace(manifest, run=manifest.run | noted | {"total_s": round(time.monotonic() - began, 2)})
     _publish_manifest(storage, manifest, first=old is None)
     for path in sorted(replaced - {*(file.path for file in manifest.files), *manifest.quarantine_files}):

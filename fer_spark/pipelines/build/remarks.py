@@ -26,9 +26,9 @@ def remarks(manifest: Manifest) -> list[Remark]:
     counts = _counts(manifest)
     if not counts:
         return [Remark("No labels: these faces can be explored and scored, not trained on or evaluated.")]
-    numberings = [one["numbering"] for one in manifest.sources if "numbering" in one]
-    found = [Remark(f"Labels: {words}.") for words in dict.fromkeys(one["in_words"] for one in numberings)]
-    same = numberings and all(one["names"] == numberings[0]["names"] for one in numberings)
+    numberings = [source["numbering"] for source in manifest.sources if "numbering" in source]
+    found = [Remark(f"Labels: {words}.") for words in dict.fromkeys(numbering["in_words"] for numbering in numberings)]
+    same = numberings and all(numbering["names"] == numberings[0]["names"] for numbering in numberings)
     source = manifest.settings.get("source", {})
     known = named(source.get("source", ""), source.get("labels", ""))
     mix = mix_of(counts, Numbering.from_dict(numberings[0]) if same else None, known)

@@ -66,15 +66,15 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             f"{storage.root} holds Parquet files under split=… but no manifest: they are not ours to replace; "
             "choose another --output"
         )
-    settings = replace(settings, source=recognised(spark, settings.source, progress.say))
+    settings = replace(settings, source=recognised(spark, settings.source, progress.print_line))
     with progress.step("listing the input"):
         by_path = _workers_read(settings, staging)
         source = open_source(spark, settings.source, int(settings.faces.max_file_mb * 2**20), by_path)
     if source.images == 0:
         raise SourceError("; ".join([f"no pictures found: {source.description}", *source.lines()]))
-    called_for = _detector_called_for(settings, source, _earlier(settings, old, staging), progress)
-    detector = resolve_detector(settings.faces, called_for)
-    preparation = resolve(settings.faces, detector, called_for)
+    required = _required_detector(settings, source, _earlier(settings, old, staging), progress)
+    detector = resolve_detector(settings.faces, required)
+    preparation = resolve(settings.faces, detector, required)
     job = _job(settings, source, preparation, old, staging)
     plan = plan_run(settings.shards.on_existing, old, staging, job, _by_older_releases(job, settings, detector))
     if plan.base is not None:
@@ -85,9 +85,9 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
         return Published(plan.base, published=False, too_many_bad=False, examples={})
     if plan.base is not None:
         check_appendable(plan.base, settings.as_dict(), preparation, source.label_names)
-    progress.say(f"{source.description}; faces by {detector.name}")
+    progress.print_line(f"{source.description}; faces by {detector.name}")
     for line in source.lines():
-        progress.say(line)
+        progress.print_line(line)
     staged = prepare_chunks(build)
     prepare_s = time.monotonic() - began
     rows = sum(staging.committed().values())
@@ -157,7 +157,7 @@ def _earlier(settings: BuildSettings, old: Manifest | None, staging: Staging) ->
     return None if old is None else old.preparation
 
 
-def _detector_called_for(
+def _required_detector(
     settings: BuildSettings, source: Source, earlier: Preparation | None, progress: JobProgress
 ) -> str | None:
     """What the pictures call for under `--detector auto`, decided once: as the source says, else by their sizes."""
@@ -167,7 +167,7 @@ def _detector_called_for(
     side = sampled_crop_side(source.raw, source.images, 1 if earlier else LEAST_PICTURES)
     if side == 0:
         return None
-    progress.say(recognised_as_crops(side))
+    progress.print_line(recognised_as_crops(side))
     return NO_DETECTOR
 
 
@@ -178,7 +178,7 @@ def prepare_chunks(build: Build) -> DataFrame:
         build.staging.begin(plan.job)
     done = build.staging.committed()
     if done:
-        build.progress.say(f"going on after {len(done)} of {chunks} chunks, {sum(done.values()):,} rows")
+        build.progress.print_line(f"resuming after {len(done)} of {chunks} chunks, {sum(done.values()):,} rows")
     frame = _prepared(build, 0)
     for chunk in range(chunks):
         if chunk not in done:

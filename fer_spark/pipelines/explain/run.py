@@ -104,7 +104,7 @@ def explain(spark: SparkSession, planned: Planned, progress: JobProgress) -> dic
     if not count:
         raise ValueError("no faces chosen: no row of the split fulfils the conditions")
     _prepare(planned)
-    progress.say(f"{count:,} faces, {planned.lime.samples:,} masks each at most")
+    progress.print_line(f"{count:,} faces, {planned.lime.samples:,} masks each at most")
     partitions = max(min(count, _TASKS_PER_CORE * spark.sparkContext.defaultParallelism), 1)
     with progress.step("explaining"):
         selected = faces.join(F.broadcast(chosen), "face_id", "left_semi").repartition(partitions)

@@ -95,7 +95,7 @@ def run_explore(
     storage = Storage(spark, settings.output)
     check_output(spark, storage, settings.on_existing)
     progress = JobProgress(spark.sparkContext)
-    source = source if settings.shards else recognised(spark, source, progress.say)
+    source = source if settings.shards else recognised(spark, source, progress.print_line)
     found = explore(spark, settings, source, pictures, progress)
     total_s = time.monotonic() - began
     summary = summary_of(found, (settings, source, pictures), total_s, spark.sparkContext.defaultParallelism)
@@ -114,7 +114,7 @@ def explore(
     references = read_references(spark, settings)
     with progress.step("opening the input"):
         given = open_input(spark, source, settings.shards, pictures)
-    progress.say(f"{given.annotations.description}; pictures: {given.selection}")
+    progress.print_line(f"{given.annotations.description}; pictures: {given.selection}")
     with progress.step("counting annotations"):
         counted = count_cells(given.annotations.rows, given.annotations.has)
     if not counted.rows:

@@ -102,7 +102,7 @@ def open_run(spark: SparkSession, request: ScoreRequest, output: Output, progres
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
     warm = warm_up(spark, shipped.spec)
     faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model, settings.try_turned)
-    source = recognised(spark, source, progress.say)
+    source = recognised(spark, source, progress.print_line)
     with progress.step("listing the input"):
         opened = open_input(spark, source, shipped.card, faces.max_file_mb, not settings.incremental, settings.detector)
     if request.lime.label and request.lime.label not in shipped.card.label_names:
@@ -123,9 +123,9 @@ def open_run(spark: SparkSession, request: ScoreRequest, output: Output, progres
         preparation = prepare.preparation
         rows = RowSettings(prepare.digest, settings.abstain_below, settings.keep_crop or bool(wishes), salt)
         job = ScoreJob(shipped.spec, pixel_format(shipped.card, faces), rows, prepare)
-        progress.say(f"{opened.description}; faces by {preparation.detector}")
+        progress.print_line(f"{opened.description}; faces by {preparation.detector}")
     for line in opened.lines:
-        progress.say(line)
+        progress.print_line(line)
     return Run(spark, settings, source, output, opened, shipped, job, progress, warm, request.lime, preparation.margin)
 
 
@@ -139,5 +139,5 @@ def _detector_needed(opened: Input, faces: FaceSettings, settings: ScoreSettings
     side = sampled_crop_side(lambda chunk, chunks: opened.read(Slice(chunk, chunks)), opened.images)
     if side == 0:
         return None
-    progress.say(recognised_as_crops(side))
+    progress.print_line(recognised_as_crops(side))
     return NO_DETECTOR

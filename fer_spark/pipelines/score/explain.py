@@ -53,7 +53,7 @@ def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained)
         count = selected.count()
         if not count:
             return []
-        run.progress.say(f"{count:,} faces to explain, {run.lime.samples:,} masks each at most")
+        run.progress.print_line(f"{count:,} faces to explain, {run.lime.samples:,} masks each at most")
         faces = rows.withColumn("label", F.col("given_label")).join(F.broadcast(selected), "face_id", "left_semi")
         partitions = min(count, _TASKS_PER_CORE * run.spark.sparkContext.defaultParallelism)
         staged = run.output.stage("explanations", explain_faces(faces.repartition(partitions), _job(run)))

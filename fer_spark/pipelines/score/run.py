@@ -68,5 +68,5 @@ def score(spark: SparkSession, request: ScoreRequest) -> Scored | None:
             scheduled = score_stream if settings.trigger == "stream" else score_new
             return scheduled(open_run(spark, request, output, progress), lease)
     except LeaseHeld as held:
-        progress.say(f"Nothing done: another run holds the lease ({held}).")
+        progress.print_line(f"Nothing done: another run holds the lease ({held}).")
         return None

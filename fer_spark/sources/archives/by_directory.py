@@ -74,8 +74,8 @@ def _listed_batch(members: list[Member], places: dict[str, Place], archive: dict
     for member in members:
         place = places.pop(member.path, None) if member.reason is None else None
         values = dict.fromkeys(_PLACE) if place is None else dict(zip(_PLACE, astuple(place), strict=True))
-        said = {"path": member.path, "reject_reason": member.reason, "reject_detail": member.detail}
-        rows.append({**said, "content": None, "file": archive["file"], "name": archive["name"], **values})
+        described = {"path": member.path, "reject_reason": member.reason, "reject_detail": member.detail}
+        rows.append({**described, "content": None, "file": archive["file"], "name": archive["name"], **values})
     return pa.RecordBatch.from_pylist(rows, schema=_LISTED)
 
 

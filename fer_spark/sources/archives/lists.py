@@ -46,21 +46,21 @@ def packed_lists(archives: Archives, most: int) -> list[PackedList]:
     zips = archives.of_kind(zipped=True)
     names = [] if zips is None else zips.names.orderBy("name").limit(most).collect()
     found = (_lists_of(row["file"], row["name"]) for row in names)
-    return [one for one in itertools.chain.from_iterable(found) if one.rows]
+    return [packed for packed in itertools.chain.from_iterable(found) if packed.rows]
 
 
 def list_table(spark: SparkSession, archives: Archives, lists: list[PackedList]) -> AnnotationTable:
     """One table of several lists, as open_tables gives it; an archive is as a folder. Raises SourceError for lists of
     several forms."""
-    if len({form_of(one.path) for one in lists}) > 1:
-        shown = ", ".join(one.path for one in lists)
+    if len({form_of(packed.path) for packed in lists}) > 1:
+        shown = ", ".join(packed.path for packed in lists)
         raise SourceError(
             f"{shown} are lists of several forms: which one counts? Unpack the archive and name it as --input"
         )
-    columns = list(dict.fromkeys(itertools.chain.from_iterable(one.columns for one in lists)))
-    cells = {f"{MARK}{name}": [row.get(name) for one in lists for row in one.rows] for name in columns}
-    files = [_as_folder(one.path) for one in lists for _ in one.rows]
-    numbers = [number for one in lists for number in range(len(one.rows))]
+    columns = list(dict.fromkeys(itertools.chain.from_iterable(packed.columns for packed in lists)))
+    cells = {f"{MARK}{name}": [row.get(name) for packed in lists for row in packed.rows] for name in columns}
+    files = [_as_folder(packed.path) for packed in lists for _ in packed.rows]
+    numbers = [number for packed in lists for number in range(len(packed.rows))]
     texts = {name: pa.array(values, pa.string()) for name, values in {**cells, "_file": files}.items()}
     frame = spark.createDataFrame(pa.table({**texts, "_row": pa.array(numbers, pa.int64())}))
     return AnnotationTable(archives.root, frame, archives.scan, len(lists), True, "csv")

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 from fer_spark.rows import PICTURE
 from fer_spark.sources.archives.by_directory import placed_members
 from fer_spark.sources.archives.find import ARCHIVE_END, ARCHIVE_PART, Archives, Batches, find_archives
-from fer_spark.sources.archives.select import accepted, to_batches, told_apart
+from fer_spark.sources.archives.select import accepted, to_batches, without_others
 from fer_spark.sources.archives.tar_stream import read_archive
 from fer_spark.sources.base import TASKS_PER_CORE, Slice
 from fer_spark.sources.files.names import PictureNames
@@ -51,13 +51,13 @@ def archive_pictures(
         members.append(_streamed_members(streams, glob, max_file_bytes, member_key, whole=key is None))
     if zips is not None:
         members.append(placed_members(zips, glob, max_file_bytes, member_key))
-    listing, lines = told_apart(reduce(DataFrame.unionAll, [listed for listed, _ in members]), lists)
+    listing, lines = without_others(reduce(DataFrame.unionAll, [listed for listed, _ in members]), lists)
     if key is not None and archives.count > 1 and not lists:
         keys = listing.select(member_key(F.col("path")).alias("key"))
         as_folders = keys.groupBy("key").count().where("count > 1").limit(1).count() > 0
 
     def read(part: Slice) -> DataFrame:
-        return told_apart(reduce(DataFrame.unionAll, [read(part) for _, read in members]))[0]
+        return without_others(reduce(DataFrame.unionAll, [read(part) for _, read in members]))[0]
 
     return Pictures(text, archives.root, member_key, make_key, read, lambda: listing, archives.digest, lines=lines)
 
@@ -74,8 +74,8 @@ def _streamed_members(
         if whole and archives.fill(part.chunks):
             return members(part.of(archives.names, F.col("name")), True)
         rows = part.of(members(archives.names, True), key(F.col("path")))
-        wanted = TASKS_PER_CORE * rows.sparkSession.sparkContext.defaultParallelism
-        return rows.repartition(wanted, "path") if archives.count < wanted else rows
+        tasks = TASKS_PER_CORE * rows.sparkSession.sparkContext.defaultParallelism
+        return rows.repartition(tasks, "path") if archives.count < tasks else rows
 
     # Names alone, kept: listing an archive means streaming it.
     return members(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK), read

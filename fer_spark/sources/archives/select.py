@@ -20,7 +20,7 @@ PASSED_OVER = "not_a_picture"
 """Stands in for a reason in the listing alone, beside what says so of the member's name."""
 
 
-def told_apart(everything: DataFrame, lists: Collection[str] = ()) -> tuple[DataFrame, Callable[[], list[str]]]:
+def without_others(everything: DataFrame, lists: Collection[str] = ()) -> tuple[DataFrame, Callable[[], list[str]]]:
     """The rows of a listing that are inputs, and what says how many others, without `lists`, `accepted` passed over."""
     passed_over = F.coalesce(F.col("reject_reason") == PASSED_OVER, F.lit(False))
 

@@ -84,9 +84,9 @@ class _Stored(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer)
-        wanted = min(len(view), max(self._size - self._at, 0))
+        length = min(len(view), max(self._size - self._at, 0))
         try:
-            content = self._file.read_at(wanted, self._at) if wanted else b""
+            content = self._file.read_at(length, self._at) if length else b""
         except OSError as error:
             raise StorageFailedError(error) from error
         view[: len(content)] = content
@@ -150,10 +150,10 @@ def read_zip(
 ) -> Iterator[Member]:
     """As read_archive of a tar; members in the order of their names, so that those of one name stand together."""
     found = sorted(list_zip(uri, name, limit), key=lambda entry: entry[0].path)
-    wanted = {m.path: p for m, p in found if p and (with_content or m.path.lower().endswith(always))}
-    contents = read_placed(uri, name, list(wanted.items()))
+    to_read = {m.path: p for m, p in found if p and (with_content or m.path.lower().endswith(always))}
+    contents = read_placed(uri, name, list(to_read.items()))
     for member, _ in found:
-        yield next(contents) if member.path in wanted else member
+        yield next(contents) if member.path in to_read else member
 
 
 def vanished(name: str, error: OSError) -> Member:

@@ -44,10 +44,10 @@ _MOST_KINDS = 8
 class PictureNames:
     """`wanted`: globs in which the user names endings; what they name is read whatever it is."""
 
-    def __init__(self, *wanted: str) -> None:
-        self._named = {word.lower() for text in wanted for word in re.findall(r"[A-Za-z0-9]+", last_part(text))}
+    def __init__(self, *globs: str) -> None:
+        self._named = {word.lower() for text in globs for word in re.findall(r"[A-Za-z0-9]+", last_part(text))}
 
-    def wants(self, path: str) -> bool:
+    def names_ending_of(self, path: str) -> bool:
         """Whether the user names its ending."""
         return path.rpartition(".")[2].lower() in self._named
 

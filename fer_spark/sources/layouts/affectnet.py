@@ -173,7 +173,7 @@ def recognise(look: Look) -> Match | None:
     lists = [name for name in look.folders if name in _LIST_FOLDERS]
     if lists:
         return Match(Sureness.CERTAIN, f"it holds {lists[0]}")
-    if any(set(one.folders) >= _EIGHT_LABELS for one in [look, *look.some_inside]):
+    if any(set(place.folders) >= _EIGHT_LABELS for place in [look, *look.some_inside]):
         return Match(Sureness.CERTAIN, "it holds annotations/ beside images/")
     if look.columns >= _KAGGLE:
         return Match(Sureness.CERTAIN, "its table has pth, label and relFCs", look.table)

@@ -131,11 +131,11 @@ def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool)
     if not relabel:
         return joined.withColumn("label_probs", F.col("vote_probs"))
     unclear = F.col("vote_label").isin("unknown", "nonface")
-    said = F.when(nonface, "no face").otherwise("no expression agreed on")
+    verdict = F.when(nonface, "no face").otherwise("no expression agreed on")
     joined = reject(
         joined,
         F.when(nonface, "not_a_face").when(unclear, "no_expression"),
-        F.concat(F.lit("FER+ votes: "), said, F.lit(" ("), F.col("vote_text"), F.lit(")")),
+        F.concat(F.lit("FER+ votes: "), verdict, F.lit(" ("), F.col("vote_text"), F.lit(")")),
     )
     usable: Column = F.when(~unclear, F.col("vote_label"))
     return joined.withColumns(
@@ -145,8 +145,8 @@ def _voted(rows: DataFrame, votes: DataFrame, drop_nonface: bool, relabel: bool)
 
 def recognise(look: Look) -> Match | None:
     """By its pixels; beside votes it is FER+, unless these only tell which pictures are faces."""
-    asked = not look.settings.votes or look.settings.drop_nonface
-    return pixel_match(look) if asked else None
+    is_plain = not look.settings.votes or look.settings.drop_nonface
+    return pixel_match(look) if is_plain else None
 
 
 def pixel_match(look: Look) -> Match | None:

@@ -62,7 +62,7 @@ def open_imagefolder(spark: SparkSession, settings: SourceSettings, reading: Fil
 def recognise(look: Look) -> Match | None:
     """By a table of that name and with such a column."""
     outer = look.unwrapped
-    for place in [outer, *outer.some_inside, *(one for data in outer.some_inside for one in _goes_on(data))]:
+    for place in [outer, *outer.some_inside, *(folder for data in outer.some_inside for folder in _goes_on(data))]:
         for name in filter(_METADATA.fullmatch, place.files):
             where = place.settings.input if place.root.is_file else posixpath.join(place.root.uri, name)
             found = [column for column in table_columns(look.spark, where) if _is_name(column)]

@@ -22,7 +22,7 @@ def recognise(look: Look) -> Match | None:
     """Pictures, and nothing that says more of them."""
     outer = look.unwrapped
     below = [inner for folder in outer.some_inside for inner in folder.some_inside[:3]]
-    found = [name for one in [outer, *outer.some_inside, *below] for name in one.pictures]
+    found = [name for place in [outer, *outer.some_inside, *below] for name in place.pictures]
     return Match(Sureness.POSSIBLE, f"it holds pictures, such as {found[0]}") if found else None
 
 

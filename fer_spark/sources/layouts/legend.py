@@ -70,13 +70,13 @@ def find_table(spark: SparkSession, text: str) -> str:
 def recognise(look: Look) -> Match | None:
     """By the one CSV in it or in its data/ that names pictures and labels, with pictures near it."""
     near = [look, *(look.inside(name) for name in look.folders if name == "data")]
-    for one in near:
+    for place in near:
         if (
-            one.table.lower().endswith((*_CSV, ".txt"))
-            and one.has_column(PATH_COLUMNS)
-            and one.has_column(LABEL_COLUMNS)
+            place.table.lower().endswith((*_CSV, ".txt"))
+            and place.has_column(PATH_COLUMNS)
+            and place.has_column(LABEL_COLUMNS)
         ):
-            return Match(Sureness.LIKELY, f"{posixpath.basename(one.table)} names pictures and labels")
+            return Match(Sureness.LIKELY, f"{posixpath.basename(place.table)} names pictures and labels")
     return None
 
 

@@ -17,7 +17,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.archives.find import ARCHIVE_NAME, find_archives, read_members
-from fer_spark.sources.archives.select import PASSED_OVER, accepted, told_apart
+from fer_spark.sources.archives.select import PASSED_OVER, accepted, without_others
 from fer_spark.sources.archives.tar_stream import Member
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, Source, raw_images
 from fer_spark.sources.files.globs import glob_pattern
@@ -89,7 +89,7 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
             }
         )
 
-    listing, lines = told_apart(samples(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK))
+    listing, lines = without_others(samples(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK))
     labelled = listing.where("label_raw IS NOT NULL").limit(1).count() > 0
     beside = partial(names_beside, spark, archives.root.uri, "cls")
     rule = rule_of(listing, settings, beside, reading.labels_needed)
@@ -102,8 +102,8 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
         if archives.fill(part.chunks):
             return rows(samples(part.of(archives.names, F.col("name")), True))
         mine = part.of(samples(archives.names, True), F.col("path"))
-        wanted = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
-        return rows(mine.repartition(wanted, "path") if archives.count < wanted else mine)
+        tasks = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
+        return rows(mine.repartition(tasks, "path") if archives.count < tasks else mine)
 
     name, names = f"webdataset {settings.input}", rule.taxonomy.names if labelled else ()
     numbering = rule.numbering if labelled else None
@@ -116,11 +116,11 @@ def samples_of(members: Iterator[Member], settings: SourceSettings) -> Iterator[
 
     What a listing keeps of members to count them belongs to no sample, and ends none.
     """
-    sample, wanted = Sample(""), glob_pattern(settings.glob)
+    sample, pattern = Sample(""), glob_pattern(settings.glob)
     for member in members:
         key = sample_key(member.path)
         path = _COPY.sub("", member.path)
-        matches = wanted.fullmatch(posixpath.basename(path.partition("#")[2])) is not None
+        matches = pattern.fullmatch(posixpath.basename(path.partition("#")[2])) is not None
         if member.reason == PASSED_OVER:
             if matches:
                 yield Sample(key, [member])

@@ -53,7 +53,7 @@ def open_yolo(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     names = [posixpath.basename(root.targets[0])] if root.is_file else first_inside(spark, root.uri)[0]
     data = _read_data(storage, names)
     pictures = file_pictures(spark, root.uri, settings.glob, reading, _key, _OWN)
-    lists, gone = find_lists(spark, root.uri, data.lists)
+    lists, missing = find_lists(spark, root.uri, data.lists)
     rows = _faces(_label_files(spark, root.uri, pictures), data)
     rows = held(with_listed_splits(rows, root, lists, pictures))
     rule = rule_of(rows, settings, lambda: _names(spark, storage, data), reading.labels_needed)
@@ -62,7 +62,7 @@ def open_yolo(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     joined = annotated(pictures, ready, False)
     stated = rows.select("named", "label_raw", "source_row", "split", *BOX)
     source = joined.source(f"yolo {settings.input}", rule, stated, has_boxes=True, beside_table=False)
-    return replace(source, lines=lambda: [*source.lines(), *gone])
+    return replace(source, lines=lambda: [*source.lines(), *missing])
 
 
 def recognise(look: Look) -> Match | None:
@@ -102,14 +102,14 @@ def _label_file(place: Look, beside: bool) -> str:
 def _read_data(storage: Storage, names: list[str]) -> DataFile:
     """The first of these files that is a YAML which names classes."""
     found = (data_file(storage.read_text(name) or "", name) for name in names if _YAML.fullmatch(name))
-    return next((one for one in found if one.names), DataFile())
+    return next((file for file in found if file.names), DataFile())
 
 
 def _names(spark: SparkSession, storage: Storage, data: DataFile) -> list[Numbering]:
     if data.names:
         return list(data.names)
     places = [place for place in ("", "labels", "train/labels") if exists(spark, storage.uri(place))]
-    return [one for place in places for one in names_beside(spark, storage.uri(place), "label")]
+    return [names for place in places for names in names_beside(spark, storage.uri(place), "label")]
 
 
 def _label_files(spark: SparkSession, folder: str, pictures: Pictures) -> DataFrame:
@@ -117,12 +117,12 @@ def _label_files(spark: SparkSession, folder: str, pictures: Pictures) -> DataFr
     files = file_pictures(spark, folder, "*.txt", FileReading(_MOST_BYTES), _key)
     listed = files.listed().where(~F.col("path").rlike(_NO_LABELS))
     if listed.where(F.col("path").rlike(_LABELS)).limit(1).count() > 0:
-        wanted = listed.where(F.col("path").rlike(_LABELS)).select("path")
+        labels = listed.where(F.col("path").rlike(_LABELS)).select("path")
     else:
-        wanted = listed.select("path", _key(F.col("path")).alias("key"))
+        labels = listed.select("path", _key(F.col("path")).alias("key"))
         keys = pictures.listed().select(_key(F.col("path")).alias("key"))
-        wanted = wanted.join(keys, "key", "left_semi").select("path")
-    return files.read(Slice()).join(wanted, "path", "left_semi")
+        labels = labels.join(keys, "key", "left_semi").select("path")
+    return files.read(Slice()).join(labels, "path", "left_semi")
 
 
 def _faces(files: DataFrame, data: DataFile) -> DataFrame:
@@ -131,7 +131,7 @@ def _faces(files: DataFrame, data: DataFile) -> DataFrame:
     split = F.split(text, r"\r\n|\r|\n")
     plain = F.transform(split, lambda line: F.trim(F.regexp_replace(line, r"\s+", " ")))
     numbered = F.transform(plain, lambda line, i: F.struct(i.alias("row"), line.alias("line")))
-    lines = F.explode_outer(F.filter(numbered, lambda one: one["line"] != ""))
+    lines = F.explode_outer(F.filter(numbered, lambda filled: filled["line"] != ""))
     rows = files.select("path", "reject_reason", "reject_detail", lines.alias("_one"))
     rows = rows.select(
         _key(F.col("path")).alias("key"),

@@ -42,7 +42,7 @@ def open_zip(spark: SparkSession, settings: SourceSettings, reading: FileReading
     table = list_table(spark, archives, lists)
     named = table.column(settings.path_column, PATH_COLUMNS, "--path-column", required=True)
     assert named is not None
-    paths = [one.path for one in lists]
+    paths = [packed.path for packed in lists]
     pictures = archive_pictures(spark, settings.input, settings.glob, reading.max_bytes, whole_path, paths)
     boxes = box_columns(table, settings)
     return named_pictures(table, settings, named, boxes, pictures, reading.labels_needed)
@@ -52,8 +52,8 @@ def labelled_lists(archives: Archives, settings: SourceSettings, most: int = _MO
     """Tables in the first `most` archives with a column of pictures' names and one of labels, usual or given."""
     names = {settings.path_column.casefold()} if settings.path_column else _PATHS
     labels = {settings.label_column.casefold()} if settings.label_column else _LABELS
-    columns = [(one, {name.casefold() for name in one.columns}) for one in packed_lists(archives, most)]
-    return [one for one, own in columns if own & names and own & labels]
+    columns = [(packed, {name.casefold() for name in packed.columns}) for packed in packed_lists(archives, most)]
+    return [packed for packed, own in columns if own & names and own & labels]
 
 
 def recognise(look: Look) -> Match | None:

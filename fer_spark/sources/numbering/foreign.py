@@ -43,10 +43,10 @@ def numbering_of(settings: SourceSettings, seen: Seen, stored: Sequence[Numberin
     names cannot be those of the numbers that are there, and where all labels are numbers that nothing gives a meaning.
     """
     codes, names = given_codes(settings), listed(settings)
-    stored = [one for one in stored if _are_names(one, codes, seen)]
+    stored = [statement for statement in stored if _are_names(statement, codes, seen)]
     if settings.labels in TAXONOMIES and codes is None and stored:
         agreed([*stored, _taxonomy_numbers(settings.labels, stored)], f"leave {LABELS_FLAG} away to use the data's own")
-    statements = [one for one in (*stored, names, codes) if one is not None]
+    statements = [statement for statement in (*stored, names, codes) if statement is not None]
     if statements:
         meaning = agreed(statements, _REMEDY)
         if codes is None:
@@ -59,7 +59,7 @@ def numbering_of(settings: SourceSettings, seen: Seen, stored: Sequence[Numberin
 
 def _taxonomy_numbers(name: str, stored: Sequence[Numbering]) -> Numbering:
     """The numbers of the data set that a taxonomy is named after, where the data name theirs too."""
-    own = {code for one in stored for code in one.names}
+    own = {code for statement in stored for code in statement.names}
     known = {code: word for code, word in CODES[name].items() if code in own}
     return Numbering(known, f"{LABELS_FLAG} {name}")
 
@@ -69,15 +69,15 @@ def _are_names(stored: Numbering, codes: Numbering | None, seen: Seen) -> bool:
     --codes cannot mean these."""
     if not stored.only_numbers:
         return True
-    called = [int(name) for name in stored.names.values()]
-    if called == list(stored.names):
+    numbers = [int(name) for name in stored.names.values()]
+    if numbers == list(stored.names):
         return False
     own: Set[int] = codes.names.keys() if codes is not None else frozenset()
-    if seen.numbers.keys() <= own <= stored.names.keys() and not own <= set(called):
+    if seen.numbers.keys() <= own <= stored.names.keys() and not own <= set(numbers):
         return False
     raise SourceError(
         f"the names in {stored.origin} are numbers again ({shown(stored.names)}), so a number could mean either: "
-        f"{CODES_FLAG} speaks of the column's own numbers, {_list(sorted(seen.numbers))}; name each of these"
+        f"{CODES_FLAG} is about the column's own numbers, {_list(sorted(seen.numbers))}; name each of these"
     )
 
 

@@ -56,15 +56,15 @@ def shown(names: Mapping[int, str]) -> str:
 
 def agreed(statements: Sequence[Numbering], remedy: str) -> Numbering:
     """All statements as one. Raises SourceError that shows two which contradict each other, and the remedy."""
-    for one, other in itertools.combinations(statements, 2):
-        differ = one.differences(other)
+    for first, second in itertools.combinations(statements, 2):
+        differ = first.differences(second)
         if differ:
             raise SourceError(
-                f"two places contradict each other on what the numbers mean: {_of(one, differ)}, but "
-                f"{_of(other, differ)}; {remedy}"
+                f"two places contradict each other on what the numbers mean: {_of(first, differ)}, but "
+                f"{_of(second, differ)}; {remedy}"
             )
-    names = {code: name for one in statements for code, name in one.names.items()}
-    return Numbering(names, " and ".join(dict.fromkeys(one.origin for one in statements)))
+    names = {code: name for statement in statements for code, name in statement.names.items()}
+    return Numbering(names, " and ".join(dict.fromkeys(statement.origin for statement in statements)))
 
 
 def _of(numbering: Numbering, codes: Sequence[int]) -> str:

@@ -58,7 +58,7 @@ def _warning(counts: Mapping[str, int], numbering: Numbering, named: Published |
         found += [(apart, data.name, order) for order in orders if (apart := _better_by(order, counts, data)) >= 0]
     if not found:
         return ""
-    _, name, order = min(found, key=lambda one: one[:2])
+    _, name, order = min(found, key=lambda order: order[:2])
     changed = {code: order[label] for code, label in numbering.names.items() if order.get(label, label) != label}
     return (
         f"The mix goes better with {name} where {shown(changed)}, instead of "
@@ -77,7 +77,7 @@ def _orders_in_use(numbering: Numbering, counts: Mapping[str, int]) -> list[dict
     """Renamings by which the same numbers, in the same sequence, would name these classes as some data set does, or in
     alphabetical order."""
     mine = [name for code, name in sorted(numbering.names.items()) if name in counts]
-    sequences = [tuple(sorted(mine)), *(one.names for one in TAXONOMIES.values())]
+    sequences = [tuple(sorted(mine)), *(taxonomy.names for taxonomy in TAXONOMIES.values())]
     orders = [[name for name in names if name in mine] for names in sequences]
     return [dict(zip(mine, order, strict=True)) for order in orders if len(order) == len(mine) == len(set(mine))]
 
@@ -97,5 +97,5 @@ def _better_by(order: Mapping[str, str], counts: Mapping[str, int], data: Publis
     return best if best <= _CLOSE + 2 * noise and better >= max(_WORSE, 4 * noise) else -1
 
 
-def _distance(one: Mapping[str, float], other: Mapping[str, float]) -> float:
-    return sum(abs(one[label] - other[label]) for label in one) / 2
+def _distance(mix: Mapping[str, float], other: Mapping[str, float]) -> float:
+    return sum(abs(mix[label] - other[label]) for label in mix) / 2

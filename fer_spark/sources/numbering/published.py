@@ -10,10 +10,10 @@ FER2013, AFFECTNET, RAFDB, EXPW, CKPLUS = "FER-2013", "AffectNet", "RAF-DB", "Ex
 
 @dataclass(frozen=True)
 class Published:
-    """`counts`: pictures by expression, of all published splits together. `called`: sources and taxonomies of it."""
+    """`counts`: pictures by expression, of all published splits together. `sources`: layouts and taxonomies of it."""
 
     name: str
-    called: tuple[str, ...]
+    sources: tuple[str, ...]
     counts: Mapping[str, int]
 
     def shares(self, labels: tuple[str, ...]) -> dict[str, float]:
@@ -28,8 +28,8 @@ class Published:
 # ExpW (Zhang, Luo, Loy & Tang 2018): label.lst, 91,793 faces.
 # CK+ (Lucey et al. 2010): the 981 pictures that go round as CK+48, the last three frames of 327 sequences.
 PUBLISHED: dict[str, Published] = {
-    one.name: one
-    for one in (
+    dataset.name: dataset
+    for dataset in (
         Published(
             FER2013,
             ("fer2013",),
@@ -86,5 +86,5 @@ PUBLISHED: dict[str, Published] = {
 
 def named(source: str, labels: str) -> Published | None:
     """The data set that --source names, else --labels; None for data of the user's own."""
-    known = {name: one for one in PUBLISHED.values() for name in one.called}
+    known = {name: dataset for dataset in PUBLISHED.values() for name in dataset.sources}
     return known.get(source) or known.get(labels)

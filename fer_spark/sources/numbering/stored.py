@@ -48,7 +48,7 @@ def names_beside(spark: SparkSession, folder: str, column: str) -> list[Numberin
     places = [folder]
     if _INNER_FOLDERS.fullmatch(posixpath.basename(folder.rstrip("/"))):
         places.append(posixpath.dirname(folder.rstrip("/")))
-    return [one for place in places for one in _in_folder(Storage(spark, place), column)]
+    return [numbering for place in places for numbering in _in_folder(Storage(spark, place), column)]
 
 
 def names_in_yaml(text: str, name: str) -> list[Numbering]:
@@ -99,9 +99,9 @@ def _in_folder(storage: Storage, column: str) -> Iterator[Numbering]:
 def _numberings(found: Iterable[Sequence[str] | dict[int, str]], origin: str) -> list[Numbering]:
     different: list[Numbering] = []
     for names in found:
-        one = Numbering(numbered(names), origin)
-        if one not in different:
-            different.append(one)
+        numbering = Numbering(numbered(names), origin)
+        if numbering not in different:
+            different.append(numbering)
     return different
 
 
@@ -146,8 +146,8 @@ def _yaml(text: str, name: str) -> dict[str, Any]:
 
 def _infos(content: dict[str, Any], column: str) -> list[Any]:
     """`features` of the one configuration, or of each by its name."""
-    infos = [content] if "features" in content else [one for one in content.values() if isinstance(one, dict)]
-    return [_class_label(one.get("features", {}), column) for one in infos]
+    infos = [content] if "features" in content else [info for info in content.values() if isinstance(info, dict)]
+    return [_class_label(info.get("features", {}), column) for info in infos]
 
 
 def _class_label(features: Any, column: str) -> list[str]:
@@ -158,7 +158,7 @@ def _class_label(features: Any, column: str) -> list[str]:
         if isinstance(feature, dict) and str(name).strip().casefold() == column.casefold():
             names = feature.get("names")
             if feature.get("_type") == "ClassLabel" and isinstance(names, list):
-                return [str(one) for one in names]
+                return [str(name) for name in names]
     inner = (_class_label(feature, column) for feature in features.values())
     return next((names for names in inner if names), [])
 

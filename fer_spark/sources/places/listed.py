@@ -21,7 +21,7 @@ def find_lists(spark: SparkSession, folder: str, lists: Mapping[str, str]) -> tu
 
     lists: split by the path as it is written, relative or of another machine: the longest ending that is there.
     """
-    found, gone = dict[str, str](), list[str]()
+    found, missing = dict[str, str](), list[str]()
     for written, split in lists.items():
         parts = [part for part in written.strip().replace("\\", "/").split("/") if part not in ("", ".", "..")]
         endings = ("/".join(parts[start:]) for start in range(len(parts)))
@@ -29,8 +29,8 @@ def find_lists(spark: SparkSession, folder: str, lists: Mapping[str, str]) -> tu
         if there:
             found[there] = split
         else:
-            gone.append(f"the list {written!r} is not there: nothing says which pictures are {split}")
-    return found, gone
+            missing.append(f"the list {written!r} is not there: nothing says which pictures are {split}")
+    return found, missing
 
 
 def with_listed_splits(rows: DataFrame, root: Root, lists: Mapping[str, str], pictures: Pictures) -> DataFrame:

@@ -88,8 +88,8 @@ def check_names(found: Mapping[str, Sequence[str]]) -> None:
             raise SourceError(f"{_differ(file, longest, found)} need the same columns")
 
 
-def _differ(one: str, other: str, found: Mapping[str, Sequence[str]]) -> str:
-    named = [f"{file} has the columns {', '.join(found[file])}" for file in (one, other)]
+def _differ(first: str, second: str, found: Mapping[str, Sequence[str]]) -> str:
+    named = [f"{file} has the columns {', '.join(found[file])}" for file in (first, second)]
     return f"{named[0]}, {named[1].replace(' the columns', '')}: the files of one table"
 
 

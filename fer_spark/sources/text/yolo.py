@@ -61,7 +61,7 @@ def boxes(rows: DataFrame, has_points: bool) -> DataFrame:
     as_box = count.isin(_SIDES, _SIDES + 1) | (F.lit(has_points) & (count >= _SIDES))
     as_polygon = ~as_box & (count > _SIDES + 1) & (count % 2 == 0)
     sides = _of_box(numbers), _of_polygon(numbers)
-    box = [F.when(as_box, one).when(as_polygon, other) for one, other in zip(*sides, strict=True)]
+    box = [F.when(as_box, side).when(as_polygon, of_polygon) for side, of_polygon in zip(*sides, strict=True)]
     where = F.concat(F.lit("line "), (F.col("source_row") + 1).cast("string"))
     used = F.when(as_box, F.slice(numbers, 1, _SIDES)).otherwise(numbers)
     outside = F.exists(used, lambda value: (value < -_OUTSIDE) | (value > 1 + _OUTSIDE))
@@ -98,7 +98,7 @@ def _of_polygon(numbers: Column) -> list[Column]:
 
 
 def _texts(entry: Any) -> list[str]:
-    return [one for one in (entry if isinstance(entry, list) else [entry]) if isinstance(one, str)]
+    return [text for text in (entry if isinstance(entry, list) else [entry]) if isinstance(text, str)]
 
 
 def _is_list(path: str) -> bool:

@@ -116,7 +116,7 @@ def test_what_the_user_and_the_shards_say_comes_before_the_sizes(
 ) -> None:
     monkeypatch.setattr(run, "sampled_crop_side", lambda *_: 48)
     source: Any = SimpleNamespace(detector=None, raw=None, images=100)
-    lines: Any = SimpleNamespace(say=lambda text: None)
+    lines: Any = SimpleNamespace(print_line=lambda text: None)
     earlier = resolve(FaceSettings(), searched) if searched else None
     for detector, expected in (("auto", None if searched else "none"), ("haar", None), ("yunet", None)):
         settings: Any = SimpleNamespace(faces=FaceSettings(detector=detector))
