@@ -81,6 +81,7 @@ def test_polar_bins_by_hand(spark: SparkSession) -> None:
     )
 
 
+@pytest.mark.job
 def test_tables_are_the_same_on_1_3_and_16_partitions(spark: SparkSession) -> None:
     draw = random.Random(5)
     labels = ["happy", "sad", "neutral", None]

@@ -131,6 +131,7 @@ def test_distributed_equals_local(
     same([{**row, "probabilities": list((row["probabilities"] or {}).items())} for row in rows], by_reader)
 
 
+@pytest.mark.job
 def test_sql_gives_the_same_from_bytes_and_from_shard_columns(
     spark: SparkSession, pictures: Path, built: Path, bundle: Path, by_reader: Answers
 ) -> None:

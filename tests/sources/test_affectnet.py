@@ -105,6 +105,7 @@ def by_row_of(rows: list[Any]) -> dict[int, Any]:
     return {row["source_row"]: row for row in rows}
 
 
+@pytest.mark.job
 def test_the_interim_table_in_codes_or_names(spark: SparkSession, tmp_path: Path) -> None:
     write(
         tmp_path,
@@ -157,6 +158,7 @@ def _reduced(tmp_path: Path) -> Path:
     return write(tmp_path, files)
 
 
+@pytest.mark.job
 def test_the_eight_label_release(spark: SparkSession, tmp_path: Path) -> None:
     source = _open(spark, _reduced(tmp_path))
     rows = {row["source_path"]: row for row in check(source)}
@@ -198,6 +200,7 @@ def test_bad_npy_is_a_problem_not_a_crash(content: bytes) -> None:
     assert str(parse_npy("a/5_exp.npy", content)["problem"]).startswith("a/5_exp.npy: ")
 
 
+@pytest.mark.job
 def test_the_form_that_kaggle_has(spark: SparkSession, tmp_path: Path) -> None:
     lines = ",pth,label,relFCs\n0,anger/image0000006.jpg,surprise,0.87\n1,contempt/image7.jpg,contempt,0.8\n"
     write(tmp_path, {"labels.csv": lines, "anger/image0000006.jpg": b"a", "contempt/image7.jpg": b"c"})

@@ -35,6 +35,8 @@ ROOT = Path(__file__).parents[2]
 FIELDS = {field.name: field for field in dataclasses.fields(SourceSettings)}
 SAMPLE = "fer_spark/sample/"
 """It writes layouts of its own, some called as a source."""
+USUAL = ("fer2013", "folder", "images", "legend", "table")
+"""Layouts that the default tests open; the long ones open all."""
 
 TOY = '''"""A toy: pictures whose names begin with their expression."""
 
@@ -97,7 +99,9 @@ def test_a_layout_names_flags_that_there_are_and_refuses_those_of_others() -> No
                     layout_for(settings)
 
 
-@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize(
+    "name", [name if name in USUAL else pytest.param(name, marks=pytest.mark.job) for name in SOURCES]
+)
 def test_what_a_layout_declares_is_so(spark: SparkSession, tmp_path: Path, name: str) -> None:
     settings, layout = dataclasses.replace(EXAMPLES[name](tmp_path), source=name), layout_of(name)
     source = open_source(spark, settings)

@@ -58,6 +58,7 @@ def shown(row: Row) -> npt.NDArray[np.uint8]:
     return OpenedPicture(bytes(row["content"]), row["encoding"], FaceSettings(), gray=False).view(1)
 
 
+@pytest.mark.job
 def test_lists_of_every_kind_give_their_picture(spark: SparkSession, tmp_path: Path) -> None:
     columns = {name: column for name, (column, _) in COLUMNS.items()}
     pq.write_table(pa.table({**columns, "label": ["happy", "sad", "sad"]}), tmp_path / "t.parquet")

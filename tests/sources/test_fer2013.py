@@ -62,6 +62,7 @@ def test_the_other_header_and_the_label_less_file(spark: SparkSession, tmp_path:
     assert [(row["label"], row["split"], row["reject_reason"]) for row in check(bare)] == [(None, None, None)]
 
 
+@pytest.mark.job
 def test_contempt_and_fewer_names_by_choice(spark: SparkSession, tmp_path: Path) -> None:
     write(tmp_path, {"ck.csv": "emotion,pixels,Usage\n7,1 2 3 4,Training\n3,1 2 3 5,Training\n"})
     eight = SourceSettings(source="fer2013", input=str(tmp_path / "ck.csv"), labels="affectnet8")
@@ -110,6 +111,7 @@ def test_votes_give_labels_row_by_row(spark: SparkSession, tmp_path: Path) -> No
     assert (soft[1]["label"], soft[2]["reject_reason"]) == ("sad", "not_a_face")
 
 
+@pytest.mark.job
 def test_soft_labels_follow_the_order_of_the_taxonomy(spark: SparkSession, tmp_path: Path) -> None:
     settings = SourceSettings(source="ferplus", ferplus_mode="soft", labels="surprise,sad,happy", **_plus(tmp_path))  # type: ignore[arg-type]
     rows = by_row(open_source(spark, settings))
@@ -117,6 +119,7 @@ def test_soft_labels_follow_the_order_of_the_taxonomy(spark: SparkSession, tmp_p
     assert rows[3]["reject_reason"] == "bad_label"
 
 
+@pytest.mark.job
 def test_fer2013_labels_without_the_nonfaces(spark: SparkSession, tmp_path: Path) -> None:
     files = _plus(tmp_path)
     source = open_source(spark, SourceSettings(source="fer2013", drop_nonface=True, **files))  # type: ignore[arg-type]
@@ -124,6 +127,7 @@ def test_fer2013_labels_without_the_nonfaces(spark: SparkSession, tmp_path: Path
     assert (rows[0]["label"], rows[1]["label"], rows[2]["reject_reason"]) == ("happy", "happy", "not_a_face")
 
 
+@pytest.mark.job
 def test_votes_are_soft_labels_beside_fer2013_labels(spark: SparkSession, tmp_path: Path) -> None:
     """Surprise, happy and sad in FER-2013's order; contempt is none of its classes."""
     settings = SourceSettings(source="fer2013", ferplus_mode="soft", **_plus(tmp_path))  # type: ignore[arg-type]

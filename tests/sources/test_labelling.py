@@ -81,6 +81,7 @@ def test_numbers_of_a_legend_in_any_numbering_and_dialect(spark: SparkSession, t
             open_source(spark, SourceSettings(**settings, labels=labels))
 
 
+@pytest.mark.job
 def test_a_format_of_its_own_is_not_talked_out_of_its_numbers(spark: SparkSession, tmp_path: Path) -> None:
     rows = "".join(f"{code},1 2 3 4\n" for code in range(7))
     write(tmp_path, {"a/fer2013.csv": f"emotion,pixels\n{rows}", "b/fer2013.csv": f"emotion,pixels\n{rows}"})

@@ -94,6 +94,7 @@ def test_every_row_and_every_file_is_accounted_for(spark: SparkSession, tmp_path
     assert source.label_names == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
+@pytest.mark.job
 @pytest.mark.parametrize(
     ("policy", "kept", "label"), [("first", 5, "happy"), ("majority", 5, "happy"), ("quarantine", None, None)]
 )
@@ -140,6 +141,7 @@ def test_other_columns_paths_and_splits(spark: SparkSession, tmp_path: Path) -> 
     assert len(source.label_names) == 8
 
 
+@pytest.mark.job
 def test_annotations_of_a_picture_come_together_and_a_shuffle_join_agrees(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -157,6 +159,7 @@ def test_annotations_of_a_picture_come_together_and_a_shuffle_join_agrees(
         spark.conf.unset("spark.sql.autoBroadcastJoinThreshold")
 
 
+@pytest.mark.job
 def test_pictures_in_an_archive(spark: SparkSession, tmp_path: Path) -> None:
     write(tmp_path, FILES)
     with tarfile.open(tmp_path / "all.tar", "w") as archive:

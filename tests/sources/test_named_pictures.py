@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.catalog import open_source
@@ -39,6 +40,7 @@ def test_persons_of_ck_plus(spark: SparkSession, tmp_path: Path) -> None:
     assert source.detector == "none"
 
 
+@pytest.mark.job
 def test_each_face_of_an_expw_picture_is_a_row(spark: SparkSession, tmp_path: Path) -> None:
     lines = (
         "a.jpg 0 10 20 50 40 33.3 3",

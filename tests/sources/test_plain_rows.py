@@ -46,7 +46,7 @@ def stated(source: Source) -> dict[str, tuple[str, str]]:
     return {row["source_path"]: (row["label_raw"], row["split"]) for row in rows}
 
 
-@pytest.mark.parametrize("form", ["csv", "jsonl"])
+@pytest.mark.parametrize("form", ["csv", pytest.param("jsonl", marks=pytest.mark.job)])
 def test_a_list_beside_archives_speaks_of_their_members(spark: SparkSession, tmp_path: Path, form: str) -> None:
     """Two archives with equal members, so that the archive's name alone tells them apart."""
     train, test = drawn("train", "d/"), drawn("test", "d/")
@@ -60,7 +60,7 @@ def test_a_list_beside_archives_speaks_of_their_members(spark: SparkSession, tmp
     assert {row["source_path"]: row["label"] for row in source.raw().collect()} == {k: v for k, (v, _) in truth.items()}
 
 
-@pytest.mark.parametrize("inside", ["d/", "images/a/"])
+@pytest.mark.parametrize("inside", ["d/", pytest.param("images/a/", marks=pytest.mark.job)])
 def test_names_alone_find_the_members_of_one_archive(spark: SparkSession, tmp_path: Path, inside: str) -> None:
     labels = drawn(inside)
     packed = zipped({f"{inside}{name}": jpeg() for name in labels})
@@ -110,7 +110,7 @@ def test_the_list_that_was_read_is_not_among_what_was_passed_over(spark: SparkSe
     assert source.lines() == ["passed over 1 file, not a picture by its name: 1 .txt"]
 
 
-@pytest.mark.parametrize("outer", ["default", "data"])
+@pytest.mark.parametrize("outer", ["default", pytest.param("data", marks=pytest.mark.job)])
 def test_folders_called_as_splits_state_them_for_a_table(spark: SparkSession, tmp_path: Path, outer: str) -> None:
     """As Hugging Face converts data sets; a README beside, as a download has it."""
     beside = {"README.md": "x"} if outer == "data" else {}

@@ -57,12 +57,14 @@ def test_folders_by_number_with_what_lies_beside_them(spark: SparkSession, tmp_p
     assert read(spark, tmp_path) == (SHOWN, "none")
 
 
+@pytest.mark.job
 def test_a_list_whose_pictures_lie_in_folders_by_number(spark: SparkSession, tmp_path: Path) -> None:
     pictures = {f"DATASET/train/7/{name}": jpeg() for name in names("_aligned")}  # the list says what they show
     write(tmp_path, {"list_patition_label.txt": LIST, **pictures})
     assert read(spark, tmp_path) == (SHOWN, "none")
 
 
+@pytest.mark.job
 def test_other_names_for_the_numbers_and_pictures_elsewhere(spark: SparkSession, tmp_path: Path) -> None:
     write(tmp_path / "a", {"list_partition_label.txt": LIST})
     with pytest.raises(SourceError, match="--images"):

@@ -49,6 +49,7 @@ def test_bytes_in_parquet(spark: SparkSession, tmp_path: Path) -> None:
     assert first["source_path"].endswith(".parquet#0")
 
 
+@pytest.mark.job
 def test_a_struct_of_bytes_and_codes(spark: SparkSession, tmp_path: Path) -> None:
     frame = spark.createDataFrame(
         [((b"a", "a.jpg"), 3), ((b"b", None), 0)], "image struct<bytes binary, path string>, label long"

@@ -48,6 +48,7 @@ def test_labels_come_from_the_member_of_the_same_name(spark: SparkSession, tmp_p
     ]
 
 
+@pytest.mark.job
 def test_another_field_is_the_label_where_it_is_named(spark: SparkSession, tmp_path: Path) -> None:
     write_tar(tmp_path / "n.tar", {"1.jpg": jpeg(), "1.json": b'{"mood": "joy", "label": "angry"}'})
     assert [row[1] for row in opened(spark, tmp_path)] == ["angry"]

@@ -114,6 +114,7 @@ def test_a_line_that_is_no_box_and_a_picture_without_label_file_have_their_reaso
     assert [face[f"box_{side}"] for side in ("left", "top", "width", "height")] == [0, 0, 62, 40]
 
 
+@pytest.mark.job
 def test_lists_of_pictures_state_the_splits(spark: SparkSession, tmp_path: Path) -> None:
     """Relative, of another machine, with CRLF; what none names keeps its folder's split, what two name the later."""
     pictures = {f"pool/images/{name}.jpg": jpeg() for name in "abcde"} | {"train/images/f.jpg": jpeg()}

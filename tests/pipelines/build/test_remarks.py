@@ -87,6 +87,7 @@ def test_shards_without_labels_are_called_so() -> None:
     assert remarks(replace(bare, counts=Counts(1, 0, 0, 0, {"empty": 1}, {}, {}))) == []
 
 
+@pytest.mark.job
 def test_a_whole_job_over_numbers_that_the_footer_names(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

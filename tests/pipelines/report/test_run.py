@@ -104,6 +104,7 @@ def test_of_chosen_rows_a_picture_counts_by_any_of_its_faces(spark: SparkSession
     assert [(one.number, one.pictures) for one in count_batches(twice, chosen=True)] == [(3, 6)]
 
 
+@pytest.mark.job
 def test_squares_of_another_size_are_not_averaged_with_these(spark: SparkSession, explained: Path) -> None:
     rows = _rows_of(spark, explained)
     assert set(explanations_of(rows).maps) == {"angry", "happy", "sad"}

@@ -86,6 +86,7 @@ def test_the_least_sure_and_a_condition_join_and_a_share_draws_the_same_faces_ea
     assert 5 <= len(drawn[0]) <= 19  # of 30, at a share of 0.4: beyond this is one in 10,000
 
 
+@pytest.mark.job
 def test_more_of_the_least_sure_than_there_are_faces_is_all_of_them(
     spark: SparkSession, bundle: Path, tmp_path: Path
 ) -> None:

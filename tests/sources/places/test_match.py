@@ -80,6 +80,7 @@ def named_by(prefix: str, path: str, spelling: Callable[[str], str]) -> str:
     return name.replace("/", "\\") if "\\" in prefix else name
 
 
+@pytest.mark.job
 def test_lists_of_many_machines_mean_what_they_mean(spark: SparkSession) -> None:
     lists, truth = {}, {}
     for file, prefix, spelling in machines(7):
