@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 OUT    ?= demo-output
+DIST   ?= dist
 # what `make jars` fetches, once for all checkouts of this user
 CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 
@@ -10,7 +11,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long test-all check lint bench setup jars zip lock clean
+.PHONY: demo test test-long test-all check lint bench setup jars zip dist lock clean
 
 setup: $(VENV)/.ready
 
@@ -63,6 +64,21 @@ bench: setup ## prints the measured figures of docs/measured.md on this machine
 
 zip: ## dist/fer_spark.zip, for spark-submit --py-files
 	mkdir -p dist && git archive --format=zip --output=dist/fer_spark.zip HEAD fer_spark
+
+# Spark brings pyspark; a virtual environment finds its own packages wherever it is unpacked, if Python lies where it does here
+NEEDS := import tomllib; needs = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
+    print(*(need for need in needs if not need.startswith("pyspark")), sep="\n")
+PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+dist: setup ## the wheel, and an environment without torch for spark-submit --archives
+	rm -rf $(DIST)/environment build && mkdir -p $(DIST)
+	$(PIP) wheel --no-deps --wheel-dir $(DIST) .
+	$(BIN)/python -m venv --without-pip $(DIST)/environment
+	$(BIN)/python -c '$(NEEDS)' > $(DIST)/needs.txt
+	$(PIP) --python $(DIST)/environment install --constraint docker/requirements.lock --requirement $(DIST)/needs.txt
+	$(PIP) --python $(DIST)/environment install --no-deps --force-reinstall $(DIST)/fer_spark-*.whl
+	tar -C $(DIST)/environment -czf $(DIST)/fer_spark-environment.tar.gz .
+	@du -h $(DIST)/*.whl $(DIST)/*.tar.gz
 
 lock: ## renew docker/requirements.lock from pyproject.toml
 	$(BIN)/pip freeze --all --exclude pip --exclude-editable > docker/requirements.lock
