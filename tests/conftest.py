@@ -20,13 +20,44 @@ os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names b
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
-BRIEF = (
-    *("spark.sql.codegen.wholeStage=false", "spark.sql.codegen.factoryMode=NO_CODEGEN"),
-    "spark.sql.adaptive.enabled=false",
-)
-"""For default tests, of few rows: expressions interpreted, plans made once. Spark's own tests hold that the rows are
-those of compiled expressions and of plans that adapt. Long tests, and all commands that run in processes of their own,
-compile and adapt as users' jobs do."""
+BRIEF = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.sql.adaptive.enabled": "false",
+}
+"""For tests of few rows: expressions interpreted, plans made once, which takes a quarter of the time. Spark's own tests
+hold that the rows are those of compiled expressions and of plans that adapt. Long tests of many rows, clusters, kills,
+stores and notebooks, and all commands that run in processes of their own, compile and adapt as users' jobs do."""
+
+
+class Planning:
+    """How the session of this process plans: as the test that runs, or runs next, needs it."""
+
+    session: SparkSession | None = None
+    brief = False
+    """As the test needs it."""
+    _is_brief = False
+    """As the session is."""
+
+    def apply(self) -> None:
+        if self.session is None or self.brief == self._is_brief:
+            return
+        for key, value in BRIEF.items():
+            if self.brief:
+                self.session.conf.set(key, value)
+            else:
+                self.session.conf.unset(key)
+        self._is_brief = self.brief
+
+
+planning = Planning()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    group = long_group(item)
+    planning.brief = group is None or (group == "job" and not item.get_closest_marker("data"))
+    planning.apply()
 
 
 @pytest.fixture(scope="session")
@@ -46,11 +77,13 @@ def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
             "spark.ui.retainedTasks=200",
             "spark.ui.enabled=false",
             "spark.sql.shuffle.partitions=4",
-            *(BRIEF if not any(map(long_group, request.session.items)) else ()),
             *_s3a(request.session.items),
         ],
     )
+    planning.session = session
+    planning.apply()
     yield session
+    planning.session = None
     session.stop()
 
 

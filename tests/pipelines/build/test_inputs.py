@@ -120,10 +120,10 @@ def test_what_the_user_and_the_shards_say_comes_before_the_sizes(
     earlier = resolve(FaceSettings(), searched) if searched else None
     for detector, expected in (("auto", None if searched else "none"), ("haar", None), ("yunet", None)):
         settings: Any = SimpleNamespace(faces=FaceSettings(detector=detector))
-        assert run._detector_called_for(settings, source, earlier, lines) == expected
+        assert run._required_detector(settings, source, earlier, lines) == expected
     source.detector = "source"
     auto: Any = SimpleNamespace(faces=FaceSettings())
-    assert run._detector_called_for(auto, source, earlier, lines) == "source"
+    assert run._required_detector(auto, source, earlier, lines) == "source"
 
 
 @pytest.mark.job
