@@ -110,6 +110,7 @@ def test_tables_are_the_same_on_1_3_and_16_partitions(spark: SparkSession) -> No
     assert set(shown["val", "sentinel:valence"]) <= {f"{i}.jpg: -2.0" for i in sentinels}
 
 
+@pytest.mark.job
 def test_only_small_tables_reach_the_driver(spark: SparkSession) -> None:
     frame = spark.range(200_000).selectExpr(
         "concat(id, '.jpg') AS path",

@@ -37,6 +37,7 @@ def test_a_file_and_a_glob_are_inputs_too(spark: SparkSession, tmp_path: Path) -
     assert found == {"n1/a.jpg": None, "n2/b.jpg": None, "n2/c.jpg": "empty"}
 
 
+@pytest.mark.job
 def test_another_file_system_gives_the_same(spark: SparkSession, tmp_path: Path) -> None:
     root = write(tmp_path, {**AWKWARD, "e/empty.jpg": b"", "_u.jpg": b"x", "big.jpg": b"x" * 1001, "Thumbs.db": b"x"})
     conf: Any = spark._jsc.hadoopConfiguration()

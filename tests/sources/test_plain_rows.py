@@ -139,7 +139,10 @@ def test_lists_in_folders_called_as_splits_speak_of_the_pictures_beside_them(
     assert stated(opened(spark, tmp_path)[0]) == truth
 
 
-@pytest.mark.parametrize(("name", "split"), [("training_labels.csv", "train"), ("validation.csv", None)])
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("training_labels.csv", "train"), pytest.param("validation.csv", None, marks=pytest.mark.job)],
+)
 def test_what_a_lone_list_is_called_means_the_same_to_build_and_explore(
     spark: SparkSession, tmp_path: Path, name: str, split: str | None
 ) -> None:

@@ -47,6 +47,7 @@ def test_a_log_of_the_users_own_is_left_alone(bare: pytest.MonkeyPatch, tmp_path
     assert "SPARK_SUBMIT_OPTS" in os.environ
 
 
+@pytest.mark.job
 def test_a_session_starts_without_a_word_but_the_jvms_own(bare: pytest.MonkeyPatch) -> None:
     done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.split() == ["3"]

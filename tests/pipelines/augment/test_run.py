@@ -70,6 +70,7 @@ def as_set(table: pa.Table) -> set[str]:
     return {repr(row) for row in table.to_pylist()}
 
 
+@pytest.mark.job
 def test_every_class_of_train_has_as_many_and_nothing_else_changed(originals: Path, balanced: Path) -> None:
     before, after = shards(originals), shards(balanced)
     assert train_labels(after) == dict.fromkeys(TRAIN, 11)
@@ -87,6 +88,7 @@ def test_every_class_of_train_has_as_many_and_nothing_else_changed(originals: Pa
     assert len(set(after["face_id"].to_pylist())) == after.num_rows
 
 
+@pytest.mark.job
 def test_a_copy_is_its_original_but_for_id_pixels_and_mark(originals: Path, balanced: Path) -> None:
     of_id = {row["face_id"]: row for row in shards(originals).to_pylist()}
     images = {name: ImageColumn.from_dict(name, column) for name, column in manifest(balanced)["images"].items()}
@@ -110,6 +112,7 @@ def test_a_copy_is_its_original_but_for_id_pixels_and_mark(originals: Path, bala
     assert {row["face_id"] for row in copies} == ids
 
 
+@pytest.mark.job
 def test_the_manifest_counts_and_measures_what_is_there(originals: Path, balanced: Path) -> None:
     old, new = manifest(originals), manifest(balanced)
     assert new["counts"]["per_label"] == old["counts"]["per_label"] | {"train": dict.fromkeys(TRAIN, 11)}
@@ -197,6 +200,7 @@ def test_a_number_never_takes_rows_away_and_another_seed_makes_others(originals:
     assert shards(tmp_path / "two")["augmented_from"].null_count == 35
 
 
+@pytest.mark.job
 def test_wrong_use_is_named_and_touches_nothing(
     originals: Path, balanced: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -220,6 +224,7 @@ def test_wrong_use_is_named_and_touches_nothing(
     assert [p.name for p in (tmp_path / "notes").iterdir()] == ["mine.txt"]
 
 
+@pytest.mark.job
 def test_a_second_run_does_nothing_and_a_broken_one_is_done_again(
     originals: Path, balanced: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -234,6 +239,7 @@ def test_a_second_run_does_nothing_and_a_broken_one_is_done_again(
     assert not (broken / "split=train" / "part-0.parquet").exists()
 
 
+@pytest.mark.job
 def test_shards_that_are_not_what_their_manifest_says_are_not_published(
     originals: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
