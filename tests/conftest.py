@@ -25,8 +25,8 @@ BRIEF = {
     "spark.sql.codegen.factoryMode": "NO_CODEGEN",
     "spark.sql.adaptive.enabled": "false",
 }
-"""For tests of few rows: expressions interpreted, plans made once, which takes a quarter of the time. Spark's own tests
-hold that the rows are those of compiled expressions and of plans that adapt. Long tests of many rows, clusters, kills,
+"""For tests of few rows: expressions interpreted, plans made once, which takes less time. Spark's own tests hold
+that the rows are those of compiled expressions and of plans that adapt. Long tests of many rows, clusters, kills,
 stores and notebooks, and all commands that run in processes of their own, compile and adapt as users' jobs do."""
 
 

@@ -132,16 +132,11 @@ def _totals(
 ) -> tuple[list[Row], list[Row], int]:
     """In one query: a row per split (`name`, `rows`, `pictures`, sums of moments), a row per reason (`name`, `rows`,
     `first`), both by name; and how many keys there are."""
-    first = F.struct("source_path", "detail").alias("example")
+    moments = [moments_column(column) for column in channels]
+    example = F.struct("source_path", "detail").alias("example")
     parts = [
-        kept.withColumn("detail", F.lit(None).cast("string")).select(
-            F.lit("split").alias("kind"),
-            F.col("split").alias("name"),
-            "face_index",
-            F.struct(F.lit(None).cast("string").alias("source_path"), "detail").alias("example"),
-            *(moments_column(column) for column in channels),
-        ),
-        quarantine.select(F.lit("reason").alias("kind"), F.col("reason").alias("name"), first),
+        kept.select(F.lit("split").alias("kind"), F.col("split").alias("name"), "face_index", *moments),
+        quarantine.select(F.lit("reason").alias("kind"), F.col("reason").alias("name"), example),
         keys.select(F.lit("input").alias("kind")),
     ]
     rows = parts[0].unionByName(parts[1], allowMissingColumns=True).unionByName(parts[2], allowMissingColumns=True)

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 _BROADCAST_IDS = 1_000_000
 _IN_ONE_TASK = 2_000
-"""Pictures whose scores one task counts and writes sooner than several would."""
+"""Up to so many pictures, one task counts and writes their scores."""
 
 
 class Listed(NamedTuple):
