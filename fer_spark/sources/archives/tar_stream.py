@@ -6,16 +6,19 @@ import bz2
 import gzip
 import io
 import lzma
+import posixpath
 import re
 import tarfile
 import zlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import IO, Any
 from urllib.parse import unquote
 
 import pyarrow as pa
 from pyarrow import fs
+
+from fer_spark.sources.archives.links import Links, why_missing
 
 _BUFFER = 1 << 20
 _ARROW_SCHEMES = {"s3a": "s3", "s3n": "s3"}
@@ -114,21 +117,58 @@ def _unpacked(stream: IO[bytes]) -> Any:
 def read_archive(
     uri: str, name: str, max_member_bytes: int, with_content: bool = True, always: tuple[str, ...] = ()
 ) -> Iterator[Member]:
-    """Regular files in the archive's order, and of archives that follow it; links, folders and devices are passed over.
+    """Regular files in the archive's order, and of archives that follow it, then pictures' links.
+
+    A link is read as what it stands for: the archive is streamed once more. Folders, devices and links that are
+    not called as pictures are passed over.
 
     `uri`: URL-encoded; `name`: the archive's relative path. A second member of the same name gets `~2` after its name.
     `always`: endings, in lower case, of members whose content is read even without `with_content`.
     Raises OSError where the storage failed, not the archive: Spark tries the task again.
     """
+    links, seen = Links(), dict[int, int]()
+
+    def files(info: tarfile.TarInfo) -> list[str]:
+        if not (info.isreg() or info.issym() or info.islnk()):
+            return []
+        path = f"{name}#{unique(_readable(info.name), seen)}"
+        if info.isreg():
+            return [path]
+        links.add(path, info.name, info.linkname, info.islnk())
+        return []
+
+    reading = _Reading(name, max_member_bytes, with_content, always)
     try:
         with open_stream(uri) as stream:
-            yield from _members(stream, name, max_member_bytes, with_content, always)
+            yield from _members(stream, reading, files)
+        targets = links.by_target()
+        if targets:
+            with open_stream(uri) as stream:
+                found = _members(stream, reading, lambda info: _linked(info, targets))
+                yield from (member for member in found if member.path != name)  # its damage has a row already
+        yield from (Member(path, None, "missing_file", detail) for path, detail in why_missing(targets))
     except FileNotFoundError as error:
         yield Member(name, None, "missing_file", f"the archive vanished before it was read: {str(error)[:200]}")
 
 
-def _members(stream: IO[bytes], name: str, limit: int, with_content: bool, always: tuple[str, ...]) -> Iterator[Member]:
-    seen: dict[int, int] = {}
+@dataclass(frozen=True)
+class _Reading:
+    """What read_archive was called with."""
+
+    name: str
+    limit: int
+    with_content: bool
+    always: tuple[str, ...]
+
+
+def _linked(info: tarfile.TarInfo, targets: dict[str, list[str]]) -> list[str]:
+    return targets.pop(posixpath.normpath(info.name), []) if info.isreg() else []
+
+
+def _members(
+    stream: IO[bytes], reading: _Reading, paths_of: Callable[[tarfile.TarInfo], list[str]]
+) -> Iterator[Member]:
+    """Members under each path that `paths_of` gives them; then the archive itself where it is damaged."""
     try:
         with (
             _unpacked(stream) as plain,
@@ -136,23 +176,23 @@ def _members(stream: IO[bytes], name: str, limit: int, with_content: bool, alway
         ):
             for info in archive:
                 archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every header: a leak in a long stream
-                if info.isreg():
-                    path = f"{name}#{unique(_readable(info.name), seen)}"
-                    content = with_content or info.name.lower().endswith(always)
-                    yield _member(archive, info, path, limit, content)
+                paths = paths_of(info)
+                if paths:
+                    member = _member(archive, info, paths[0], reading)
+                    yield from (replace(member, path=path) for path in paths)
     except StorageFailedError as failed:
         raise failed.error from failed
     except (DamagedArchiveError, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, OSError) as error:
         what = f"{type(error).__name__}: {str(error)[:200]}"
-        yield Member(name, None, "unreadable", f"damaged archive, read up to here: {what}")
+        yield Member(reading.name, None, "unreadable", f"damaged archive, read up to here: {what}")
 
 
-def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str, limit: int, with_content: bool) -> Member:
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, path: str, reading: _Reading) -> Member:
     if info.size == 0:
         return Member(path, None, "empty", "the archive's member has no bytes")
-    if info.size > limit:
-        return Member(path, None, "too_large", f"{info.size} bytes, the limit is {limit}; see --max-file-mb")
-    if not with_content:
+    if info.size > reading.limit:
+        return Member(path, None, "too_large", f"{info.size} bytes, the limit is {reading.limit}; see --max-file-mb")
+    if not (reading.with_content or info.name.lower().endswith(reading.always)):
         return Member(path, None)
     file = archive.extractfile(info)
     content = file.read() if file is not None else b""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import lzma
+import posixpath
 import re
 import stat
 import struct
@@ -17,11 +18,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from fer_spark.sources.archives.links import Links, why_missing
 from fer_spark.sources.archives.tar_stream import Member, StorageFailedError, open_seekable, unique
 
 Reader = TypeVar("Reader", bound=io.BufferedReader)
 ZIP_NAME = re.compile(r"\.zip$", re.IGNORECASE)
 _BUFFER = 1 << 18
+_LONGEST_PATH = 4096
 _ENCRYPTED, _UTF8 = 0x41, 0x800
 """Bits of a member's flags: encrypted in either way; its name is UTF-8."""
 
@@ -123,7 +126,8 @@ class _WithoutDirectory(zipfile.ZipFile):
 
 
 def list_zip(uri: str, name: str, limit: int) -> Iterator[tuple[Member, Place | None]]:
-    """Regular files in the directory's order, without contents; no place where a member cannot be used.
+    """Regular files in the directory's order, without contents, then pictures' links, as what they stand for; no place
+    where a member cannot be used.
 
     Arguments and errors as of read_archive. An archive whose directory is damaged is one row.
     """
@@ -211,10 +215,11 @@ def _opened(uri: str, reader: type[Reader]) -> Iterator[Reader]:
 
 
 def _listed(file: _Directory, name: str, limit: int) -> Iterator[tuple[Member, Place | None]]:
-    seen: dict[int, int] = {}
+    seen, links, named = dict[int, int](), Links(), dict[str, zipfile.ZipInfo]()
     try:
         with zipfile.ZipFile(file) as archive:
             found = archive.infolist()
+            leads = {info.header_offset: _target(archive, info) for info in found if _is_link(info)}
     except _BROKEN as error:
         what = "no directory at its end: cut off, or no zip archive" if "not a zip" in str(error) else str(error)
         yield Member(name, None, "unreadable", f"damaged archive: {what[:200]}"), None
@@ -222,11 +227,41 @@ def _listed(file: _Directory, name: str, limit: int) -> Iterator[tuple[Member, P
     for info in found:
         misnamed = not info.flag_bits & _UTF8 and _raw_name(info) in file.misnamed
         path = _shown(_raw_name(info)) if misnamed else member_name(info)
-        if path and not path.endswith("/") and not stat.S_ISLNK(info.external_attr >> 16):
-            member = _without_content(info, f"{name}#{unique(path, seen)}", limit)
-            if misnamed:
-                member = Member(member.path, None, "hidden_name", _MISNAMED)
-            yield member, Place.of(info) if member.reason is None else None
+        if not path or path.endswith("/"):
+            continue
+        row_path = f"{name}#{unique(path, seen)}"
+        if info.header_offset in leads:
+            links.add(row_path, path, leads[info.header_offset], hard=False)
+        elif misnamed:
+            yield Member(row_path, None, "hidden_name", _MISNAMED), None
+        else:
+            yield _placed(info, row_path, limit)
+            if leads:
+                named[posixpath.normpath(path)] = info
+    targets = links.by_target()
+    for target in sorted(targets.keys() & named.keys()):
+        yield from (_placed(named[target], path, limit) for path in targets.pop(target))
+    yield from ((Member(path, None, "missing_file", detail), None) for path, detail in why_missing(targets))
+
+
+def _is_link(info: zipfile.ZipInfo) -> bool:
+    return stat.S_ISLNK(info.external_attr >> 16)
+
+
+def _target(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> str:
+    """What a symbolic link says; empty where that cannot be read."""
+    if info.flag_bits & _ENCRYPTED:
+        return ""
+    try:
+        with archive.open(info) as file:
+            return file.read(_LONGEST_PATH).decode("utf-8", "surrogateescape")
+    except _BROKEN:
+        return ""
+
+
+def _placed(info: zipfile.ZipInfo, path: str, limit: int) -> tuple[Member, Place | None]:
+    member = _without_content(info, path, limit)
+    return member, Place.of(info) if member.reason is None else None
 
 
 def _without_content(info: zipfile.ZipInfo, path: str, limit: int) -> Member:

@@ -72,6 +72,8 @@ def test_links_folders_copies_and_limits(spark: SparkSession, tmp_path: Path) ->
     inside = "sub dir/a 1%.tar#"
     assert found == {
         f"{inside}big.jpg": "too_large",
+        f"{inside}l.jpg": "too_large",  # links to it
+        f"{inside}h.jpg": "too_large",
         f"{inside}empty.jpg": "empty",
         f"{inside}a.jpg": None,
         f"{inside}a.jpg~2": None,

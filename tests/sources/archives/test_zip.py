@@ -160,7 +160,7 @@ def test_labels_of_webdataset_meet_their_pictures_in_any_order(tmp_path: Path) -
     assert found == {f"a.zip#d/{i}.jpg": {"label_raw": f"d/{i}.cls"} for i in range(3)}
 
 
-def test_links_and_folders_are_no_members() -> None:
+def test_links_out_of_the_archive_are_not_followed_and_folders_are_no_members() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
         link = zipfile.ZipInfo("l.jpg")
@@ -172,6 +172,7 @@ def test_links_and_folders_are_no_members() -> None:
     assert {member.path: member.content for member in members_of(out.getvalue())} == {
         "a.zip#../../up.jpg": b"1",
         "a.zip#/top.jpg": b"2",
+        "a.zip#l.jpg": None,
     }
 
 
