@@ -16,6 +16,7 @@ from fer_spark.sources.catalog import open_annotations, open_source, recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
 from tests.poison import jpeg
 from tests.sources.archives.test_zip import zipped
+from tests.sources.examples import write_tar
 from tests.sources.lakes import write
 
 NAMES = ("angry", "happy", "sad")
@@ -69,38 +70,68 @@ def test_names_alone_find_the_members_of_one_archive(spark: SparkSession, tmp_pa
     assert stated(source) == {f"images.zip#{inside}{name}": (label, None) for name, label in labels.items()}
 
 
-@pytest.mark.parametrize(("form", "archives"), [("csv", ("set",)), ("jsonl", ("train", "test"))])
+def packed(where: Path, members: dict[str, bytes]) -> None:
+    """An archive of the kind that its name says."""
+    where.parent.mkdir(parents=True, exist_ok=True)
+    if where.suffix == ".zip":
+        where.write_bytes(zipped(members))
+    else:
+        write_tar(where, members)
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "archives"),
+    [
+        ("zip", "csv", ("set",)),
+        ("tar", "csv", ("train", "test")),
+        pytest.param("zip", "jsonl", ("train", "test"), marks=pytest.mark.job),
+        pytest.param("tar", "json", ("set",), marks=pytest.mark.job),
+    ],
+)
 def test_a_list_in_an_archive_speaks_of_its_neighbours(
-    spark: SparkSession, tmp_path: Path, form: str, archives: tuple[str, ...]
+    spark: SparkSession, tmp_path: Path, kind: str, form: str, archives: tuple[str, ...]
 ) -> None:
     truth: dict[str, tuple[str, str | None]] = {}
     for name in archives:
         labels = drawn(name, "faces/")
         members = {f"data/{path}": jpeg() for path in labels}
-        content = zipped({**members, f"data/list.{form}": listed(labels, form).encode(), "notes.txt": b"x"})
-        write(tmp_path, {f"{name}.zip": content})
+        packed(
+            tmp_path / f"{name}.{kind}", {**members, f"data/list.{form}": listed(labels, form).encode(), "n.txt": b"x"}
+        )
         split = None if name == "set" else name
-        truth |= {f"{name}.zip#data/{path}": (label, split) for path, label in labels.items()}
+        truth |= {f"{name}.{kind}#data/{path}": (label, split) for path, label in labels.items()}
     source, settings = opened(spark, tmp_path)
-    assert settings.source == "zip"
+    assert settings.source == kind
     assert stated(source) == truth
     others = f"passed over {len(archives)} file"
     assert [line.startswith(others) and line.endswith(f": {len(archives)} .txt") for line in source.lines()] == [True]
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_a_list_and_folders_of_one_archive_that_both_state_labels_are_a_question(
-    spark: SparkSession, tmp_path: Path
+    spark: SparkSession, tmp_path: Path, kind: str
 ) -> None:
     labels = {"happy/1.jpg": "sad", "sad/2.jpg": "happy"}
-    content = zipped({**dict.fromkeys(labels, jpeg()), "l.csv": listed(labels, "csv").encode()})
-    write(tmp_path, {"a.zip": content})
-    with pytest.raises(SourceError, match=r"folders called happy, sad, and a\.zip#l\.csv with labels of its own"):
+    packed(tmp_path / f"a.{kind}", {**dict.fromkeys(labels, jpeg()), "l.csv": listed(labels, "csv").encode()})
+    with pytest.raises(SourceError, match=rf"folders called happy, sad, and a\.{kind}#l\.csv with labels of its own"):
         opened(spark, tmp_path)
     for source, found in (("none", ["sad", "happy"]), ("class", ["happy", "sad"])):
-        settings = SourceSettings(source="zip", input=str(tmp_path), label_from=source)
+        settings = SourceSettings(source=kind, input=str(tmp_path), label_from=source)
         assert [
             row["label_raw"] for row in open_source(spark, settings).keys().orderBy("source_path").collect()
         ] == found
+
+
+@pytest.mark.parametrize("count", [3, 600])
+def test_folders_of_a_tar_that_are_called_as_expressions_are_its_labels(
+    spark: SparkSession, tmp_path: Path, count: int
+) -> None:
+    """Also where a tar begins with more pictures of one class than are looked at."""
+    members = {f"set/{word}/{i}.jpg": b"x" for word in ("happy", "sad") for i in range(count)}
+    packed(tmp_path / "a.tar", members)
+    source, settings = opened(spark, tmp_path / "a.tar")
+    assert (settings.source, settings.label_from) == ("tar", "class")
+    assert stated(source) == {f"a.tar#{path}": (path.split("/")[1], None) for path in members}
 
 
 def test_the_list_that_was_read_is_not_among_what_was_passed_over(spark: SparkSession, tmp_path: Path) -> None:

@@ -54,6 +54,11 @@ class Archives:
         """32 hex digits over their names and total size."""
         return digest_rows(self.names.select("name"), listed_bytes(self.scan))
 
+    @property
+    def streamed(self) -> bool:
+        """Whether some are tar archives, in which a member is found by reading all before it."""
+        return self.count > self.zips
+
     def of_kind(self, zipped: bool) -> Archives | None:
         """Those that are zip archives, or the others; None where there are none."""
         count = self.zips if zipped else self.count - self.zips

@@ -14,7 +14,7 @@ _MOST_STEPS = 40
 
 @dataclass
 class Links:
-    """Links that are called as pictures are; all others are as folders, no rows."""
+    """Hard links, which are files, and symbolic ones that are called as pictures are: others may be folders."""
 
     _named: dict[str, str] = field(default_factory=dict)
     _paths: list[tuple[str, str]] = field(default_factory=list)
@@ -26,7 +26,7 @@ class Links:
         """
         whole = posixpath.normpath(target if hard else posixpath.join(posixpath.dirname(name), target))
         self._named[posixpath.normpath(name)] = whole
-        if is_picture_name(name):
+        if hard or is_picture_name(name):
             self._paths.append((path, whole))
 
     def by_target(self) -> dict[str, list[str]]:

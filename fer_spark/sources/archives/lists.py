@@ -1,4 +1,4 @@
-"""Tables that lie in zip archives together with the pictures that they name."""
+"""Tables that lie in archives together with the pictures that they name."""
 
 from __future__ import annotations
 
@@ -9,22 +9,29 @@ import json
 import posixpath
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import SparkSession
 
+from fer_spark.rows import PICTURE
 from fer_spark.sources.archives.find import ARCHIVE_NAME, Archives
+from fer_spark.sources.archives.select import to_batches
+from fer_spark.sources.archives.tar_stream import Member, read_archive
 from fer_spark.sources.archives.zip import Place, list_zip, read_placed
 from fer_spark.sources.files.names import PictureNames
 from fer_spark.sources.files.tables import TABLE_NAME
-from fer_spark.sources.settings import SourceError
+from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS
+from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.sources.tables import MARK, AnnotationTable, form_of
 from fer_spark.sources.text.dialect import LINES, WINDOWS, check_header, csv_dialect, encoding_of
 
 _MOST_BYTES = 256 << 20
+_ENDINGS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson")
+_PATHS = frozenset(name.casefold() for name in PATH_COLUMNS)
+_LABELS = frozenset(name.casefold() for name in LABEL_COLUMNS)
 _PACKED = re.compile(r"\.(zst|gz|bz2|lz4|snappy|deflate)$", re.IGNORECASE)
 
 
@@ -41,12 +48,29 @@ class PackedList:
         return list(dict.fromkeys(itertools.chain.from_iterable(self.rows)))
 
 
-def packed_lists(archives: Archives, most: int) -> list[PackedList]:
-    """The tables with rows in the first `most` of the zip archives. Raises SourceError for one that cannot be read."""
-    zips = archives.of_kind(zipped=True)
-    names = [] if zips is None else zips.names.orderBy("name").limit(most).collect()
-    found = (_lists_of(row["file"], row["name"]) for row in names)
-    return [packed for packed in itertools.chain.from_iterable(found) if packed.rows]
+def labelled_lists(archives: Archives, settings: SourceSettings, most: int) -> list[PackedList]:
+    """Tables in the first `most` archives with a column of pictures' names and one of labels, usual or given.
+
+    Raises SourceError for a table that cannot be read.
+    """
+    names = {settings.path_column.casefold()} if settings.path_column else _PATHS
+    labels = {settings.label_column.casefold()} if settings.label_column else _LABELS
+    columns = [(packed, {name.casefold() for name in packed.columns}) for packed in _packed_lists(archives, most)]
+    return [packed for packed, own in columns if own & names and own & labels]
+
+
+def _packed_lists(archives: Archives, most: int) -> list[PackedList]:
+    """The tables that have rows in the first `most` archives."""
+    some = replace(archives, names=archives.names.orderBy("name").limit(most))
+    zips, tars = some.of_kind(zipped=True), some.of_kind(zipped=False)
+    found: list[Member] = []
+    if zips is not None:
+        found += itertools.chain.from_iterable(_in_zip(row["file"], row["name"]) for row in zips.names.collect())
+    if tars is not None:
+        rows = tars.read(tars.names, _in_tars, PICTURE.ddl).orderBy("path").collect()
+        found += (Member(row["path"], bytes(row["content"])) for row in rows)
+    lists = (PackedList(member.path, list(_rows(member.path, member.content or b""))) for member in found)
+    return [packed for packed in lists if packed.rows]
 
 
 def list_table(spark: SparkSession, archives: Archives, lists: list[PackedList]) -> AnnotationTable:
@@ -71,17 +95,29 @@ def _as_folder(path: str) -> str:
     return f"{ARCHIVE_NAME.sub('', archive)}/{inside}"
 
 
-def _lists_of(uri: str, name: str) -> Iterator[PackedList]:
+def _in_zip(uri: str, name: str) -> Iterator[Member]:
     places: dict[str, Place] = {}
     for member, place in list_zip(uri, name, _MOST_BYTES):
-        inside = member.path.partition("#")[2]
-        own = PictureNames(posixpath.basename(inside)).why_none(inside) is None  # in no folder that is passed over
-        if place is not None and own and TABLE_NAME.match(posixpath.basename(inside)) and not _PACKED.search(inside):
+        if place is not None and _is_list(member.path):
             places[member.path] = place
     for member in read_placed(uri, name, places.items()):
         if member.content is None:
             raise SourceError(f"{member.path} cannot be read: {member.detail}")
-        yield PackedList(member.path, list(_rows(member.path, member.content)))
+        yield member
+
+
+def _in_tars(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for row in (row for batch in batches for row in batch.to_pylist()):
+        members = read_archive(row["file"], row["name"], _MOST_BYTES, with_content=False, always=_ENDINGS)
+        yield from to_batches(member for member in members if member.content is not None and _is_list(member.path))
+
+
+def _is_list(path: str) -> bool:
+    """Whether a member is called as a table, in no folder that is passed over."""
+    inside = path.partition("#")[2]
+    name = posixpath.basename(inside)
+    own = PictureNames(name).why_none(inside) is None
+    return own and TABLE_NAME.match(name) is not None and not _PACKED.search(inside)
 
 
 def _rows(path: str, content: bytes) -> Iterator[dict[str, str | None]]:
