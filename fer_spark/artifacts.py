@@ -130,6 +130,14 @@ class Storage:
         finally:
             stream.close()
 
+    def read_start(self, path: str, size: int) -> bytes:
+        """The first `size` bytes of a file that is there."""
+        stream = self._fs.open(self._path(path))
+        try:
+            return bytes(stream.readNBytes(size))
+        finally:
+            stream.close()
+
     def publish_text(self, path: str, text: str) -> None:
         """`publish_bytes` of a text in UTF-8."""
         self.publish_bytes(path, text.encode("utf-8"))

@@ -18,6 +18,7 @@ from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look
 from fer_spark.sources.persons import check_group_from, with_persons
 from fer_spark.sources.settings import AUTO, FileReading, SourceError, SourceSettings, did_you_mean
+from fer_spark.sources.unread import unread_form
 
 
 def layout_of(name: str) -> Layout:
@@ -44,11 +45,13 @@ def layout_for(settings: SourceSettings) -> Layout:
     return layout
 
 
-def recognised(spark: SparkSession, settings: SourceSettings, report: Callable[[str], None]) -> SourceSettings:
+def recognised(
+    spark: SparkSession, settings: SourceSettings, report: Callable[[str], None], labels_needed: bool = True
+) -> SourceSettings:
     """The settings with the layout that the input is taken for in place of `auto`; others as they are.
 
     `report` is given what it is taken for, and why. Raises SourceError where there is no input, or no layout recognises
-    it, or several do equally.
+    it, or several do equally; where `labels_needed`, also where a file that seems to state them would not be read.
     """
     if not settings.input:
         raise SourceError("--input is missing; --help shows an example")
@@ -63,11 +66,19 @@ def recognised(spark: SparkSession, settings: SourceSettings, report: Callable[[
     if len(best) != 1:
         could = " or ".join(f"{name} ({match.why})" for name, match in best.items())
         matches = f"could be {could}" if best else "is like no input that is known"
-        raise SourceError(f"--source auto: {settings.input!r} {matches}; name one of {', '.join(recognisers)}")
+        form = "" if best else unread_form(look.unwrapped.files)
+        unread = f"; {form}, which no source reads" if form else ""
+        raise SourceError(f"--source auto: {settings.input!r} {matches}{unread}; name one of {', '.join(recognisers)}")
     ((name, match),) = best.items()
     if match.refusal:
         raise SourceError(f"--source auto: {settings.input!r} {match.refusal}")
-    report(f"{settings.input} is taken for {name}: {match.why} (--source names another)")
+    if match.unread and labels_needed:
+        raise SourceError(
+            f"--source auto: in {settings.input!r}, {match.unread}: labels in it would be lost. Write them as a CSV "
+            f"with a header, such as image,label, or as folders; --source {name} builds without labels"
+        )
+    unread = f"; {match.unread}, and is not read" if match.unread else ""
+    report(f"{settings.input} is taken for {name}: {match.why}{unread} (--source names another)")
     if match.label_from and settings.label_from == SourceSettings.label_from:
         settings = dataclasses.replace(settings, label_from=match.label_from)
     return dataclasses.replace(settings, source=name, input=match.input or settings.input)

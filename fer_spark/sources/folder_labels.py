@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,6 +16,8 @@ from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.pictures import Pictures, file_name, file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of, split_of_path
+
+_NUMBER_BEFORE = r"^\d{1,2}\s*[-_. ]\s*(?=[A-Za-z])"
 
 Naming = Callable[[DataFrame], DataFrame]
 """Pictures with `path` → the same with `label_raw` and `split`."""
@@ -82,14 +85,21 @@ def _plain(frame: DataFrame) -> DataFrame:
     return frame.withColumns({"label_raw": F.lit(None).cast("string"), "split": F.lit(None).cast("string")})
 
 
+def without_number(folder: str) -> str:
+    """`0_angry` → angry: what stands behind a number that only orders folders."""
+    return re.sub(_NUMBER_BEFORE, "", folder)
+
+
 def by_class(frame: DataFrame) -> DataFrame:
-    """The first folder that is no split is the label."""
+    """The first folder that is no split is the label, without a number that orders the folders."""
     parts = F.split("path", "/")
     stated = (F.size(parts) > 1) & F.lower(parts[0]).isin(*SPLIT_NAMES)
     position = F.when(stated, 2).otherwise(1)
     return frame.withColumns(
         {
-            "label_raw": F.when(F.size(parts) > position, F.element_at(parts, position)),
+            "label_raw": F.when(
+                F.size(parts) > position, F.regexp_replace(F.element_at(parts, position), _NUMBER_BEFORE, "")
+            ),
             "split": F.when(stated, split_of(parts[0])),
         }
     )

@@ -21,7 +21,13 @@ from fer_spark.sources.tables import form_of, table_columns
 _TEXT = ".txt"
 """A table where it is the input itself: what lies beside pictures as text is seldom one."""
 
-_FEW, _NEARLY_ALL = 20, 0.9
+_TELLS_NOTHING = re.compile(
+    r"(README|LICEN[CS]E|COPYING|NOTICE|CHANGELOG|CITATION)(\..*)?|.*\.(md|pdf|bib|html?)|\.DS_Store|Thumbs\.db|desktop\.ini",
+    re.IGNORECASE,
+)
+"""What lies beside data and holds none."""
+
+_FEW, _FEWER, _NEARLY_ALL = 20, 3, 0.9
 _USEFUL = frozenset(name.casefold() for name in (*PATH_COLUMNS, *LABEL_COLUMNS, "pixels"))
 
 
@@ -40,13 +46,16 @@ class Sureness(IntEnum):
 class Match:
     """That a layout recognises an input. `why` ends the sentence `taken for NAME: …`; `input`: the part of it that the
     layout opens, where that is not all; `label_from`: the value of that flag by which its labels are read, where the
-    user gave none. `refusal`: why it cannot be opened as it is, and what to do."""
+    user gave none. `refusal`: why it cannot be opened as it is, and what to do. `unread`: a file in it that seems to
+    state labels and is not read, and what it is.
+    """
 
     sureness: Sureness
     why: str
     input: str = ""
     label_from: str = ""
     refusal: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True)
@@ -90,13 +99,23 @@ class Look:
     def unwrapped(self) -> Look:
         """Itself, or the folder in it where that is all there is, as archives are unpacked; one called as a split says
         something, and is left."""
-        alone = len(self.folders) == 1 and not self.files and self.folders[0].lower() not in SPLIT_NAMES
+        more = [name for name in self.files if not _TELLS_NOTHING.fullmatch(name)]
+        alone = len(self.folders) == 1 and not more and self.folders[0].lower() not in SPLIT_NAMES
         return self.inside(self.folders[0]).unwrapped if alone else self
 
     @cached_property
     def some_inside(self) -> list[Look]:
         """Looks at the first few folders in it."""
         return [self.inside(folder) for folder in self.folders[:_FEW]]
+
+    @cached_property
+    def places(self) -> list[Look]:
+        """Itself, looks at the first few folders in it, and at the first few in each of these."""
+        return [
+            self,
+            *self.some_inside,
+            *(place for folder in self.some_inside for place in folder.some_inside[:_FEWER]),
+        ]
 
     @property
     def pictures(self) -> list[str]:

@@ -95,7 +95,7 @@ def run_explore(
     storage = Storage(spark, settings.output)
     check_output(spark, storage, settings.on_existing)
     progress = JobProgress(spark.sparkContext)
-    source = source if settings.shards else recognised(spark, source, progress.print_line)
+    source = source if settings.shards else recognised(spark, source, progress.print_line, labels_needed=False)
     found = explore(spark, settings, source, pictures, progress)
     total_s = time.monotonic() - began
     summary = summary_of(found, (settings, source, pictures), total_s, spark.sparkContext.defaultParallelism)

@@ -102,7 +102,7 @@ def open_run(spark: SparkSession, request: ScoreRequest, output: Output, progres
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
     warm = warm_up(spark, shipped.spec)
     faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model, settings.try_turned)
-    source = recognised(spark, source, progress.print_line)
+    source = recognised(spark, source, progress.print_line, labels_needed=False)
     with progress.step("listing the input"):
         opened = open_input(spark, source, shipped.card, faces.max_file_mb, not settings.incremental, settings.detector)
     if request.lime.label and request.lime.label not in shipped.card.label_names:

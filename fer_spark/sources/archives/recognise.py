@@ -105,8 +105,8 @@ def _with_labels(look: Look, match: Match, archives: Archives, first: _Members, 
     if not first.pictures:
         return match
     unread = first.ending(_UNREAD)
-    remark = f"; {unread} in it is not read: unpack it if its labels are there" if unread else ""
-    return replace(match, why=f"{first.archive} holds pictures, such as {first.pictures[0]}{remark}")
+    why = f"{first.archive} holds pictures, such as {first.pictures[0]}"
+    return replace(match, why=why, unread=f"{unread} lies in {first.archive}" if unread else "")
 
 
 def _first_members(archives: Archives) -> _Members:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 from pyspark.sql import SparkSession
 
 from fer_spark.labels import KNOWN
 from fer_spark.sources.base import Source
-from fer_spark.sources.folder_labels import by_class, picture_source
+from fer_spark.sources.folder_labels import by_class, picture_source, without_number
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_pictures
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES
+
+_LEAST_CODES = 3
 
 
 def open_folder(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -28,11 +32,22 @@ def recognise(look: Look) -> Match | None:
     splits = [name for name in outer.folders if name.lower() in SPLIT_NAMES]
     named = outer.inside(splits[0]) if splits else outer
     known = {*KNOWN, *look.settings.labels.lower().split(",")}
-    found = [name for name in named.folders if name.strip().lower() in known]
+    found = [name for name in named.folders if without_number(name).strip().lower() in known]
     if len(found) < 2 or len(found) * 2 < len(named.folders):
+        found = named.folders if _are_codes(named.folders) else []
+    if not found:
         return None
     some = ", ".join(found[:3]) + (" …" if len(found) > 3 else "")
     return Match(Sureness.LIKELY, f"its folders are called {some}", outer.settings.input)
+
+
+def _are_codes(names: list[str]) -> bool:
+    """Whether folders are called by the numbers of a few classes, as 0 to 6; years and days are more, or larger."""
+    return (
+        len(names) >= _LEAST_CODES
+        and all(re.fullmatch(r"\d{1,2}", name) for name in names)
+        and max(map(int, names)) <= 10
+    )
 
 
 LAYOUT = Layout(open_folder, flags=("codes",), files_are_input=True, recognise=recognise)

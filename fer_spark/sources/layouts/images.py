@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
+from fer_spark.labels import KNOWN
 from fer_spark.sources.base import Source
 from fer_spark.sources.folder_labels import naming_of, picture_source
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
+from fer_spark.sources.unread import unread_labels
 
 
 def open_images(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
@@ -21,9 +23,25 @@ def open_images(spark: SparkSession, settings: SourceSettings, reading: FileRead
 def recognise(look: Look) -> Match | None:
     """Pictures, and nothing that says more of them."""
     outer = look.unwrapped
-    below = [inner for folder in outer.some_inside for inner in folder.some_inside[:3]]
-    found = [name for place in [outer, *outer.some_inside, *below] for name in place.pictures]
-    return Match(Sureness.POSSIBLE, f"it holds pictures, such as {found[0]}") if found else None
+    found = [name for place in outer.places for name in place.pictures]
+    if not found:
+        return None
+    classes = _classes(outer, look.settings)
+    if classes:
+        shown = ", ".join(classes[:3]) + (" …" if len(classes) > 3 else "")
+        return Match(Sureness.POSSIBLE, f"it has folders in folders called {shown}", label_from="class")
+    named = [folder.name for folder in outer.some_inside if folder.pictures]
+    folders = f"; folders such as {named[0]} are no labels unless --label-from says so" if len(named) > 1 else ""
+    why = f"it holds pictures, such as {found[0]}{folders}"
+    return Match(Sureness.POSSIBLE, why, unread=unread_labels(outer))
+
+
+def _classes(outer: Look, settings: SourceSettings) -> list[str]:
+    """Of folders in folders, those that are called as expressions are; none where most are called otherwise."""
+    known = {*KNOWN, *settings.labels.lower().split(",")}
+    names = [name for folder in outer.some_inside for name in folder.folders]
+    found = [name for name in names if name.strip().lower() in known]
+    return sorted(set(found)) if len(set(found)) > 1 and len(found) * 2 > len(names) else []
 
 
 LAYOUT = Layout(open_images, flags=("label_from", "codes"), files_are_input=True, recognise=recognise)

@@ -210,10 +210,19 @@ def recognise(look: Look) -> Match | None:
         return Match(Sureness.LIKELY, "it holds tables", refusal=why)
     if not look.columns and not parts:
         return _split_lists(look.unwrapped) or _parquet_inside(look.unwrapped)
+    if _is_beside_pictures(look):
+        return None
     own = look.chosen_table
     if _is_list(look) and not look.table.lower().endswith(CSV):
         return Match(Sureness.LIKELY, "it is a table with columns of pictures and labels", own)
     return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do", own)
+
+
+def _is_beside_pictures(look: Look) -> bool:
+    """Whether it is a text without any usual column, near pictures: what it says of them, nobody knows."""
+    usual = look.has_column((*PATH_COLUMNS, *LABEL_COLUMNS, "pixels"))
+    text = look.table.lower().endswith((*CSV, ".json", ".jsonl", ".ndjson"))
+    return text and not usual and any(place.pictures for place in look.places)
 
 
 def _is_list(look: Look) -> bool:

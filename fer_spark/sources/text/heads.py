@@ -77,7 +77,8 @@ def check_headers(found: Mapping[str, Sequence[str]], columns: int) -> None:
     longest = max(found, key=lambda file: len(found[file]), default="")
     for file, names in found.items():
         if names != found[longest][: len(names)] or len(names) > columns:
-            raise SourceError(f"{_differ(file, longest, found)} need the same columns in the same order")
+            differ = _differ(file, longest, found)
+            raise SourceError(f"{differ} need the same columns in the same order; name one as --input")
 
 
 def check_names(found: Mapping[str, Sequence[str]]) -> None:
@@ -85,7 +86,7 @@ def check_names(found: Mapping[str, Sequence[str]]) -> None:
     longest = max(found, key=lambda file: len(found[file]), default="")
     for file, names in found.items():
         if not set(names) <= set(found[longest]):
-            raise SourceError(f"{_differ(file, longest, found)} need the same columns")
+            raise SourceError(f"{_differ(file, longest, found)} need the same columns; name one as --input")
 
 
 def _differ(first: str, second: str, found: Mapping[str, Sequence[str]]) -> str:
