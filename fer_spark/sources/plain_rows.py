@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.sources.archives.find import ARCHIVE_NAME
 from fer_spark.sources.archives.pictures import archive_pictures
+from fer_spark.sources.numbering.columns import names_in_columns
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.numbering.stored import names_beside, names_in_footers
 from fer_spark.sources.pictures import Pictures, file_pictures
@@ -74,10 +75,10 @@ def label_of(
 
 
 def stored_names(spark: SparkSession, table: AnnotationTable, label: Column) -> list[Numbering]:
-    """Names of number labels that are stored with a table: in its footers, and in files beside it."""
+    """Names of number labels that are stored with a table: in its footers, in another column, in files beside it."""
     column = table.frame.select(label).columns[0].removeprefix("in:")
     footers = names_in_footers(spark, table.files, column) if table.kind == "parquet" else []
-    return [*footers, *names_beside(spark, table.root.uri, column)]
+    return [*footers, *names_in_columns(table, label), *names_beside(spark, table.root.uri, column)]
 
 
 def below_its_table(named: Column) -> Column:

@@ -58,6 +58,32 @@ def test_names_in_the_footer_are_used_in_any_order(spark: SparkSession, tmp_path
         open_source(spark, SourceSettings(**settings))
 
 
+def test_names_in_another_column_are_what_the_numbers_mean(spark: SparkSession, tmp_path: Path) -> None:
+    """Where each number stands beside one expression in all rows, and no sooner."""
+    draw = random.Random(3)
+    names = draw.sample(SEVEN, 7)
+    codes = [*range(7), *draw.choices(range(7), k=9)]
+    settings: dict[str, Any] = {"source": "table", "input": str(tmp_path)}
+
+    def written(texts: list[str], footer: list[str] | None = None) -> None:
+        _parquet(tmp_path / "0.parquet", codes, footer)
+        table = pq.read_table(tmp_path / "0.parquet").append_column("label_text", pa.array(texts))
+        pq.write_table(table.append_column("file_text", pa.array([f"{i}" for i in codes])), tmp_path / "0.parquet")
+
+    texts = [names[code].title() for code in codes]
+    written(texts)
+    source = open_source(spark, SourceSettings(**settings))
+    assert [row["label"] for _, row in sorted(by_row(source).items())] == [names[code] for code in codes]
+    assert "from the column label_text" in str(source.numbering)
+    written(texts, [*names[1:], names[0]])
+    with pytest.raises(SourceError, match=r"contradict .* from the column label_text"):
+        open_source(spark, SourceSettings(**settings))
+    for odd in ("a smile", next(name for name in names if name != names[codes[0]])):
+        written([odd, *texts[1:]])
+        with pytest.raises(SourceError, match="nothing says what they mean"):
+            open_source(spark, SourceSettings(**settings))
+
+
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.job)])
 def test_numbers_of_a_legend_in_any_numbering_and_dialect(spark: SparkSession, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
