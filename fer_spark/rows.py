@@ -250,10 +250,17 @@ EXPLANATION = Table(
         Column("model_digest", "string", "names the weights and settings that probabilities depend on"),
         Column("preparation_digest", "string", "names the settings that pictures are prepared with"),
         Column("predicted", "string", "label of the highest probability"),
-        Column("explained_label", "string", "the label whose probability the weights explain"),
+        Column("explained_label", "string", "the label that the weights speak for or against"),
+        Column(
+            "target",
+            "string",
+            "what of it they explain: probability; logodds, its natural log-odds; margin, the natural log of its ratio "
+            "to rival_label's probability. Null, from older releases: probability",
+        ),
+        Column("rival_label", "string", "the runner-up on the whole face, where target is margin; else null"),
         Column("probability", "float", "[0, 1], of explained_label on the whole face"),
         Column("hidden_probability", "float", "[0, 1], of explained_label with every segment hidden"),
-        Column("weights", "array<float>", "of each segment: what showing it adds to the probability; may be negative"),
+        Column("weights", "array<float>", "of each segment: what showing it adds to the target; may be negative"),
         Column("intercept", "float", "of the local model: its answer with every segment hidden"),
         Column(
             "segment_map",

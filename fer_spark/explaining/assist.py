@@ -21,6 +21,7 @@ from fer_spark.explaining.masks import MaskSource
 from fer_spark.explaining.ridge import Floats, Part, kernel_weights
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import SegmentMap
+from fer_spark.explaining.targets import target_values
 from fer_spark.metrics import softmax
 
 PANEL = 4096
@@ -47,7 +48,7 @@ def touching(segments: SegmentMap) -> Pairs:
 class Assistant:
     """The second model of one face: `masks` (U, n) that were scored, how often each was drawn, and what came of them.
 
-    counts (U,); probabilities (U, K), of which column `label` is explained.
+    counts (U,); probabilities (U, K), of which column `label` is explained, where its margin is, against `rival`.
     """
 
     masks: npt.NDArray[np.uint8]
@@ -55,6 +56,7 @@ class Assistant:
     probabilities: npt.NDArray[np.float64]
     label: int
     pairs: Pairs
+    rival: int = 0
 
     @cached_property
     def _features(self) -> Floats:
@@ -72,10 +74,14 @@ class Assistant:
         panel, panel_features, kernel = _panel(self.masks.shape[1], settings.keep, self.pairs, settings.kernel_width)
         rows = self.counts * subset
         coefficients = _ridge(self._features, self._scores, rows)
-        predicted = softmax(panel_features @ coefficients)[:, self.label]
-        left = self.probabilities[:, self.label] - softmax(self._features @ coefficients)[:, self.label]
+        predicted = self._targets(softmax(panel_features @ coefficients), settings)
+        answered, expected = self.probabilities, softmax(self._features @ coefficients)
+        left = self._targets(answered, settings) - self._targets(expected, settings)
         weights = kernel_weights(self.masks, settings.kernel_width) * rows * (settings.samples / max(rows.sum(), 1))
         return [(panel, predicted, kernel * (settings.samples / len(panel))), (self.masks, left, weights)]
+
+    def _targets(self, probabilities: Floats, settings: LimeSettings) -> Floats:
+        return target_values(probabilities, self.label, self.rival, settings.target)
 
 
 def _features(masks: npt.NDArray[Any], pairs: Pairs) -> Floats:

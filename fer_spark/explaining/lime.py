@@ -17,6 +17,7 @@ from fer_spark.explaining.masks import Drawn, MaskSource, join_repetitions
 from fer_spark.explaining.perturb import CHUNK_BYTES, Hideable, hide, score
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import Segmentation, segment
+from fer_spark.explaining.targets import runner_up
 from fer_spark.scorer import Scorer
 
 Array = npt.NDArray[Any]
@@ -35,12 +36,14 @@ class Face:
 class Explanation:
     """Why one face got the probability it got; the fields mean what rows.EXPLANATION says.
 
-    `predicted` and `label` are places among the scorer's labels. `fidelity` has fidelity.COLUMNS, or is empty.
+    `predicted`, `label` and `rival`, the runner-up, are places among the scorer's labels. `fidelity` has
+    fidelity.COLUMNS, or is empty.
     """
 
     face_id: str
     predicted: int
     label: int
+    rival: int
     probability: float
     hidden_probability: float
     segmentation: Segmentation
@@ -100,7 +103,7 @@ class _State:
         self.face, self.segmentation, self.hideable, self.source = face, segmentation, hideable, source
         self.drawn: Drawn
         self.model: LocalModel
-        self.predicted = self.label = -1
+        self.predicted = self.label = self.rival = -1
         self.hidden = math.nan
         self.probabilities = np.zeros((0, 0), dtype=np.float64)
         self.pairs: Pairs = ()
@@ -115,7 +118,7 @@ class _State:
 
     @property
     def scored(self) -> Scored:
-        return Scored(self.drawn, self.probabilities, self.label, self.pairs)
+        return Scored(self.drawn, self.probabilities, self.label, self.pairs, self.rival)
 
     def grow(self, samples: int) -> npt.NDArray[np.uint8]:
         """Draw up to `samples` masks; returns those not scored yet, the first time after one that shows nothing."""
@@ -130,6 +133,7 @@ class _State:
         if self.label < 0:
             self.predicted = int(probabilities[1].argmax())
             self.label = labels.index(requested) if requested else self.predicted
+            self.rival = runner_up(probabilities[1], self.label)
             self.hidden, probabilities = float(probabilities[0, self.label]), probabilities[1:]
         new = probabilities.astype(np.float64)
         self.probabilities = np.concatenate([self.probabilities, new]) if len(self.probabilities) else new
@@ -139,6 +143,7 @@ class _State:
             face_id=self.face.face_id,
             predicted=self.predicted,
             label=self.label,
+            rival=self.rival,
             probability=float(self.probabilities[0, self.label]),
             hidden_probability=self.hidden,
             segmentation=self.segmentation,

@@ -21,6 +21,7 @@ from fer_spark.explaining.ridge import (
     top_overlap,
 )
 from fer_spark.explaining.settings import LimeSettings
+from fer_spark.explaining.targets import target_values
 
 _HELD_OUT = 5
 _FITTED = [0, 1, 3, 4]
@@ -55,17 +56,18 @@ class LocalModel:
 
 @dataclass(frozen=True)
 class Scored:
-    """A face's masks, the probabilities (U, K) of each different one, which label is explained, and what touches."""
+    """A face's masks, the probabilities (U, K) of each different one, which label is explained, what touches, and the
+    label that it is compared with where its margin is explained."""
 
     drawn: Drawn
     probabilities: Floats
     label: int
     pairs: Pairs = ()
+    rival: int = 0
 
-    @property
-    def targets(self) -> Floats:
+    def targets(self, target: str) -> Floats:
         """(U,)"""
-        return self.probabilities[:, self.label]
+        return target_values(self.probabilities, self.label, self.rival, target)
 
 
 def fit_faces(faces: Sequence[Scored], settings: LimeSettings) -> list[LocalModel]:
@@ -79,13 +81,13 @@ def fit_faces(faces: Sequence[Scored], settings: LimeSettings) -> list[LocalMode
 
 def _fit_equal(faces: Sequence[Scored], settings: LimeSettings) -> list[LocalModel]:
     """B faces of n segments: shorter sets of masks are filled up with rows of weight 0."""
-    rows, count = max(len(face.targets) for face in faces), faces[0].drawn.unique.shape[1]
+    rows, count = max(len(face.probabilities) for face in faces), faces[0].drawn.unique.shape[1]
     masks = np.zeros((len(faces), rows, count))
     targets = np.zeros((len(faces), rows))
     parts = np.zeros((len(faces), 5, rows))  # weights: all masks, four fifths, the other fifth, one half, the other
     for i, face in enumerate(faces):
-        used = len(face.targets)
-        masks[i, :used], targets[i, :used] = face.drawn.unique, face.targets
+        used = len(face.probabilities)
+        masks[i, :used], targets[i, :used] = face.drawn.unique, face.targets(settings.target)
         weights = kernel_weights(face.drawn.unique, settings.kernel_width) * face.drawn.counts
         parts[i, :, :used] = np.stack([weights * subset for subset in _subsets(face.drawn)])
     masks, targets = masks[:, None], targets[:, None]
@@ -94,7 +96,8 @@ def _fit_equal(faces: Sequence[Scored], settings: LimeSettings) -> list[LocalMod
     else:
         fits = fit_features([(masks, targets, parts[:, _FITTED])], settings.features)
     fitted = r_squared(masks, targets, parts[:, [0, 2]], fits[:, :2])
-    return [_judged(fits[i], fitted[i], parts[i], face.targets, settings) for i, face in enumerate(faces)]
+    flat = [bool(np.ptp(face.probabilities[:, face.label]) < _FLAT) for face in faces]
+    return [_judged(fits[i], fitted[i], parts[i], flat[i], settings) for i in range(len(faces))]
 
 
 def _subsets(drawn: Drawn) -> list[npt.NDArray[np.bool_]]:
@@ -105,7 +108,7 @@ def _subsets(drawn: Drawn) -> list[npt.NDArray[np.bool_]]:
 
 def _assisted(face: Scored, settings: LimeSettings) -> Fit:
     """The fits to the subsets _FITTED, one after the other."""
-    assistant = Assistant(face.drawn.unique, face.drawn.counts, face.probabilities, face.label, face.pairs)
+    assistant = Assistant(face.drawn.unique, face.drawn.counts, face.probabilities, face.label, face.pairs, face.rival)
     subsets = _subsets(face.drawn)
     return _joined([fit_features(assistant.parts(subsets[i], settings), settings.features) for i in _FITTED])
 
@@ -114,7 +117,7 @@ def _joined(fits: Sequence[Fit]) -> Fit:
     return Fit(np.stack([fit.weights for fit in fits]), np.stack([fit.intercept for fit in fits]))
 
 
-def _judged(fits: Fit, fitted: Floats, parts: Floats, targets: Floats, settings: LimeSettings) -> LocalModel:
+def _judged(fits: Fit, fitted: Floats, parts: Floats, flat: bool, settings: LimeSettings) -> LocalModel:
     halves = fits.weights[2], fits.weights[3]
     divided = bool((parts[3:].sum(axis=1) > 0).all())
     return LocalModel(
@@ -124,5 +127,5 @@ def _judged(fits: Fit, fitted: Floats, parts: Floats, targets: Floats, settings:
         r2_held_out=float(fitted[1]) if int((parts[2] > 0).sum()) >= _LEAST_HELD_OUT else math.nan,
         overlap=top_overlap(*halves, settings.top) if divided else math.nan,
         rank=rank_correlation(*halves) if divided else math.nan,
-        flat=bool(np.ptp(targets) < _FLAT),
+        flat=flat,
     )

@@ -135,6 +135,8 @@ def to_columns(explanation: Explanation, labels: list[str], settings: LimeSettin
     return {
         "predicted": labels[explanation.predicted],
         "explained_label": labels[explanation.label],
+        "target": settings.target,
+        "rival_label": labels[explanation.rival] if settings.target == "margin" else None,
         "probability": explanation.probability,
         "hidden_probability": explanation.hidden_probability,
         "weights": model.weights.tolist(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fer_spark.explaining.superpixels import KINDS, comparable
+from fer_spark.explaining.targets import TARGETS
 from fer_spark.settings import check, option
 
 HIDES = ("gray", "mean", "blur", "black")
@@ -30,6 +31,12 @@ class LimeSettings:
         "what a hidden segment shows; gray: the data set's mean; mean: its own mean, as the lime package "
         "does; blur: the blurred face; black",
         choices=HIDES,
+    )
+    target: str = option(
+        "probability",
+        "what is explained: the label's probability, as the lime package does; its logodds, which a local model fits "
+        "better; or its margin, the log of its ratio to the runner-up's probability: why happy and not neutral",
+        choices=TARGETS,
     )
     samples: int = option(1000, "masks per face; with --adaptive the most", least=2)
     masks: str = option(

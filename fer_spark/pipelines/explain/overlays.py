@@ -51,7 +51,9 @@ def caption_of(row: Any) -> str:
     known = "fit unknown" if fit is None else f"held-out fit {fit:.2f}"
     mark = "" if row["explained"] else ", not explained"
     truth = "" if row["label"] in (None, row["explained_label"]) else f", labelled {row['label']}"
-    return f"{row['explained_label']} {row['probability']:.0%}{truth}   {known}{mark}   red: for, blue: against"
+    against = f" against {row['rival_label']}" if row["rival_label"] else ""
+    what = f"{row['explained_label']}{against} {row['probability']:.0%}"
+    return f"{what}{truth}   {known}{mark}   red: for, blue: against"
 
 
 def _write(root: Path, path: str, content: bytes) -> str:

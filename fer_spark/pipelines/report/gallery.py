@@ -151,4 +151,6 @@ def _explanation(row: Mapping[str, Any]) -> Explanation:
         bool(row["explained"]),
         row["stability_overlap"],
         row["samples"],
+        row["target"] or "probability",
+        row["rival_label"],
     )

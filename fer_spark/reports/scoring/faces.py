@@ -32,6 +32,7 @@ class Explanation:
     weights      (n,) of each segment
     names        of each segment, where segments have names
     r2_held_out  fit on masks that the model was not fitted to; None where there were too few
+    rival        the runner-up, where the target is the margin to it
     """
 
     label: str
@@ -44,6 +45,15 @@ class Explanation:
     explained: bool
     stability: float | None
     samples: int
+    target: str = "probability"
+    rival: str | None = None
+
+    @property
+    def what(self) -> str:
+        """What the weights speak for or against: `happy`, `log-odds of happy`, `happy against neutral`."""
+        if self.rival is not None:
+            return f"{self.label} against {self.rival}"
+        return f"log-odds of {self.label}" if self.target == "logodds" else self.label
 
     def top(self, most: int = 3) -> list[tuple[str, float]]:
         """The segments of most weight, either way: where each lies, and its weight."""
