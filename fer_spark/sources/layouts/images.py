@@ -6,12 +6,12 @@ from pyspark.sql import SparkSession
 
 from fer_spark.labels import KNOWN
 from fer_spark.sources.base import Source
+from fer_spark.sources.files.unread import unread_labels
 from fer_spark.sources.folder_labels import naming_of, picture_source
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
-from fer_spark.sources.unread import unread_labels
 
 
 def open_images(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:

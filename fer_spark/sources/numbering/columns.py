@@ -14,7 +14,7 @@ from fer_spark.sources.numbering.seen import NUMBER
 from fer_spark.sources.numbering.stored import numbered
 from fer_spark.sources.tables import MARK, AnnotationTable
 
-_CALLED = re.compile(r"label|emotion|expression|class|categor|target|name|text", re.IGNORECASE)
+_LABEL_WORDS = re.compile(r"label|emotion|expression|class|categor|target|name|text", re.IGNORECASE)
 _MOST = 200
 """Pairs of a number and a text: of more, the text is no name of a class."""
 
@@ -24,7 +24,7 @@ def names_in_columns(table: AnnotationTable, label: Column) -> list[Numbering]:
     own = table.frame.select(label).columns[0]
     fields = [field for field in table.frame.schema.fields if isinstance(field.dataType, StringType)]
     names = [field.name for field in fields if field.name.startswith(MARK) and field.name != own]
-    found = (_pairs(table, label, name) for name in names if _CALLED.search(name.removeprefix(MARK)))
+    found = (_pairs(table, label, name) for name in names if _LABEL_WORDS.search(name.removeprefix(MARK)))
     return [Numbering(pairs, origin) for pairs, origin in found if pairs]
 
 
@@ -34,7 +34,7 @@ def _pairs(table: AnnotationTable, label: Column, name: str) -> tuple[dict[int, 
     pairs = [(row["number"], row["text"]) for row in rows.distinct().limit(_MOST).collect()]
     whole = [number for number, _ in pairs if re.match(NUMBER, number, re.ASCII)]
     found = numbered({int(float(number)): text for number, text in pairs if number in whole})
-    one_to_one = len(pairs) == len(whole) == len(found) == len(set(found.values()))
+    unambiguous = len(pairs) == len(whole) == len(found) == len(set(found.values()))
     expressions = all(word in KNOWN for _, word in pairs)
     origin = f"the column {name.removeprefix(MARK)}"
-    return (found if one_to_one and expressions and len(pairs) < _MOST else {}), origin
+    return (found if unambiguous and expressions and len(pairs) < _MOST else {}), origin

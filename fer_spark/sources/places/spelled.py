@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import posixpath
 import unicodedata
-from collections.abc import Iterator
 from urllib.parse import unquote
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -44,11 +42,6 @@ def without_prefix(rows: DataFrame, named: Column, prefix: str) -> Column:
     return F.when(begins, F.concat(F.lit(f"{new}/" if new else ""), rest)).otherwise(named)
 
 
-def with_parts(frame: DataFrame) -> DataFrame:
-    """Adds `exact` and `folded`, the parts of `key`: as it is spelled, and so that spellings of one name are equal."""
-    return frame.mapInArrow(_parts_of_batches, f"{_ddl(frame)}, exact array<string>, folded array<string>")
-
-
 def parts(path: str) -> tuple[list[str], list[str]]:
     """`./a//B%20c.JPG` → (a, B%20c.JPG), (a, b c.jpg): in NFC, lower case and unescaped.
 
@@ -64,6 +57,8 @@ def parts(path: str) -> tuple[list[str], list[str]]:
 
 def _folded(part: str) -> str:
     """Unescaped as often as it can be: a file may itself be called `%20.png`, and a list may escape that."""
+    if part.isascii() and "%" not in part:
+        return part.lower()
     text = part
     while (unescaped := unquote(text)) != text and "/" not in unescaped:
         text = unescaped
@@ -72,15 +67,3 @@ def _folded(part: str) -> str:
 
 def _slashes(path: Column) -> Column:
     return F.regexp_replace(path, r"\\", "/")
-
-
-def _ddl(frame: DataFrame) -> str:
-    return ", ".join(f"`{field.name}` {field.dataType.simpleString()}" for field in frame.schema)
-
-
-def _parts_of_batches(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    kind = pa.list_(pa.string())
-    for batch in batches:
-        found = [parts(key) for key in batch.column("key").to_pylist()]
-        exact, folded = (pa.array([pair[i] for pair in found], kind) for i in (0, 1))
-        yield batch.append_column("exact", exact).append_column("folded", folded)
