@@ -24,7 +24,7 @@ from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, pl
 from fer_spark.pipelines.build.publish import Published, publish
 from fer_spark.pipelines.build.summary import job_figures, print_summary
 from fer_spark.preparation.older import described
-from fer_spark.preparation.preparation import NO_DETECTOR, Preparation
+from fer_spark.preparation.preparation import NO_DETECTOR, OWN_BOX, Preparation
 from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
 from fer_spark.shards.staging import Job, Staging, StagingError
 from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
@@ -162,6 +162,8 @@ def _required_detector(
 ) -> str | None:
     """What the pictures call for under `--detector auto`, decided once: as the source says, else by their sizes."""
     stated = source.detector
+    if stated == OWN_BOX and settings.faces.detector == NO_DETECTOR:
+        _check_single_faces(source)
     if stated or settings.faces.detector != AUTO or (earlier is not None and earlier.searches):
         return stated
     side = sampled_crop_side(source.raw, source.images, 1 if earlier else LEAST_PICTURES)
@@ -169,6 +171,16 @@ def _required_detector(
         return None
     progress.print_line(recognised_as_crops(side))
     return NO_DETECTOR
+
+
+def _check_single_faces(source: Source) -> None:
+    """Raise SourceError where the data know several faces of one picture: taken whole, it would have several labels."""
+    shared = source.keys().groupBy("source_path").count().where("count > 1").orderBy("source_path").first()
+    if shared is not None:
+        raise SourceError(
+            f"--detector none takes whole pictures for faces, and the data have {shared['count']} faces of "
+            f"{shared['source_path']!r}: leave --detector away, so that each is cut out by its box"
+        )
 
 
 def prepare_chunks(build: Build) -> DataFrame:
