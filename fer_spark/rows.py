@@ -17,6 +17,7 @@ _ARROW_TYPES: dict[str, pa.DataType] = {
     "bigint": pa.int64(),
     "float": pa.float32(),
     "double": pa.float64(),
+    "array<int>": pa.list_(pa.int32()),
     "array<float>": pa.list_(pa.float32()),
     "array<double>": pa.list_(pa.float64()),
     "boolean": pa.bool_(),
@@ -279,6 +280,14 @@ EXPLANATION = Table(
             "R² on a fifth of the masks, of a model fitted without them; may be negative; null where these are under 8",
         ),
         Column("explained", "boolean", "whether r2_held_out is there and reaches the threshold"),
+        Column(
+            "unexplained",
+            "string",
+            "why it is not: flat, no mask changes the answer; few_masks; saturated, half of the masks leave the "
+            "probability within 0.01 of 0 or 1; interacting, segments count together more than one by one. Null where "
+            "explained",
+        ),
+        Column("interacting", "array<int>", "the two segments that interact most, where that is why; else null"),
         Column("stability_overlap", "float", "[0, 1], Jaccard of the top segments of two halves of the masks"),
         Column("stability_rank", "float", "[-1, 1], rank correlation of the weights of two halves of the masks"),
         Column("samples", "int", "masks drawn"),

@@ -18,6 +18,7 @@ from fer_spark.explaining.perturb import CHUNK_BYTES, Hideable, hide, score
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import Segmentation, segment
 from fer_spark.explaining.targets import runner_up
+from fer_spark.explaining.unexplained import Unexplained, why_unexplained
 from fer_spark.scorer import Scorer
 
 Array = npt.NDArray[Any]
@@ -37,7 +38,7 @@ class Explanation:
     """Why one face got the probability it got; the fields mean what rows.EXPLANATION says.
 
     `predicted`, `label` and `rival`, the runner-up, are places among the scorer's labels. `fidelity` has
-    fidelity.COLUMNS, or is empty.
+    fidelity.COLUMNS, or is empty. `unexplained`: why, where the local model does not fit.
     """
 
     face_id: str
@@ -51,6 +52,7 @@ class Explanation:
     explained: bool
     samples: int
     unique_samples: int
+    unexplained: Unexplained | None = None
     fidelity: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -139,6 +141,7 @@ class _State:
         self.probabilities = np.concatenate([self.probabilities, new]) if len(self.probabilities) else new
 
     def result(self, settings: LimeSettings) -> Explanation:
+        explained = bool(self.model.r2_held_out >= settings.explained_r2)
         return Explanation(
             face_id=self.face.face_id,
             predicted=self.predicted,
@@ -148,9 +151,10 @@ class _State:
             hidden_probability=self.hidden,
             segmentation=self.segmentation,
             model=self.model,
-            explained=bool(self.model.r2_held_out >= settings.explained_r2),
+            explained=explained,
             samples=self.drawn.samples,
             unique_samples=len(self.drawn.unique),
+            unexplained=None if explained else why_unexplained(self.scored, self.model, settings.target),
         )
 
 

@@ -131,7 +131,7 @@ def _explained(group: list[dict[str, Any]], scorer: Scorer, job: ExplainJob) -> 
 
 def to_columns(explanation: Explanation, labels: list[str], settings: LimeSettings) -> dict[str, Any]:
     """The columns of EXPLANATION that follow from the explanation; figures that are not known are null."""
-    model, cut = explanation.model, explanation.segmentation
+    model, cut, why = explanation.model, explanation.segmentation, explanation.unexplained
     return {
         "predicted": labels[explanation.predicted],
         "explained_label": labels[explanation.label],
@@ -150,6 +150,8 @@ def to_columns(explanation: Explanation, labels: list[str], settings: LimeSettin
         "r2": _known(model.r2),
         "r2_held_out": _known(model.r2_held_out),
         "explained": explanation.explained,
+        "unexplained": why.reason if why else None,
+        "interacting": list(why.together) if why and why.together else None,
         "stability_overlap": _known(model.overlap),
         "stability_rank": _known(model.rank),
         "samples": explanation.samples,

@@ -153,4 +153,6 @@ def _explanation(row: Mapping[str, Any]) -> Explanation:
         row["samples"],
         row["target"] or "probability",
         row["rival_label"],
+        row["unexplained"],
+        tuple(row["interacting"] or ()),
     )

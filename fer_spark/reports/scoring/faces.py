@@ -24,6 +24,14 @@ _FEWEST = 3
 _ROWS, _COLUMNS = ("upper", "middle", "lower"), ("left", "centre", "right")
 
 
+_WHY_NOT = {
+    "flat": "whatever is hidden, the answer stays",
+    "few_masks": "too few hidings to tell",
+    "saturated": "most hidings leave the model as sure as before",
+    "interacting": "parts count together more than one by one",
+}
+
+
 @dataclass(frozen=True)
 class Explanation:
     """LIME's answer for one face, as rows.EXPLANATION has it.
@@ -33,6 +41,7 @@ class Explanation:
     names        of each segment, where segments have names
     r2_held_out  fit on masks that the model was not fitted to; None where there were too few
     rival        the runner-up, where the target is the margin to it
+    unexplained  why it is not explained, as rows.EXPLANATION has it; interacting: with it, two segments
     """
 
     label: str
@@ -47,6 +56,16 @@ class Explanation:
     samples: int
     target: str = "probability"
     rival: str | None = None
+    unexplained: str | None = None
+    interacting: tuple[int, ...] = ()
+
+    @property
+    def why_not(self) -> str:
+        """Why the face is not explained, in words; empty where it is, or nothing says why."""
+        if self.interacting:
+            first, second = (self.place(segment) for segment in self.interacting)
+            return f"{first} and {second} count together more than one by one"
+        return _WHY_NOT.get(self.unexplained or "", "")
 
     @property
     def what(self) -> str:

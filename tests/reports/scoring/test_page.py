@@ -176,3 +176,22 @@ def test_a_face_without_explanation_is_no_button() -> None:
     assert "button type=button" not in html
     assert 'class="heat"' not in html
     assert LABELS[2] in html
+
+
+def test_a_face_that_is_not_explained_says_why_and_a_margin_says_against_what() -> None:
+    def shown(**changes: Any) -> str:
+        return words(gallery=[Section("Faces", "", [face(1, "happy", explanation("happy", **changes))])])
+
+    whys: dict[str, dict[str, Any]] = {
+        "upper left and middle count together more than one by one": {
+            "unexplained": "interacting",
+            "interacting": (0, 4),
+        },
+        "most hidings leave the model as sure as before": {"unexplained": "saturated"},
+        "whatever is hidden, the answer stays": {"unexplained": "flat"},
+    }
+    for sentence, changes in whys.items():
+        assert sentence in shown(explained=False, **changes)
+        assert sentence not in shown(**changes)
+    assert "explanation of happy against sad" in shown(target="margin", rival="sad")
+    assert "explanation of log-odds of happy" in shown(target="logodds")
