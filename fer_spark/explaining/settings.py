@@ -37,6 +37,7 @@ class LimeSettings:
         "what is explained: the label's probability, as the lime package does; its logodds, which a local model fits "
         "better; or its margin, the log of its ratio to the runner-up's probability: why happy and not neutral",
         choices=TARGETS,
+        later=True,
     )
     samples: int = option(1000, "masks per face; with --adaptive the most", least=2)
     masks: str = option(

@@ -78,7 +78,7 @@ class _Stored(io.RawIOBase):
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         at = offset + (0, self._at, self._size)[whence]
         if at < 0:
-            raise ValueError(f"its directory points before its beginning, to {at}")
+            raise OSError(f"its directory points before its beginning, to {at}")  # as files do; zipfile tries it
         self._at = at
         return at
 

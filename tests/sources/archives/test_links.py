@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
@@ -59,6 +59,7 @@ def _read(file: Path, with_content: bool = True) -> dict[str, Member]:
     targets=st.lists(st.sampled_from(TARGETS), min_size=len(NAMES), max_size=len(NAMES)),
     ending=st.sampled_from(["tar", "tar.gz", "zip"]),
 )
+@example(kinds=["none"] * 5, targets=["a.jpg"] * 5, ending="zip")  # an archive of nothing is no damaged one
 def test_a_picture_that_is_a_link_is_read_as_what_it_stands_for(
     kinds: list[str], targets: list[str], ending: str
 ) -> None:
