@@ -80,9 +80,7 @@ class JobProgress:
         began = time.monotonic()
         while not stop.wait(_LOG_EVERY_S):
             done, total = self._tasks()
-            left = f", about {(time.monotonic() - began) / done * (total - done):.0f} s left" if done else ""
-            print(
-                f"{title}: {done}/{total} tasks after {time.monotonic() - began:.0f} s{left}",
-                file=sys.stderr,
-                flush=True,
-            )
+            took = time.monotonic() - began
+            tasks = f"{done}/{total} tasks after {took:.0f} s" if total else f"{took:.0f} s so far"
+            left = f", about {took / done * (total - done):.0f} s left" if done else ""
+            print(f"{title}: {tasks}{left}", file=sys.stderr, flush=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
+from fer_spark.spark import progress
 from fer_spark.spark.progress import JobProgress
 
 
@@ -18,16 +20,30 @@ def described(spark: SparkSession) -> list[str | None]:
 
 
 def test_jobs_are_named_by_their_step_and_by_none_after_it(spark: SparkSession) -> None:
-    progress = JobProgress(spark.sparkContext)
+    shown = JobProgress(spark.sparkContext)
     frame = spark.range(3)
-    with progress.step("preparing faces"):
+    with shown.step("preparing faces"):
         frame.collect()
-        with progress.step("counting"):
+        with shown.step("counting"):
             frame.collect()
         frame.collect()
-    with pytest.raises(KeyError), progress.step("breaking off"):
+    with pytest.raises(KeyError), shown.step("breaking off"):
         raise KeyError
     frame.collect()
     *_, first, inner, third, after = described(spark)
     assert (first, inner, third) == ("preparing faces", "counting", "preparing faces")
     assert after not in ("preparing faces", "counting", "breaking off")
+
+
+def test_a_line_counts_tasks_only_where_there_are_some(
+    spark: SparkSession, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress, "_LOG_EVERY_S", 0.05)
+    for done, total, words in ((0, 0, "s so far"), (0, 4, "0/4 tasks after"), (1, 4, "1/4 tasks after")):
+        shown = JobProgress(spark.sparkContext)
+        monkeypatch.setattr(shown, "_tasks", lambda found=(done, total): found)
+        with shown.step("listing"):
+            time.sleep(0.3)
+        lines = capsys.readouterr().err.splitlines()
+        assert any(line.startswith("listing: ") and words in line for line in lines), lines
+        assert not [line for line in lines if "0/0" in line]
