@@ -60,7 +60,7 @@ class Assistant:
 
     @cached_property
     def _features(self) -> Floats:
-        return _features(self.masks, self.pairs)
+        return pair_features(self.masks, self.pairs)
 
     @cached_property
     def _scores(self) -> Floats:
@@ -73,7 +73,7 @@ class Assistant:
         """
         panel, panel_features, kernel = _panel(self.masks.shape[1], settings.keep, self.pairs, settings.kernel_width)
         rows = self.counts * subset
-        coefficients = _ridge(self._features, self._scores, rows)
+        coefficients = pair_ridge(self._features, self._scores, rows)
         predicted = self._targets(softmax(panel_features @ coefficients), settings)
         answered, expected = self.probabilities, softmax(self._features @ coefficients)
         left = self._targets(answered, settings) - self._targets(expected, settings)
@@ -84,7 +84,7 @@ class Assistant:
         return target_values(probabilities, self.label, self.rival, settings.target)
 
 
-def _features(masks: npt.NDArray[Any], pairs: Pairs) -> Floats:
+def pair_features(masks: npt.NDArray[Any], pairs: Pairs) -> Floats:
     """(M, n) → (M, 1 + n + P): one, ±1 for a segment shown or hidden, and their products for pairs."""
     signs = masks * 2.0 - 1
     first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
@@ -97,7 +97,7 @@ def _panel(segments: int, keep: float, pairs: Pairs, kernel_width: float) -> tup
     source = MaskSource("panel", segments, "balanced" if keep == 0.5 else "random", keep)
     skipped = source.group_rows  # the first mask of all shows everything
     masks = source.rows(skipped, skipped + PANEL)
-    return masks.astype(np.float64), _features(masks, pairs), kernel_weights(masks, kernel_width)
+    return masks.astype(np.float64), pair_features(masks, pairs), kernel_weights(masks, kernel_width)
 
 
 def _centred_logs(probabilities: Floats) -> Floats:
@@ -106,8 +106,8 @@ def _centred_logs(probabilities: Floats) -> Floats:
     return np.asarray(logs - logs.mean(axis=1, keepdims=True))
 
 
-def _ridge(features: Floats, targets: Floats, rows: npt.NDArray[Any]) -> Floats:
-    """(F, K) coefficients; the first is not penalised. `rows` (U,) weighs them."""
+def pair_ridge(features: Floats, targets: Floats, rows: npt.NDArray[Any]) -> Floats:
+    """(F, K) coefficients of targets (U, K), or (F,) of (U,); the first is not penalised. `rows` (U,) weighs them."""
     weighed = features.T * rows
     penalty = np.full(features.shape[1], _ALPHA)
     penalty[0] = 1e-9

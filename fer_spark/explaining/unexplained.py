@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_spark.explaining.assist import pair_features, pair_ridge
 from fer_spark.explaining.local_model import LocalModel, Scored
 
 FLAT, FEW_MASKS, SATURATED, INTERACTING = "flat", "few_masks", "saturated", "interacting"
@@ -16,9 +17,6 @@ _NEAR = 0.01
 """Probabilities nearer to 0 or 1 than this hardly say how much evidence there is."""
 
 _MOSTLY = 0.5
-_ALPHA = 20.0
-"""Ridge penalty of the model with pairs; see assist.py."""
-
 _MOST_SEGMENTS = 64
 """Of more segments there are too many pairs to look at, but for those that touch."""
 
@@ -51,12 +49,7 @@ def _strongest_pair(scored: Scored, target: str) -> tuple[int, int] | None:
     pairs = tuple(itertools.combinations(range(count), 2)) if count <= _MOST_SEGMENTS else scored.pairs
     if not pairs:
         return None
-    signs = scored.drawn.unique * 2.0 - 1
-    first, second = np.array(pairs, dtype=np.int64).T
-    features = np.concatenate([np.ones((len(signs), 1)), signs, signs[:, first] * signs[:, second]], axis=1)
-    weighed = features.T * scored.drawn.counts
-    penalty = np.full(features.shape[1], _ALPHA)
-    penalty[0] = 1e-9
-    solved = np.linalg.solve(weighed @ features + np.diag(penalty), weighed @ scored.targets(target))
+    features = pair_features(scored.drawn.unique, pairs)
+    solved = pair_ridge(features, scored.targets(target), scored.drawn.counts)
     strongest = int(np.abs(solved[1 + count :]).argmax())
     return pairs[strongest]

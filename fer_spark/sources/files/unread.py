@@ -49,18 +49,19 @@ def unread_labels(look: Look) -> str:
 
 def unread_form(names: list[str]) -> str:
     """The first of these files that holds data in a form that is not read, and what it is; empty where none does."""
+    return next((f"{name} {what}" for name, what in _forms(names)), "")
+
+
+def _forms(names: list[str]) -> Iterator[tuple[str, str]]:
     forms = ((name, _SHEETS.get(posixpath.splitext(name.lower())[1])) for name in names)
-    return next((f"{name} is {form}" for name, form in forms if form), "")
+    return ((name, f"is {form}") for name, form in forms if form)
 
 
 def _in_place(place: Look) -> Iterator[tuple[str, str]]:
     if place.root.is_file:
         return
     stems = {posixpath.splitext(name)[0] for name in place.pictures}
-    for name in [name for name in place.files if _LABEL_WORDS.search(name)]:
-        form = unread_form([name])
-        if form:
-            yield name, form.removeprefix(f"{name} ")
+    yield from _forms([name for name in place.files if _LABEL_WORDS.search(name)])
     texts = [name for name in place.files if name.lower().endswith(_TEXTS) and not _is_sidecar(name, place, stems)]
     storage = Storage(place.spark, place.root.uri) if texts else None
     for name in texts[:_FEW_FILES]:
