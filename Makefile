@@ -49,7 +49,7 @@ test: setup ## the default tests, in two workers
 	$(PYTEST) -m "not slow"
 
 test-long: setup ## the long ones: all, or one group by GROUP=kill|cluster|scale|yardstick|notebook|table|store|job
-	$(PYTEST) -m "$(or $(GROUP),slow)"
+	$(PYTEST) -m "$(or $(GROUP),slow)" $(if $(UNTIL),--until $(UNTIL))
 
 test-all: test test-long
 

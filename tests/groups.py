@@ -1,7 +1,8 @@
-"""Pytest plugin: groups of long tests, longest first; what was skipped, said once for each thing that is missing."""
+"""Pytest plugin: groups of long tests, longest first, until time is up; at the end, what was skipped or not run."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -9,6 +10,17 @@ import pytest
 
 LONG = ("kill", "cluster", "scale", "yardstick", "notebook", "table", "store", "job")
 """Groups of long tests, by what they prove; those that take longest first, so that no worker idles at the end."""
+TIME_IS_UP = "time was up before these began (--until)"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--until",
+        type=float,
+        metavar="SECONDS",
+        help="no long test begins after this moment, in seconds since 1970; those left are named at the end. The group "
+        "job then begins with another file each day, so that a slow machine does not leave the same ones each time",
+    )
 
 
 def long_group(item: pytest.Item) -> str | None:
@@ -17,22 +29,51 @@ def long_group(item: pytest.Item) -> str | None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark long tests as slow, and begin with the files that take longest. Within a file the order stays."""
     order: dict[str, int] = {}
     for item in items:
         group = long_group(item)
         if group:
             item.add_marker(pytest.mark.slow)
-            order[item.nodeid.split("::")[0]] = min(order.get(item.nodeid.split("::")[0], len(LONG)), LONG.index(group))
-    items.sort(key=lambda item: order.get(item.nodeid.split("::")[0], len(LONG)))
+            order[_file(item)] = min(order.get(_file(item), len(LONG)), LONG.index(group))
+    items.sort(key=lambda item: order.get(_file(item), len(LONG)))
+    if until := config.getoption("until"):
+        jobs = list(dict.fromkeys(_file(item) for item in items if order.get(_file(item)) == len(LONG) - 1))
+        turn = rotated(jobs, int(until // 86400))
+        items.sort(key=lambda item: order.get(_file(item), len(LONG)) + turn.get(_file(item), 0))
+
+
+def rotated(files: list[str], day: int) -> dict[str, float]:
+    """{file: its place in [0, 1)}: in turn, from one that differs from that of the day before by a third of them."""
+    first = day * (len(files) // 3 + 1) % max(len(files), 1)
+    return {file: i / len(files) for i, file in enumerate(files[first:] + files[:first])}
+
+
+def _file(item: pytest.Item) -> str:
+    return item.nodeid.split("::")[0]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    until = item.config.getoption("until")
+    if until and long_group(item) and time.time() > until:
+        pytest.skip(TIME_IS_UP)
 
 
 def skipped(reports: list[Any]) -> Counter[str]:
     """How many tests were skipped for each reason, in the reports of one run."""
-    return Counter(str(report.longrepr[2]).removeprefix("Skipped: ") for report in reports)
+    return Counter(_reason(report) for report in reports)
+
+
+def _reason(report: Any) -> str:
+    return str(report.longrepr[2]).removeprefix("Skipped: ")
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    for reason, count in skipped(terminalreporter.stats.get("skipped", [])).most_common():
+    reports = terminalreporter.stats.get("skipped", [])
+    for reason, count in skipped(reports).most_common():
         terminalreporter.write_line(f"skipped {count}: {reason}", yellow=True)
+    left = Counter(report.nodeid.split("::")[0] for report in reports if _reason(report) == TIME_IS_UP)
+    for file, count in left.items():
+        terminalreporter.write_line(f"not run: {count} of {file}", yellow=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from tests.groups import LONG
+from tests.groups import LONG, TIME_IS_UP, rotated
 
 QUICK = """
 import pytest
@@ -47,3 +49,21 @@ def test_what_is_missing_is_said_in_one_line_and_failures_come_last(folder: pyte
 def test_a_group_is_slow_and_can_be_run_alone(folder: pytest.Pytester, expression: str, runs: int) -> None:
     outcomes = folder.runpytest("-m", expression).parseoutcomes()
     assert 8 - outcomes.get("deselected", 0) == runs
+
+
+@pytest.mark.parametrize(("left", "long"), [(-1, {"skipped": 6}), (60, {"skipped": 5, "failed": 1})])
+def test_no_long_test_begins_when_time_is_up(folder: pytest.Pytester, left: float, long: dict[str, int]) -> None:
+    ran = folder.runpytest("--until", str(time.time() + left))
+    assert {name: count for name, count in ran.parseoutcomes().items() if name != "warnings"} == {"passed": 2, **long}
+    assert (f"skipped 1: {TIME_IS_UP}" in ran.outlines) is (left < 0)
+    assert ("not run: 1 of test_b.py" in ran.outlines) is (left < 0)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7, 40, 41, 42])
+def test_three_days_begin_with_every_part_of_the_files(count: int) -> None:
+    files = [f"test_{i}.py" for i in range(count)]
+    days = [rotated(files, day) for day in range(20_000, 20_003)]
+    assert all(list(places) == sorted(files, key=lambda file: places[file]) for places in days)
+    assert all(set(places) == set(files) and 0 <= min(places.values()) <= max(places.values()) < 1 for places in days)
+    share = -(-count // 3) / count
+    assert {file for places in days for file in files if places[file] <= share} == set(files)

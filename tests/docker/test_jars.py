@@ -41,6 +41,18 @@ def fetch(folder: Path, path: str | None = None) -> subprocess.CompletedProcess[
     return subprocess.run(words, env=there, capture_output=True, text=True, check=False)
 
 
+def test_places_are_those_of_where_it_began(folder: Path) -> None:
+    """`make` gives both relative to the project: from elsewhere neither was found, and tests went without."""
+    program(folder / "bin" / "mvn", SERVES % "whole")
+    program(folder / "bin" / "python", f'echo "$@" >{folder / "pip"}')
+    words = ["jars/fetch", "cache"]
+    there = {"PATH": f"{folder / 'bin'}:{os.environ['PATH']}", "PYTHON": "bin/python"}
+    done = subprocess.run(words, cwd=folder, env=there, capture_output=True, text=True, check=True)
+    assert "no object store" not in done.stdout
+    assert f"--target {folder / 'cache' / 'servers'}" in (folder / "pip").read_text(encoding="utf-8")
+    assert kept(folder) == sorted(NAMES)
+
+
 def kept(folder: Path) -> list[str]:
     return sorted(path.name for path in (folder / "cache" / "jars").iterdir())
 
