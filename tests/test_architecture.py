@@ -159,6 +159,16 @@ def test_stored_pixels_are_described_without_spark_or_torch() -> None:
     assert loaded(code, {"torch", "petastorm", "pyspark", "pandas"}) == "[]"
 
 
+def test_a_bundle_answers_without_torchs_compiler() -> None:
+    """It takes seconds to load, in the driver and in every worker, and scoring has no use for it."""
+    code = """
+import numpy as np
+from fer_spark.networks.bundle import load_bundle
+load_bundle("fer2013").predict_proba(np.zeros((1, 48, 48), np.uint8))
+"""
+    assert loaded(code, {"torch._dynamo", "sympy", "torchvision"}) == "[]"
+
+
 def test_wrong_usage_of_any_command_is_told_without_loading_spark_or_torch() -> None:
     """Nor is --help."""
     code = f"""

@@ -6,10 +6,12 @@ import dataclasses
 import hashlib
 from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
+from torch.overrides import TorchFunctionMode
 
 from fer_spark import __version__
 from fer_spark.artifacts import replace_file
@@ -23,6 +25,7 @@ __all__ = [
     "write_card",
 ]  # fmt: skip
 
+_RANDOM = {torch.Tensor.normal_, torch.Tensor.uniform_, torch.Tensor.erfinv_}  # what torch.nn.init draws with
 DTYPES = {"float32": torch.float32, "float16": torch.float16}
 
 
@@ -77,10 +80,19 @@ def read_bundle(place: Traversable) -> tuple[Card, Network]:
 def empty_network(card: Card) -> Network:
     """The card's network without memory for its weights. Raises ValueError for arguments that describe none."""
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), _NoDraws():
             return rebuild_network(card.network, card.arguments)
     except (RuntimeError, TypeError, IndexError, AttributeError, ArithmeticError) as error:
         raise ValueError(f"network {card.network!r} with arguments {card.arguments}: {error}") from error
+
+
+class _NoDraws(TorchFunctionMode):
+    """Leaves tensors as they are where a network draws its first weights: without memory there is nothing to draw,
+    and torch would load its compiler for it, for seconds.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func in _RANDOM else func(*args, **(kwargs or {}))
 
 
 def _stored(network: Network, dtype: torch.dtype) -> dict[str, torch.Tensor]:

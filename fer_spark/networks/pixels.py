@@ -52,7 +52,7 @@ class PixelScores(nn.Module):
     def view_count(self) -> int:
         """How many faces the network sees for each picture."""
         size_px = self.crop_px + self.margin_px
-        return len(looks_at(torch.empty(1, 1, size_px, size_px, device="meta"), self.views, self.crop_px))
+        return len(looks_at(torch.empty(1, 1, size_px, size_px), self.views, self.crop_px))
 
     @property
     def _columns(self) -> int:

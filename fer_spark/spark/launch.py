@@ -7,7 +7,7 @@ import os
 import pkgutil
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fer_spark.machine import MachineError
@@ -44,6 +44,8 @@ def start_ahead(settings: Mapping[str, str], quick: bool) -> None:
 def start_jvm(settings: Mapping[str, str]) -> None:
     """Start the JVM unless one runs. Raises MachineError where there is no Java that serves, or it does not start."""
     if _ahead:
+        with suppress(ImportError):  # Spark 4.3 loads it at the first list that it hands over: now there is time for it
+            importlib.import_module("pandas")
         _ahead.pop().result()
     if not _running():
         _start(settings, False)
