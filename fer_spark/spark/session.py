@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from fer_spark.spark import daemon
 from fer_spark.spark.connect import need_classic, need_classic_settings
 from fer_spark.spark.launch import start_jvm
 
@@ -41,13 +42,17 @@ SQL_SETTINGS: dict[str, str] = {
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.session.timeZone": "UTC",
 }
+_ALWAYS = ("pandas",)
+"""pyarrow loads it at the first list that becomes an array."""
 _TASKS_PER_CORE = 4
 _ROWS_PER_TASK = 50_000
 _REPLAN_FROM_ROWS = 1_000_000
 
 
-def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> SparkSession:
+def get_session(app_name: str, conf: Iterable[str] = (), master: str = "", preload: Sequence[str] = ()) -> SparkSession:
     """The running session, or a new one.
+
+    preload  modules that its Python workers will need; those of a new local session are forked with them loaded
 
     What spark-submit, spark-defaults.conf or `conf` (`key=value` each) say wins over STATIC_SETTINGS and SQL_SETTINGS.
     Raises ValueError for a `conf` entry without `=`, MachineError where there is no Java that Spark can run on,
@@ -61,14 +66,19 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "") -> Sp
     if active is None:
         need_classic_settings(requested, job)
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+        starts_jvm = "PYSPARK_GATEWAY_PORT" not in os.environ
         start_jvm(requested)
         merged = SparkConf()
         for key, value in requested.items():
             merged.set(key, value)
         for key, value in {**STATIC_SETTINGS, **SQL_SETTINGS}.items():
             merged.setIfMissing(key, value)
-        if str(merged.get("spark.master")).startswith("local"):
+        local = str(merged.get("spark.master"))
+        if local.startswith("local"):
             merged.setIfMissing("spark.ui.enabled", "false")  # a server that takes half a second to start
+        if preload and starts_jvm and local.partition("[")[0] == "local":  # elsewhere --py-files may bring the package
+            merged.setIfMissing("spark.python.daemon.module", daemon.__name__)
+            merged.setIfMissing(f"spark.executorEnv.{daemon.MODULES}", ",".join([*_ALWAYS, *preload]))
         active = SparkSession.builder.appName(app_name).config(conf=merged).getOrCreate()
     need_classic(active, job)
     cores = active.sparkContext.defaultParallelism

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from fer_spark.machine import cache_dir
 from fer_spark.settings import flag
 from tests.docker.commands import DOCKER, ROOT, parsed
 from tests.pipelines.evaluate.evaluations import write_bundle
@@ -193,6 +194,7 @@ def test_the_line_of_the_crontab_scores_and_a_second_night_finds_nothing(tmp_pat
     program.write_text(f'#!/bin/sh\nexec {sys.executable} -m fer_spark "$@"\n', encoding="utf-8")
     program.chmod(program.stat().st_mode | stat.S_IXUSR)
     environment = {**settings, "FACES": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+    environment["XDG_CACHE_HOME"] = str(cache_dir().parent)  # a JVM's archive of classes is there after the first job
     environment["PATH"] = f"{program.parent}:{os.environ['PATH']}"
 
     def night(command: str) -> str:

@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 __all__ = ["FAILURES", "USAGE", "BuildSettings", "Published", "read_built", "run", "run_build"]
 USAGE = (ExistingOutputError, ModelFileError, ValueError)
 FAILURES = (ManifestError, StagingError)
+PRELOAD = ("fer_spark.faces.on_spark",)
 _BROADCAST_IDS = 1_000_000
 
 
 def run(settings: BuildSettings, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> Published:
     """Build shards, print what was built, and write its metrics. Raises what USAGE and FAILURES list."""
-    spark = get_session("fer-spark build-shards", conf, master)
+    spark = get_session("fer-spark build-shards", conf, master, PRELOAD)
     done = run_build(spark, settings, JobProgress(spark.sparkContext))
     print_summary(done, settings.shards)
     job_figures(done).write(metrics_file)

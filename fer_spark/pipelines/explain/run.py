@@ -50,6 +50,7 @@ class ExplainError(Exception):
 USAGE = (ValueError, BundleError)
 JVM_FAILURES = (Py4JError, OSError)
 FAILURES = (ManifestError, ExplainError, PySparkException)
+PRELOAD = ("fer_spark.explaining.on_spark", "fer_spark.serving.model")
 
 
 def run(
@@ -60,7 +61,7 @@ def run(
     metrics_file: str = "",
 ) -> None:
     """Explain, publish, print, and write metrics. Raises what USAGE, JVM_FAILURES and FAILURES list."""
-    spark = get_session("fer-spark explain", conf, master)
+    spark = get_session("fer-spark explain", conf, master, PRELOAD)
     planned = plan(spark, settings, lime)
     content = explain(spark, planned, JobProgress(spark.sparkContext))
     if content is None:

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 USAGE = (ValueError,)
 JVM_FAILURES = (Py4JError, OSError)
 FAILURES = (ManifestError, PySparkException)
+PRELOAD = ("fer_spark.exploring.pictures_on_spark",)
 
 
 def run(
@@ -69,7 +70,7 @@ def run(
 ) -> None:
     """Explore, write and print. Raises what USAGE, JVM_FAILURES and FAILURES list."""
     began = time.monotonic()
-    done = run_explore(get_session("fer-spark explore", conf, master), settings, source, pictures, began)
+    done = run_explore(get_session("fer-spark explore", conf, master, PRELOAD), settings, source, pictures, began)
     print_summary(done.found, done.page, done.total_s)
 
 

@@ -33,6 +33,7 @@ USAGE = (ValueError, BundleError, ModelFileError)
 """What is raised for settings, bundles and inputs that are not there or do not fit each other."""
 FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkException, Py4JError)
 """What can go wrong after that."""
+PRELOAD = ("fer_spark.scoring.on_spark", "fer_spark.serving.model")
 
 
 def run(request: ScoreRequest, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> bool:
@@ -40,7 +41,7 @@ def run(request: ScoreRequest, conf: Sequence[str] = (), master: str = "", metri
 
     While another run holds the lease, says so and does nothing.
     """
-    spark = get_session("fer-spark score", conf, master)
+    spark = get_session("fer-spark score", conf, master, PRELOAD)
     done = score(spark, request)
     if done is None:
         return False

@@ -50,16 +50,22 @@ def test_whole_pictures_are_no_faces_where_the_data_know_several_in_one(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Each would be the same picture with the label of another face."""
-    lines = ["image,emotion,x,y,w,h", "a.jpg,happy,0,0,20,20", "a.jpg,sad,30,0,20,20", "b.jpg,sad,0,0,20,20", ""]
-    (tmp_path / "list.csv").write_text("\n".join(lines))
-    for name in "ab":
-        (tmp_path / f"{name}.jpg").write_bytes(jpeg())
-    flags = {"source": "legend", "input": tmp_path / "list.csv", "detector": "none"}
-    assert build(tmp_path / "out", **flags) == 2
+    assert _whole(tmp_path, "a.jpg,happy,0,0,20,20", "a.jpg,sad,30,0,20,20", "b.jpg,sad,0,0,20,20") == 2
     assert "the data have 2 faces of 'a.jpg': leave --detector away" in capsys.readouterr().err.replace("\n", " ")
-    (tmp_path / "list.csv").write_text("\n".join([lines[0], *lines[2:]]))
-    assert build(tmp_path / "out", **flags) == 0
+
+
+@pytest.mark.job
+def test_whole_pictures_are_faces_where_the_data_know_one_in_each(spark: SparkSession, tmp_path: Path) -> None:
+    assert _whole(tmp_path, "a.jpg,sad,30,0,20,20", "b.jpg,sad,0,0,20,20") == 0
     assert shards(tmp_path / "out").sort_by("source_path")["label"].to_pylist() == ["sad", "sad"]
+
+
+def _whole(folder: Path, *rows: str) -> int:
+    """Build whole pictures of a list with boxes."""
+    (folder / "list.csv").write_text("\n".join(["image,emotion,x,y,w,h", *rows, ""]))
+    for name in "ab":
+        (folder / f"{name}.jpg").write_bytes(jpeg())
+    return build(folder / "out", source="legend", input=folder / "list.csv", detector="none")
 
 
 def test_each_poison_picture_lands_where_it_should(spark: SparkSession, tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ class Ran(NamedTuple):
 
 def _run(targets: list[str], folder: Path, environment: dict[str, str]) -> Ran:
     words = [sys.executable, "-m", "pytest", "-p", "yardstick", "-p", "no:cacheprovider", "--assert=plain", "-q"]
-    words += ["-c", os.devnull, "--rootdir", str(folder), "--timeout", "600"]
+    words += ["-c", os.devnull, "--rootdir", str(folder), "--timeout", "120"]
     lines = folder / f"{uuid4().hex}.jsonl"
     done = subprocess.run(
         [*words, "--pyargs", *targets],
