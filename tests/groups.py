@@ -18,8 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--until",
         type=float,
         metavar="SECONDS",
-        help="no long test begins after this moment, in seconds since 1970; those left are named at the end. The group "
-        "job then begins with another file each day, so that a slow machine does not leave the same ones each time",
+        help="no long test begins after this moment, in seconds since 1970; those left are named at the end. Each day "
+        "begins with another third of the files, so that a slow machine does not leave out the same ones",
     )
 
 
@@ -39,15 +39,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             order[_file(item)] = min(order.get(_file(item), len(LONG)), LONG.index(group))
     items.sort(key=lambda item: order.get(_file(item), len(LONG)))
     if until := config.getoption("until"):
-        jobs = list(dict.fromkeys(_file(item) for item in items if order.get(_file(item)) == len(LONG) - 1))
-        turn = rotated(jobs, int(until // 86400))
-        items.sort(key=lambda item: order.get(_file(item), len(LONG)) + turn.get(_file(item), 0))
+        turn = in_thirds(
+            list(dict.fromkeys(_file(item) for item in items if _file(item) in order)), int(until // 86400)
+        )
+        items.sort(key=lambda item: turn.get(_file(item), len(turn)))
 
 
-def rotated(files: list[str], day: int) -> dict[str, float]:
-    """{file: its place in [0, 1)}: in turn, from one that differs from that of the day before by a third of them."""
-    first = day * (len(files) // 3 + 1) % max(len(files), 1)
-    return {file: i / len(files) for i, file in enumerate(files[first:] + files[:first])}
+def in_thirds(files: list[str], day: int) -> dict[str, int]:
+    """{file: its place}: each third file first, in their order, from the first, second or third on, by the day."""
+    places = sorted(range(len(files)), key=lambda i: ((i - day) % 3, i))
+    return {files[i]: place for place, i in enumerate(places)}
 
 
 def _file(item: pytest.Item) -> str:

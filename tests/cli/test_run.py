@@ -168,7 +168,7 @@ def told_by_every_command(
         if shutil.which("setpriv") is None:
             pytest.skip("root may write everywhere, and there is no setpriv to take that away")
         words = [*WITHOUT_ROOTS_RIGHTS, *words]
-    done = subprocess.run(words, cwd=folder, env=started, capture_output=True, text=True, check=True, timeout=120)
+    done = subprocess.run(words, cwd=folder, env=started, capture_output=True, text=True, check=True, timeout=400)
     assert done.stdout.splitlines() == [f"{name} 2 []" for name in lines]
     return done.stderr.splitlines()
 

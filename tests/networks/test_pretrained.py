@@ -113,6 +113,7 @@ def test_it_is_the_mouth_that_makes_her_happy(astronaut: npt.NDArray[np.uint8], 
 
 
 @pytest.mark.data
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(("name", "least"), [pytest.param("fer2013", 0.70, marks=pytest.mark.job)])
 def test_the_card_tells_its_accuracy_on_publictest(name: str, least: float) -> None:
     """Above a minute: all 3,589 pictures of PublicTest, and their mirror images, through the shipped model."""

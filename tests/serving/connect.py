@@ -22,7 +22,7 @@ from tests.jvm import quick_jvm
 
 ROOT = Path(__file__).parents[2]
 _CLASS = "org.apache.spark.sql.connect.service.SparkConnectServer"
-_START_S = 90
+_START_S = 240
 JOBS = ("build_shards", "score", "explain", "explore")
 
 
@@ -74,7 +74,7 @@ def client(remote: str, folder: Path, pictures: Path, bundle: Path) -> dict[str,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=500,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -30,7 +30,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
         pytest.skip("no Java is found here")
     left = tmp_path_factory.mktemp("left") / "archive"
     command = [str(java.program), f"-XX:ArchiveClassesAtExit={left}", "-Xlog:cds*=off", "-version"]
-    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    subprocess.run(command, check=True, capture_output=True, timeout=240)
     return left.read_bytes()
 
 

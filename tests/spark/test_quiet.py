@@ -49,6 +49,6 @@ def test_a_log_of_the_users_own_is_left_alone(bare: pytest.MonkeyPatch, tmp_path
 
 @pytest.mark.job
 def test_a_session_starts_without_a_word_but_the_jvms_own(bare: pytest.MonkeyPatch) -> None:
-    done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run([sys.executable, "-c", START], capture_output=True, text=True, timeout=400, check=True)
     assert done.stdout.split() == ["3"]
     assert [line for line in done.stderr.splitlines() if "incubator" not in line] == []

@@ -63,7 +63,7 @@ def test_two_ranks_equal_one(tmp_path: Path, rows: int, taught: str) -> None:
     one, two = tmp_path / "one.safetensors", tmp_path / "two.safetensors"
     for start, target, batch in (([sys.executable], one, 32), (TORCHRUN, two, 16)):
         command = [*start, str(program), str(target), str(batch), str(rows), taught]
-        subprocess.run(command, cwd=ROOT, env=ENV, check=True, timeout=240)
+        subprocess.run(command, cwd=ROOT, env=ENV, check=True, timeout=400)
     alone, together = load_file(one), load_file(two)
     assert alone.keys() == together.keys()
     for key, value in alone.items():
@@ -115,7 +115,7 @@ def test_two_ranks_go_on_in_the_middle_of_an_epoch(tmp_path: Path) -> None:
 
     def run(directory: str, how: str) -> subprocess.CompletedProcess[bytes]:
         (tmp_path / directory).mkdir(exist_ok=True)
-        return subprocess.run([*TORCHRUN, str(program), str(tmp_path / directory), how], cwd=ROOT, env=ENV, timeout=240)
+        return subprocess.run([*TORCHRUN, str(program), str(tmp_path / directory), how], cwd=ROOT, env=ENV, timeout=400)
 
     program = tmp_path / "program.py"
     program.write_text(BROKEN_OFF)
