@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
-from pyspark import InheritableThread
-from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
@@ -25,7 +20,7 @@ from fer_spark.scoring.predictor import Predictor
 from fer_spark.scoring.salt import Salt
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    pass
 
 Batches = Iterator[pa.RecordBatch]
 """A picture that the ledger knows: where it lay, how long and how old its file was (null where it is no file, or was
@@ -39,8 +34,6 @@ _OF_COPIES = ("source_path", "source_row", "model_digest", "preparation_digest",
 _RACY_US = 2_000_000
 _BLOCK = 64
 _PICTURES_PER_TASK = 32
-_WARM: set[str] = set()
-"""Sessions and models for which a worker was started ahead."""
 
 
 @dataclass(frozen=True)
@@ -72,27 +65,6 @@ def score_frame(frame: DataFrame, job: ScoreJob) -> DataFrame:
 def in_tasks(frame: DataFrame, pictures: int) -> DataFrame:
     """The same rows in no more tasks than so many pictures are worth: each worker that a task starts loads a model."""
     return frame.coalesce(max(math.ceil(pictures / _PICTURES_PER_TASK), 1))
-
-
-def warm_up(spark: SparkSession, scorer: ScorerSpec) -> Thread:
-    """Have a Python worker of this machine load the model while the driver does something else; the thread's end says
-    that it has. On a cluster it is no use, and once in a session is enough: then there is nothing to wait for.
-    """
-
-    def load(batches: Batches) -> Batches:
-        open_scorer(scorer)
-        yield from batches
-
-    def run() -> None:
-        with suppress(PySparkException, Py4JError):  # whatever it was, scoring itself will meet it
-            spark.range(1).coalesce(1).mapInArrow(load, "id long").collect()
-
-    session = f"{spark.sparkContext.applicationId} {scorer}"
-    loads = str(spark.sparkContext.master).startswith("local") and session not in _WARM
-    _WARM.add(session)
-    thread = InheritableThread(target=run, daemon=True) if loads else Thread()
-    thread.start()
-    return thread
 
 
 def figures_of(rows: DataFrame) -> Figures:

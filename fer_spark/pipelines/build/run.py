@@ -34,6 +34,7 @@ from fer_spark.sources.settings import SourceError
 from fer_spark.sources.splits import named_grouping
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session, sized_for
+from fer_spark.spark.workers import start_workers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -57,6 +58,7 @@ def run(settings: BuildSettings, conf: Sequence[str] = (), master: str = "", met
 def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgress) -> Published:
     """Run one build, or go on with it. Raises ValueError or ExistingOutputError for what the user has to change."""
     began = time.monotonic()
+    start_workers(spark, PRELOAD)
     settings.shards.check()
     storage = Storage.to_write(spark, settings.shards.output)
     old, staging = read_manifest(storage), Staging(spark, storage)

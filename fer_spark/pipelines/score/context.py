@@ -23,7 +23,7 @@ from fer_spark.scoring.choice import Wish
 from fer_spark.scoring.choose import check_conditions
 from fer_spark.scoring.columns import RowSettings
 from fer_spark.scoring.ledger import Key
-from fer_spark.scoring.on_spark import ScoreJob, warm_up
+from fer_spark.scoring.on_spark import ScoreJob
 from fer_spark.scoring.outputs.output import Output
 from fer_spark.scoring.salt import Salt
 from fer_spark.scoring.settings import ScoreSettings
@@ -32,6 +32,7 @@ from fer_spark.serving.model import Shipped, face_settings, pixel_format, prepar
 from fer_spark.sources.base import Slice
 from fer_spark.sources.catalog import recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.spark.workers import start_workers
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -40,10 +41,14 @@ if TYPE_CHECKING:
     from fer_spark.spark.progress import JobProgress
 
 
+PRELOAD = ("fer_spark.scoring.on_spark", "fer_spark.serving.model")
+"""Modules that workers need."""
+
+
 @dataclass(frozen=True)
 class Run:
-    """Everything one run works with. `warm` ends when a worker has loaded the model. `margin_frac`: around the face's
-    box in its crop, for landmarks in it. `passes_s`: seconds of each pass over pictures so far."""
+    """Everything one run works with. `warm` ends when a worker has loaded what it needs. `margin_frac`: around the
+    face's box in its crop, for landmarks in it. `passes_s`: seconds of each pass over pictures so far."""
 
     spark: SparkSession
     settings: ScoreSettings
@@ -98,9 +103,9 @@ def open_run(spark: SparkSession, request: ScoreRequest, output: Output, progres
     """Check everything that can be checked, and ship the bundle. Raises ValueError or BundleError."""
     settings, source = request.settings, request.source
     salt, wishes = Salt(settings.secret), settings.wishes
+    warm = start_workers(spark, PRELOAD)
     check_conditions(spark, wishes)
     shipped = ship_bundle(spark, settings.bundle, settings.device, settings.bf16)
-    warm = warm_up(spark, shipped.spec)
     faces = face_settings(shipped.card, settings.faces, settings.detector, settings.detector_model, settings.try_turned)
     source = recognised(spark, source, progress.print_line, labels_needed=False)
     with progress.step("listing the input"):

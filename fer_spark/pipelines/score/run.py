@@ -11,7 +11,7 @@ from pyspark.errors import PySparkException
 from fer_spark.faces.model_file import ModelFileError
 from fer_spark.networks.card import BundleError
 from fer_spark.pipelines.score.answers import check_page, print_answers, print_page
-from fer_spark.pipelines.score.context import Scored, open_run
+from fer_spark.pipelines.score.context import PRELOAD, Scored, open_run
 from fer_spark.pipelines.score.incremental import score_new
 from fer_spark.pipelines.score.request import ScoreRequest
 from fer_spark.pipelines.score.stream import score_stream
@@ -33,7 +33,6 @@ USAGE = (ValueError, BundleError, ModelFileError)
 """What is raised for settings, bundles and inputs that are not there or do not fit each other."""
 FAILURES = (LedgerError, LeaseError, ManifestError, RuntimeError, PySparkException, Py4JError)
 """What can go wrong after that."""
-PRELOAD = ("fer_spark.scoring.on_spark", "fer_spark.serving.model")
 
 
 def run(request: ScoreRequest, conf: Sequence[str] = (), master: str = "", metrics_file: str = "") -> bool:

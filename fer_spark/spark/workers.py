@@ -1,0 +1,41 @@
+"""Python workers of a local session, started before a job needs them."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from threading import Thread
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import SparkSession
+
+_STARTED: set[tuple[str, ...]] = set()
+"""Applications, each with modules for which a worker was started."""
+
+
+def start_workers(spark: SparkSession, modules: Sequence[str]) -> Thread:
+    """Have a worker of this machine load `modules` while the driver does something else; the thread ends when it has.
+
+    On a cluster it is no use, and once in an application is enough: then there is nothing to wait for.
+    """
+    from pyspark import InheritableThread
+
+    def load(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for name in modules:
+            importlib.import_module(name)
+        yield from batches
+
+    def run() -> None:
+        with suppress(Exception):  # whatever it was, the job itself will meet it
+            spark.range(1).coalesce(1).mapInArrow(load, "id long").collect()
+
+    context = spark.sparkContext
+    key = (str(context.applicationId), *modules)
+    needed = str(context.master).startswith("local") and key not in _STARTED
+    _STARTED.add(key)
+    thread = InheritableThread(target=run, daemon=True) if needed else Thread()
+    thread.start()
+    return thread
