@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fer_spark.labels import KNOWN, TAXONOMIES
+from fer_spark.labels import TAXONOMIES
 from fer_spark.sources.archives.find import ARCHIVE_END, ARCHIVE_PART
 from fer_spark.sources.base import Source, raw_images
+from fer_spark.sources.class_names import NUMBER_BEFORE, class_names, class_of_folder_column
 from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.pictures import Pictures, file_name, file_pictures
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, split_of, split_of_path
-
-_NUMBER_BEFORE = r"^\d{1,2}\s*[-_. ]\s*(?=[A-Za-z])"
 
 Naming = Callable[[DataFrame], DataFrame]
 """Pictures with `path` → the same with `label_raw` and `split`."""
@@ -85,11 +83,6 @@ def _plain(frame: DataFrame) -> DataFrame:
     return frame.withColumns({"label_raw": F.lit(None).cast("string"), "split": F.lit(None).cast("string")})
 
 
-def without_number(folder: str) -> str:
-    """`0_angry` → angry: what stands behind a number that only orders folders."""
-    return re.sub(_NUMBER_BEFORE, "", folder)
-
-
 def by_class(frame: DataFrame) -> DataFrame:
     """The first folder that is no split is the label, without a number that orders the folders."""
     parts = F.split("path", "/")
@@ -98,7 +91,7 @@ def by_class(frame: DataFrame) -> DataFrame:
     return frame.withColumns(
         {
             "label_raw": F.when(
-                F.size(parts) > position, F.regexp_replace(F.element_at(parts, position), _NUMBER_BEFORE, "")
+                F.size(parts) > position, F.regexp_replace(F.element_at(parts, position), NUMBER_BEFORE, "")
             ),
             "split": F.when(stated, split_of(parts[0])),
         }
@@ -116,12 +109,13 @@ def by_parent(frame: DataFrame) -> DataFrame:
 def by_expression(settings: SourceSettings) -> Naming:
     """The innermost folder that is called as an expression is, or as one of --labels, is the label; where none is so
     called, the innermost. The outermost folder or archive that is called as a split is, is the split."""
-    known = [*KNOWN, *settings.labels.lower().split(",")]
+    names = class_names(settings)
 
     def naming(frame: DataFrame) -> DataFrame:
         path = F.regexp_replace("path", ARCHIVE_END, "/")
         folders = F.slice(F.split(path, "/"), 1, F.size(F.split(path, "/")) - 1)
-        of_labels = F.filter(folders, lambda folder: F.lower(F.trim(folder)).isin(known))
+        classes = F.transform(folders, lambda folder: class_of_folder_column(folder, names))
+        of_labels = F.filter(classes, lambda name: name.isNotNull())
         inside = F.when(F.size(F.split(F.regexp_replace("path", ARCHIVE_PART, ""), "/")) > 1, F.element_at(folders, -1))
         return frame.withColumns(
             {"label_raw": F.coalesce(F.try_element_at(of_labels, F.lit(-1)), inside), "split": split_of_path(path)}

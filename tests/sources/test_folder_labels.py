@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from fer_spark.sources.catalog import open_source
+from fer_spark.sources.catalog import open_source, recognised
+from fer_spark.sources.class_names import class_names, class_of_folder, class_of_folder_column
 from fer_spark.sources.settings import SourceError, SourceSettings
 from tests.sources.lakes import by_path, check, write
 
@@ -59,6 +61,31 @@ def test_a_number_among_folders_of_names_is_rejected_alone(spark: SparkSession, 
     rows = by_path(open_source(spark, SourceSettings(source="folder", input=str(root))))
     assert (rows["happy/a.jpg"]["label"], rows["3/b.jpg"]["reject_reason"]) == ("happy", "bad_label")
     assert "say with --codes what it means" in rows["3/b.jpg"]["reject_detail"]
+
+
+def test_a_folder_is_called_as_a_class_alike_wherever_that_is_decided(spark: SparkSession) -> None:
+    """With numbers, signs and cases around it; a name of --labels that has a number itself is taken whole."""
+    names = class_names(SourceSettings(source="auto", input="lake", labels="2 Faces,calm"))
+    known = ["angry", "Happiness", "SURPRISE", "2 faces", "Calm"]
+    fronts, ends = ["", "0_", "07-", "3. ", "12 ", "123_", "x_", " ", "1"], ["", " ", "s!"]
+    folders = [front + name + end for name in [*known, "anna", ""] for front in fronts for end in ends]
+    frame = spark.createDataFrame([(folder,) for folder in folders], "folder string")
+    rows = frame.select("folder", class_of_folder_column(F.col("folder"), names).alias("name")).collect()
+    assert {row["folder"]: row["name"] or "" for row in rows} == {f: class_of_folder(f, names) for f in folders}
+    found = {folder for folder in folders if class_of_folder(folder, names)}
+    assert {"angry", "0_Happiness", "07-SURPRISE ", "3. Calm", "2 faces", "12 2 faces"} & found == {
+        *("angry", "0_Happiness", "07-SURPRISE ", "3. Calm", "2 faces")
+    }
+    assert not {folder for folder in found if folder.startswith(("x_", "123_")) or "anna" in folder or not folder}
+
+
+def test_numbered_classes_below_folders_of_persons_are_labels(spark: SparkSession, tmp_path: Path) -> None:
+    root = write(tmp_path, {f"{who}/{label}/{who}.jpg": b"1" for who in "ab" for label in ("0_angry", "3-happy")})
+    source = recognised(spark, SourceSettings(source="auto", input=str(root)), lambda line: None)
+    assert (source.source, source.label_from) == ("images", "class")
+    labels = {path: row["label"] for path, row in by_path(open_source(spark, source)).items()}
+    assert labels == {path: "angry" if "0_angry" in path else "happy" for path in labels}
+    assert len(labels) == 4
 
 
 def test_label_from_parent(spark: SparkSession, tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from fer_spark.labels import KNOWN
 from fer_spark.sources.archives.find import Archives, find_archives, read_members
 from fer_spark.sources.archives.lists import labelled_lists
 from fer_spark.sources.archives.zip import ZIP_NAME
+from fer_spark.sources.class_names import class_names, class_of_folder
 from fer_spark.sources.files.names import PictureNames, is_picture_name
 from fer_spark.sources.files.tables import TABLE_NAME
 from fer_spark.sources.look import Look, Match, Sureness
@@ -88,7 +88,7 @@ class _Members:
 
 def _with_labels(look: Look, match: Match, archives: Archives, first: _Members, layout: str) -> Match:
     """By a list among the members, or by folders called as expressions; both are a question."""
-    classes = first.classes({*KNOWN, *look.settings.labels.lower().split(",")})
+    classes = first.classes(class_names(look.settings))
     shown = ", ".join(classes[:_SHOWN])
     has_table = any(TABLE_NAME.match(path.rpartition("/")[2]) for path in first.paths)
     lists = labelled_lists(archives, look.settings, 1) if has_table else []
@@ -121,4 +121,4 @@ def _first_members(archives: Archives) -> _Members:
 
 def _class_of(path: str, known: Collection[str]) -> str:
     """The innermost folder that is called as an expression; empty where none is."""
-    return next((part for part in reversed(path.split("/")[:-1]) if part.strip().lower() in known), "")
+    return next((part for part in reversed(path.split("/")[:-1]) if class_of_folder(part, known)), "")

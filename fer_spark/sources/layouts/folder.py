@@ -6,9 +6,9 @@ import re
 
 from pyspark.sql import SparkSession
 
-from fer_spark.labels import KNOWN
 from fer_spark.sources.base import Source
-from fer_spark.sources.folder_labels import by_class, picture_source, without_number
+from fer_spark.sources.class_names import class_names, class_of_folder
+from fer_spark.sources.folder_labels import by_class, picture_source
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
 from fer_spark.sources.pictures import file_pictures
@@ -31,8 +31,8 @@ def recognise(look: Look) -> Match | None:
     outer = look.unwrapped
     splits = [name for name in outer.folders if name.lower() in SPLIT_NAMES]
     named = outer.inside(splits[0]) if splits else outer
-    known = {*KNOWN, *look.settings.labels.lower().split(",")}
-    found = [name for name in named.folders if without_number(name).strip().lower() in known]
+    names = class_names(look.settings)
+    found = [name for name in named.folders if class_of_folder(name, names)]
     if len(found) < 2 or len(found) * 2 < len(named.folders):
         found = named.folders if _are_codes(named.folders) else []
     if not found:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pyspark.sql import SparkSession
 
-from fer_spark.labels import KNOWN
 from fer_spark.sources.base import Source
+from fer_spark.sources.class_names import class_names, class_of_folder
 from fer_spark.sources.files.unread import unread_labels
 from fer_spark.sources.folder_labels import naming_of, picture_source
 from fer_spark.sources.layout import Layout
@@ -38,10 +38,10 @@ def recognise(look: Look) -> Match | None:
 
 def _classes(outer: Look, settings: SourceSettings) -> list[str]:
     """Of folders in folders, those that are called as expressions are; none where most are called otherwise."""
-    known = {*KNOWN, *settings.labels.lower().split(",")}
-    names = [name for folder in outer.some_inside for name in folder.folders]
-    found = [name for name in names if name.strip().lower() in known]
-    return sorted(set(found)) if len(set(found)) > 1 and len(found) * 2 > len(names) else []
+    names = class_names(settings)
+    folders = [name for folder in outer.some_inside for name in folder.folders]
+    found = [name for name in folders if class_of_folder(name, names)]
+    return sorted(set(found)) if len(set(found)) > 1 and len(found) * 2 > len(folders) else []
 
 
 LAYOUT = Layout(open_images, flags=("label_from", "codes"), files_are_input=True, recognise=recognise)
