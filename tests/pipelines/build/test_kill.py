@@ -69,7 +69,7 @@ def _kill_group(pid: int) -> None:
 
 
 def _busy_workers(pid: int) -> list[psutil.Process]:
-    """Python workers of the driver `pid` that have computed for more than a second.
+    """Python workers of the driver `pid` that have computed for a moment: forked from a parent of the same command.
 
     Any other child may be a zombie, whose command line cannot be read, for as long as the driver lives.
     """
@@ -77,7 +77,9 @@ def _busy_workers(pid: int) -> list[psutil.Process]:
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in psutil.Process(pid).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if any("pyspark.daemon" in word for word in child.cmdline()) and child.cpu_times().user > 1.0:
+                words, parent = child.cmdline(), child.parent()
+                forked = words[-1:] == ["pyspark.worker"] and parent is not None and parent.cmdline() == words
+                if forked and child.cpu_times().user > 0.3:
                     workers.append(child)
     return workers
 
