@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, Row
@@ -18,9 +17,6 @@ from fer_spark.scoring.columns import ALREADY_KNOWN, OK, RowSettings
 from fer_spark.scoring.figures import BINS, Figures
 from fer_spark.scoring.predictor import Predictor
 from fer_spark.scoring.salt import Salt
-
-if TYPE_CHECKING:
-    pass
 
 Batches = Iterator[pa.RecordBatch]
 """A picture that the ledger knows: where it lay, how long and how old its file was (null where it is no file, or was
