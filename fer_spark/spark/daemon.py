@@ -8,7 +8,8 @@ from __future__ import annotations
 import importlib
 import os
 import runpy
-from contextlib import suppress
+import sys
+from contextlib import redirect_stdout, suppress
 
 MODULES = "FER_SPARK_PRELOAD"
 """The environment variable with the modules' names, comma-separated."""
@@ -16,7 +17,8 @@ MODULES = "FER_SPARK_PRELOAD"
 
 def main() -> None:
     for name in filter(None, os.environ.get(MODULES, "").split(",")):
-        with suppress(Exception):  # a worker that needs it meets the same error, and Spark reports that
+        # a worker that needs it meets the same error, and Spark reports that; what it prints is not for Spark to read
+        with suppress(Exception), redirect_stdout(sys.stderr):
             importlib.import_module(name)
     runpy.run_module("pyspark.daemon", run_name="__main__", alter_sys=True)
 

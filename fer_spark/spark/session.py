@@ -73,10 +73,10 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "", prelo
             merged.set(key, value)
         for key, value in {**STATIC_SETTINGS, **SQL_SETTINGS}.items():
             merged.setIfMissing(key, value)
-        local = str(merged.get("spark.master"))
-        if local.startswith("local"):
+        where = str(merged.get("spark.master"))
+        if where.startswith("local"):
             merged.setIfMissing("spark.ui.enabled", "false")  # a server that takes half a second to start
-        if preload and starts_jvm and local.partition("[")[0] == "local":  # elsewhere --py-files may bring the package
+        if preload and starts_jvm and where.partition("[")[0] == "local":  # elsewhere --py-files may bring the package
             merged.setIfMissing("spark.python.daemon.module", daemon.__name__)
             merged.setIfMissing(f"spark.executorEnv.{daemon.MODULES}", ",".join([*_ALWAYS, *preload]))
         active = SparkSession.builder.appName(app_name).config(conf=merged).getOrCreate()

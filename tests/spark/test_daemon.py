@@ -18,7 +18,7 @@ import sys
 
 from fer_spark.spark.session import get_session
 
-spark = get_session("preload", sys.argv[1:], "local[2]", ["no_such_module", "wave"])
+spark = get_session("preload", sys.argv[1:], "local[2]", ["no_such_module", "this", "wave"])
 
 
 def loaded(batches):
