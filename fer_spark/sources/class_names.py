@@ -29,5 +29,5 @@ def class_of_folder(folder: str, names: Collection[str]) -> str:
 def class_of_folder_column(folder: Column, names: Collection[str]) -> Column:
     """`class_of_folder` of a column; null where the folder is called as no class."""
     plain = F.regexp_replace(folder, NUMBER_BEFORE, "")
-    called = [F.when(F.lower(F.trim(name)).isin(*sorted(names)), name) for name in (folder, plain)]
-    return F.coalesce(*called)
+    matches = [F.when(F.lower(F.trim(name)).isin(*sorted(names)), name) for name in (folder, plain)]
+    return F.coalesce(*matches)
