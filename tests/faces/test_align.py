@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import cv2
@@ -12,6 +13,9 @@ from fer_spark.faces.align import crop_face
 from fer_spark.faces.geometry import CropSquare, Detection, FaceBox, Landmarks, Pixels, eye_angle_deg
 from fer_spark.faces.shrink import shrink
 
+GRAY, COLOUR = "c6ad4556c8784807", "41252232f30a90d2"
+"""Digests of noise grown from 16 to 48 px, by OpenCV's own kernel."""
+
 
 def noise(height: int, width: int, *channels: int) -> Pixels:
     return np.random.default_rng(3).integers(0, 256, (height, width, *channels), dtype=np.uint8)
@@ -21,6 +25,16 @@ def noise(height: int, width: int, *channels: int) -> Pixels:
 def test_a_picture_of_the_size_asked_for_is_unchanged(channels: tuple[int, ...]) -> None:
     picture = noise(48, 48, *channels)
     assert np.array_equal(crop_face(picture, CropSquare.around(FaceBox(0, 0, 48, 48), 0), 48), picture)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_growing_gives_the_same_pixels_on_every_processor(channels: tuple[int, ...]) -> None:
+    small, were = noise(16, 16, *channels), cv2.ipp.useIPP()
+    grown = crop_face(small, CropSquare.around(FaceBox(0, 0, 16, 16), 0), 48)
+    assert hashlib.sha256(grown.tobytes()).hexdigest()[:16] == {0: GRAY, 1: COLOUR}[len(channels)]
+    assert cv2.ipp.useIPP() == were
+    exact = cv2.resize(small.astype(np.float64), (48, 48), interpolation=cv2.INTER_CUBIC)
+    assert np.abs(grown - np.clip(exact, 0, 255)).max() <= 1
 
 
 def test_an_upright_square_is_cut_where_it_lies() -> None:
