@@ -61,6 +61,8 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "", prelo
     from pyspark import SparkConf
     from pyspark.sql import SparkSession
 
+    from fer_spark.spark.names import remember_names
+
     requested, job = wishes(conf, master), app_name.removeprefix("fer-spark ")
     active = SparkSession.getActiveSession()
     if active is None:
@@ -81,6 +83,7 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "", prelo
             merged.setIfMissing(f"spark.executorEnv.{daemon.MODULES}", ",".join([*_ALWAYS, *preload]))
         active = SparkSession.builder.appName(app_name).config(conf=merged).getOrCreate()
     need_classic(active, job)
+    remember_names(active)
     cores = active.sparkContext.defaultParallelism
     if active.conf.get("spark.sql.files.minPartitionNum", None) is None:
         active.conf.set("spark.sql.files.minPartitionNum", str(_TASKS_PER_CORE * cores))
