@@ -49,8 +49,8 @@ def resize(pixels: Pixels, out_px: int) -> Pixels:
         return pixels
     if min(pixels.shape[:2]) >= out_px:
         return shrink(pixels, out_px, out_px)
-    # Intel's IPP, which OpenCV calls for cubic growth alone, gives other pixels on processors with AVX-512;
-    # OpenCV's own kernel gives the same on all of them. The switch is this thread's.
+    # Intel's IPP, which OpenCV calls for cubic growth alone, has a kernel for each kind of processor, and they differ;
+    # OpenCV's own gives the same pixels on all of them. The switch is this thread's.
     ipp = cv2.ipp.useIPP()
     cv2.ipp.setUseIPP(False)
     try:
