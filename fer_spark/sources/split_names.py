@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -33,6 +35,12 @@ def split_of_file() -> Column:
     """The split that a table's file name begins with: `training.csv`, `val_1.parquet`; null for any other."""
     stem = F.regexp_extract(F.substring_index("_file", "/", -1), "^([A-Za-z]+)", 1)
     return split_of(stem)
+
+
+def split_of_name(path: str) -> str | None:
+    """The split that a word of a file's name is called after, `instances_val2017.json`; None for any other."""
+    words = re.findall("[a-z]+", path.rsplit("/", 1)[-1].lower())
+    return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
 def split_of_path(path: Column) -> Column:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import tarfile
 import zipfile
 from collections.abc import Callable
@@ -130,6 +131,37 @@ def _yolo(root: Path) -> SourceSettings:
     return SourceSettings(input=str(root))
 
 
+def _coco(root: Path) -> SourceSettings:
+    classes = {"happy": 1, "sad": 2}
+    images = [{"id": i, "file_name": f"{name}.jpg"} for i, (name, _) in enumerate(NAMED)]
+    faces = [{"image_id": i, "category_id": classes[label], "bbox": [1, 1, 9, 9]} for i, (_, label) in enumerate(NAMED)]
+    content = {
+        "images": images,
+        "annotations": faces,
+        "categories": [{"id": code, "name": name} for name, code in classes.items()],
+    }
+    pictures = {f"train/{name}.jpg": _picture(name) for name, _ in NAMED}
+    write(root, {"train/_annotations.coco.json": json.dumps(content), **pictures})
+    return SourceSettings(input=str(root))
+
+
+def _voc(root: Path) -> SourceSettings:
+    box = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox>"
+    for name, label in NAMED:
+        face = f"<object><name>{label}</name>{box}</object>"
+        xml = f"<annotation><filename>{name}.jpg</filename>{face}</annotation>"
+        write(root, {f"Annotations/{name}.xml": xml, f"JPEGImages/{name}.jpg": _picture(name)})
+    return SourceSettings(input=str(root))
+
+
+def _roboflow(root: Path) -> SourceSettings:
+    rows = [f"{name}.jpg,60,40,{label},1,1,9,9\n" for name, label in NAMED]
+    pictures = {f"train/{name}.jpg": _picture(name) for name, _ in NAMED}
+    header = "filename,width,height,class,xmin,ymin,xmax,ymax\n"
+    write(root, {"train/_annotations.csv": header + "".join(rows), **pictures})
+    return SourceSettings(input=str(root))
+
+
 def write_tar(path: Path, members: dict[str, bytes]) -> None:
     """An archive with these members, in this order."""
     with tarfile.open(path, "w") as archive:
@@ -146,6 +178,7 @@ def _picture(name: str) -> bytes:
 EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
     "affectnet": _affectnet,
     "ckplus": _ckplus,
+    "coco": _coco,
     "expw": _expw,
     "fer2013": _fer2013,
     "ferplus": _ferplus,
@@ -156,8 +189,10 @@ EXAMPLES: dict[str, Callable[[Path], SourceSettings]] = {
     "kdef": _kdef,
     "legend": _legend,
     "rafdb": _rafdb,
+    "roboflow": _roboflow,
     "table": _table,
     "tar": _tar,
+    "voc": _voc,
     "webdataset": _webdataset,
     "yolo": _yolo,
     "zip": _zip,

@@ -14,7 +14,6 @@ from fer_spark.sources.look import Look
 _HEAD_BYTES = 64 << 10
 _FEW_FILES = 20
 _TEXTS = (".csv", ".tsv", ".txt", ".lst", ".json", ".jsonl", ".ndjson", ".xml")
-_ROBOFLOW = re.compile(r"_(classes|annotations)\.csv", re.IGNORECASE)
 _NAMES = re.compile(rf"[^\s\"'<>,;/\\:]+(?:{'|'.join(map(re.escape, PICTURE_SUFFIXES))})\b", re.IGNORECASE)
 _LEAST_NAMES = 2
 """A sidecar names its own picture and no other."""
@@ -66,24 +65,16 @@ def _in_place(place: Look) -> Iterator[tuple[str, str]]:
     storage = Storage(place.spark, place.root.uri) if texts else None
     for name in texts[:_FEW_FILES]:
         assert storage is not None
-        what = _what(name, storage.read_start(name, _HEAD_BYTES).decode("utf-8", "replace"))
+        what = _what(storage.read_start(name, _HEAD_BYTES).decode("utf-8", "replace"))
         if what:
             yield name, what
 
 
 def _is_sidecar(name: str, place: Look, stems: set[str]) -> bool:
-    """Whether it is about one picture; of such files annotations as Pascal VOC has them may be labels."""
-    if name.lower().endswith(".xml"):
-        return False
+    """Whether it is about one picture."""
     return posixpath.splitext(name)[0] in stems or any(name.startswith(picture) for picture in place.pictures)
 
 
-def _what(name: str, head: str) -> str:
-    if _ROBOFLOW.fullmatch(name):
-        return "is a list as Roboflow exports it"
-    if name.lower().endswith(".xml"):
-        return "is an annotation as Pascal VOC has it" if "<annotation" in head else ""
-    if '"images"' in head and '"file_name"' in head:
-        return "holds annotations as COCO has them"
+def _what(head: str) -> str:
     names = {found.lower() for found in _NAMES.findall(head.replace("\0", ""))}
     return f"names pictures, such as {min(names)}" if len(names) >= _LEAST_NAMES else ""

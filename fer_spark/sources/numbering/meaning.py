@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,6 +37,10 @@ class Numbering:
         """The expressions that it names, each once, in the order of the numbers."""
         named = (self.names[code] for code in sorted(self.names))
         return tuple(dict.fromkeys(name for name in named if name not in NO_EXPRESSION))
+
+    def of(self, names: Collection[str]) -> Numbering:
+        """Of its numbers those that stand for one of these names."""
+        return Numbering({code: name for code, name in self.names.items() if name in names}, self.origin)
 
     @property
     def only_numbers(self) -> bool:

@@ -24,11 +24,6 @@ def _lines(template: str, names: list[str]) -> str:
     return "".join(template.format(name=name, label=CLASSES[i % 3], code=i % 3) for i, name in enumerate(names))
 
 
-def _coco(names: list[str]) -> str:
-    images = [{"id": i, "width": 9, "height": 9, "file_name": name} for i, name in enumerate(names)]
-    return json.dumps({"info": {}, "images": images, "annotations": [], "categories": []})
-
-
 def _studio(names: list[str]) -> str:
     return json.dumps([{"id": i, "data": {"image": f"/data/?d={name}"}} for i, name in enumerate(names)])
 
@@ -40,10 +35,6 @@ FORMS: dict[str, Callable[[list[str]], Files]] = {
     "lines of another kind": lambda names: {"x.lst": _lines("{name} 0 1 2 3 4 50.1 {code}\n", names)},
     "a JSON object": lambda names: {"map.json": json.dumps(dict.fromkeys(names, "sad"))},
     "Label Studio's export": lambda names: {"export.json": _studio(names)},
-    "Roboflow's classes": lambda names: {"_classes.csv": "filename, angry, sad\n" + _lines("{name}, 1, 0\n", names)},
-    "Roboflow's boxes": lambda names: {"_annotations.csv": "filename,width,class\n" + _lines("{name},9,sad\n", names)},
-    "COCO": lambda names: {"_annotations.coco.json": _coco(names)},
-    "Pascal VOC": lambda names: {f"{Path(names[0]).stem}.xml": "<annotation><object/></annotation>"},
     "Excel": lambda names: {"emotion labels.xlsx": b"PK\x03\x04"},
     "MATLAB": lambda names: {"annotations.mat": b"MATLAB 5.0"},
 }
