@@ -32,9 +32,9 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}" if value is not None and math.isfinite(value) else "–"
 
 
-def count(value: int) -> str:
-    """1234 → `1,234`."""
-    return f"{value:,}"
+def count(value: int, of: str = "") -> str:
+    """1234 → `1,234`; with `of`, what is counted in the singular: `1 face`, `1,234 faces`."""
+    return f"{value:,} {of}{'s' * (value != 1)}" if of else f"{value:,}"
 
 
 def data_uri(content: bytes, kind: str = "image/png") -> str:

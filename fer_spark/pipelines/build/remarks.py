@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from fer_spark.labels import NO_EXPRESSION
 from fer_spark.shards.manifest import Manifest
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.numbering.mix import mix_of
@@ -26,12 +27,13 @@ def remarks(manifest: Manifest) -> list[Remark]:
     counts = _counts(manifest)
     if not counts:
         return [Remark("No labels: these faces can be explored and scored, not trained on or evaluated.")]
-    numberings = [source["numbering"] for source in manifest.sources if "numbering" in source]
-    found = [Remark(f"Labels: {words}.") for words in dict.fromkeys(numbering["in_words"] for numbering in numberings)]
-    same = numberings and all(numbering["names"] == numberings[0]["names"] for numbering in numberings)
+    numberings = [Numbering.from_dict(source["numbering"]) for source in manifest.sources if "numbering" in source]
+    shown = [str(numbering.of((*manifest.label_names, *NO_EXPRESSION))) for numbering in numberings]
+    found = [Remark(f"Labels: {words}.") for words in dict.fromkeys(shown)]
+    same = numberings and all(numbering.names == numberings[0].names for numbering in numberings)
     source = manifest.settings.get("source", {})
     known = named(source.get("source", ""), source.get("labels", ""))
-    mix = mix_of(counts, Numbering.from_dict(numberings[0]) if same else None, known)
+    mix = mix_of(counts, numberings[0] if same else None, known)
     if mix is not None:
         found.append(Remark(f"{mix.line}."))
         found += [Remark(f"{mix.warning}.", alarming=True)] if mix.warning else []

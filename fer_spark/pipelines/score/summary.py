@@ -140,7 +140,7 @@ def print_summary(done: Scored, settings: ScoreSettings, console: Console | None
     why = summary.get("explanations", {})
     if why.get("faces"):
         console.print(
-            f"{why['faces']:,} faces explained by LIME, of which {why['explained']:,} fit a linear model well",
+            f"Faces explained by LIME: {why['faces']:,}, of which {why['explained']:,} fit a linear model well",
             highlight=False,
         )
     rate = f"{summary['pictures_per_s']:,.1f} pictures/s, {summary['seconds']:,.1f} s in all"
@@ -157,7 +157,11 @@ def _pictures(console: Console, done: Scored) -> None:
     if summary["unchanged"]:
         table.add_row("unchanged", f"{summary['unchanged']:,}", "")
     abstained = f", {summary['abstained']:,} abstained" if summary["abstained"] else ""
-    table.add_row("scored", f"{summary['scored_pictures']:,}", f"{summary['faces']:,} faces{abstained}")
+    table.add_row(
+        "scored",
+        f"{summary['scored_pictures']:,}",
+        f"{summary['faces']:,} face{'s' * (summary['faces'] != 1)}{abstained}",
+    )
     for status, count in sorted(summary["not_scored"].items(), key=lambda item: -item[1]):
         fine = status in NOT_BAD | {ALREADY_KNOWN}
         table.add_row(status if fine else f"[yellow]{status}[/]", f"{count:,}", "")
