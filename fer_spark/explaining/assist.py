@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fer_spark.explaining.masks import MaskSource
+from fer_spark.explaining.masks import MaskSource, can_balance
 from fer_spark.explaining.ridge import Floats, Part, kernel_weights
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import SegmentMap
@@ -94,7 +94,7 @@ def pair_features(masks: npt.NDArray[Any], pairs: Pairs) -> Floats:
 @lru_cache(maxsize=8)
 def _panel(segments: int, keep: float, pairs: Pairs, kernel_width: float) -> tuple[Floats, Floats, Floats]:
     """Masks (PANEL, n), the same for every face, with their features and kernel weights."""
-    source = MaskSource("panel", segments, "balanced" if keep == 0.5 else "random", keep)
+    source = MaskSource("panel", segments, "balanced" if can_balance(keep) else "random", keep)
     skipped = source.group_rows  # the first mask of all shows everything
     masks = source.rows(skipped, skipped + PANEL)
     return masks.astype(np.float64), pair_features(masks, pairs), kernel_weights(masks, kernel_width)

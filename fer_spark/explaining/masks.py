@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,6 +15,14 @@ Masks = npt.NDArray[np.uint8]
 
 _BLOCK_ROWS = 64
 
+_LEVELS = {0.5: 2, 0.667: 3, 0.8: 5}
+"""Of an orthogonal array, by the share of segments that its masks show (all levels but one), to three digits."""
+
+
+def can_balance(keep: float) -> bool:
+    """Whether there are balanced masks that show this share of the segments: a half, two thirds, four fifths."""
+    return round(keep, 3) in _LEVELS
+
 
 @dataclass(frozen=True)
 class MaskSource:
@@ -21,8 +30,10 @@ class MaskSource:
 
     random       each segment by a coin of chance `keep`
     antithetic   rows 2i and 2i+1 are opposites, which cancels what pairs of segments do together (of even order)
-    balanced     blocks of a Hadamard matrix and its opposite, columns drawn and rows shuffled per block: within a block
-                 any two segments are hidden together as often as apart, so that weights do not borrow from each other
+    balanced     blocks of an orthogonal array of strength 2, columns drawn and rows shuffled per block: within a block
+                 any two segments are hidden together as often as by two coins, so that weights do not borrow from each
+                 other. For `keep` 0.5 a Hadamard matrix and its opposite; for 0.667 and 0.8 Bose's construction modulo
+                 3 and 5 (Hedayat, Sloane & Stufken, Orthogonal Arrays, 1999, chapter 3)
     """
 
     face_id: str
@@ -51,8 +62,18 @@ class MaskSource:
         return self._block_rows if self.kind == "balanced" else 2
 
     @property
+    def _levels(self) -> int:
+        """Raises ValueError where no balanced masks show such a share."""
+        if not can_balance(self.keep):
+            raise ValueError(f"balanced masks show a half, two thirds or four fifths, not {self.keep}")
+        return _LEVELS[round(self.keep, 3)]
+
+    @property
     def _block_rows(self) -> int:
-        return 2 * _hadamard_side(self.segments) if self.kind == "balanced" else _BLOCK_ROWS
+        if self.kind != "balanced":
+            return _BLOCK_ROWS
+        levels = self._levels
+        return 2 * _hadamard_side(self.segments) if levels == 2 else len(_bose(levels, self.segments))
 
     def _block(self, block: int) -> Masks:
         random = seeded(self.seed, self.face_id, block)
@@ -60,6 +81,8 @@ class MaskSource:
             return (random.random((_BLOCK_ROWS, self.segments)) < self.keep).astype(np.uint8)
         if self.kind == "antithetic":
             half = (random.random((_BLOCK_ROWS // 2, self.segments)) < 0.5).astype(np.uint8)
+        elif self.kind == "balanced" and self._levels > 2:
+            return self._of_levels(random, self._levels)
         elif self.kind == "balanced":
             half = self._balanced(random)
         else:
@@ -73,6 +96,14 @@ class MaskSource:
         turned = random.integers(0, 2, self.segments, dtype=np.uint8)
         order = random.permutation(len(matrix))
         return np.asarray(matrix[order][:, columns] ^ turned, dtype=np.uint8)
+
+    def _of_levels(self, random: np.random.Generator, levels: int) -> Masks:
+        """Segments get different columns of the array, each hidden at a level of its own; rows come in any order."""
+        array = _bose(levels, self.segments)
+        columns = random.permutation(array.shape[1])[: self.segments]
+        hidden = random.integers(0, levels, self.segments, dtype=np.uint8)
+        order = random.permutation(len(array))
+        return np.asarray(array[order][:, columns] != hidden, dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -125,3 +156,20 @@ def _hadamard(side: int) -> Masks:
         shared >>= 1
     parity.setflags(write=False)
     return parity
+
+
+@lru_cache(maxsize=8)
+def _bose(levels: int, segments: int) -> Masks:
+    """Bose's orthogonal array of a prime number of levels, with a column for each segment, and all that it has.
+
+    Rows are the vectors of length m, columns those whose first number but 0 is 1, entries their products modulo levels:
+    (levels^m, (levels^m - 1) / (levels - 1)). In any two columns each pair of levels is met equally often.
+    """
+    length = 1
+    while (levels**length - 1) // (levels - 1) < segments:
+        length += 1
+    rows = np.array(list(itertools.product(range(levels), repeat=length)))
+    leading = np.take_along_axis(rows, (rows != 0).argmax(axis=1)[:, None], axis=1)[:, 0]
+    array: Masks = np.asarray(rows @ rows[leading == 1].T % levels, dtype=np.uint8)
+    array.setflags(write=False)
+    return array

@@ -2,16 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fer_spark.explaining.masks import can_balance
 from fer_spark.explaining.superpixels import KINDS, comparable
 from fer_spark.explaining.targets import TARGETS
-from fer_spark.settings import check, option
+from fer_spark.settings import check, flag, option
 
 HIDES = ("gray", "mean", "blur", "black")
 MASKS = ("random", "antithetic", "balanced")
+_AS_LIME = {
+    "hide": "mean",
+    "target": "probability",
+    "masks": "random",
+    "keep": 0.5,
+    "assisted": False,
+    "adaptive": False,
+    "kernel_width": 0.25,
+    "features": 0,
+}
+"""What the lime package's `LimeImageExplainer` does where nothing else is asked of it, but for its segments."""
+
 _KINDS = "; ".join(f"{name}: {kind.about}" for name, kind in KINDS.items())
 _COMPARABLE = " and ".join(filter(comparable, KINDS))
+
+
+def _in_words(settings: Mapping[str, object]) -> str:
+    return ", ".join(f"{flag(name)} {value}" for name, value in settings.items() if value)
 
 
 @dataclass(frozen=True)
@@ -43,10 +61,15 @@ class LimeSettings:
     masks: str = option(
         "random",
         "random: each segment by a coin, as the lime package does; antithetic: each mask and its opposite; "
-        "balanced: those, with every two segments hidden together as often as apart",
+        "balanced: every two segments hidden together as often as by two coins, exactly",
         choices=MASKS,
     )
-    keep: float = option(0.5, "chance that a random mask shows a segment; others need 0.5", above=0, below=1)
+    keep: float = option(
+        0.5,
+        "chance that a mask shows a segment; antithetic ones need 0.5, balanced ones 0.5, 0.667 or 0.8",
+        above=0,
+        below=1,
+    )
     assisted: bool = option(
         False,
         "fit the weights with the help of a second model, of segments and of those that touch, made from "
@@ -79,9 +102,25 @@ class LimeSettings:
     )
     fidelity: bool = option(False, "also hide and show segments one by one, in the order of their weight and in others")
     seed: int = option(0, "of the masks, together with each face's id", least=0)
+    as_lime: bool = option(
+        False,
+        "explain by the lime package's own definition: " + _in_words(_AS_LIME) + "; on the same masks, equal weights",
+        later=True,
+    )
+
+    def __post_init__(self) -> None:
+        if not self.as_lime:
+            return
+        for name, value in _AS_LIME.items():
+            given, usual = getattr(self, name), type(self).__dataclass_fields__[name].default
+            if given not in (usual, value):
+                raise ValueError(f"{flag(name)} {given} does not go with --as-lime, which takes {value}")
+            object.__setattr__(self, name, value)
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
         check(self)
-        if self.keep != 0.5 and self.masks != "random":
-            raise ValueError(f"--keep: {self.keep} goes with --masks random; opposite masks show half on average")
+        if self.keep != 0.5 and self.masks == "antithetic":
+            raise ValueError(f"--keep: {self.keep} goes with other --masks; opposite masks show half on average")
+        if self.masks == "balanced" and not can_balance(self.keep):
+            raise ValueError(f"--keep: {self.keep}, expected 0.5, 0.667 or 0.8 with --masks balanced")

@@ -51,19 +51,22 @@ def main() -> None:
     parser.add_argument("--segments", default="16,36")
     parser.add_argument("--hides", default="gray,mean,blur")
     parser.add_argument("--keeps", default="0.5,0.8")
+    parser.add_argument("--kinds", default="random", help="of masks: random, antithetic, balanced")
+    parser.add_argument("--bfloat16", action="store_true", help="as scoring does where it finds --precision worth it")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--output", default="", help="JSON lines, appended; ways that it holds are skipped")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    bundle = fused(load_bundle(given.bundle))
+    bundle = fused(load_bundle(given.bundle, bf16=given.bfloat16))
     faces, gray = _faces(Path(given.csv), given.usage, given.faces, given.seed), _gray(bundle)
     known = _known(given.output)
     print(f"{len(faces)} faces of {given.usage}, {given.masks} masks, two seeds", flush=True)
-    ways = itertools.product(given.segments.split(","), given.hides.split(","), given.keeps.split(","))
-    for count, how, keep in ways:
+    words = (given.segments, given.hides, given.keeps, given.kinds)
+    for count, how, keep, kind in itertools.product(*(word.split(",") for word in words)):
         settings = LimeSettings(
-            segment_count=int(count), hide=how, keep=float(keep), samples=given.masks, views="single"
+            segment_count=int(count), hide=how, keep=float(keep), masks=kind, samples=given.masks, views="single"
         )
+        settings.check()
         if _name(settings) in known:
             continue
         began = time.process_time()
@@ -91,8 +94,8 @@ class _Way:
         jobs = [hide(face.pixels, cut.map, settings.hide, gray) for face, cut in zip(faces, cuts, strict=True)]
         scored = []
         for seed in (0, 1):
-            sources = [MaskSource(face.face_id, cuts[0].count, "random", settings.keep, seed) for face in faces]
-            drawn = [join_repetitions(source.rows(0, settings.samples)) for source in sources]
+            sources = [MaskSource(face.face_id, cuts[0].count, settings.masks, settings.keep, seed) for face in faces]
+            drawn = [join_repetitions(source.rows(0, settings.samples), source.group_rows) for source in sources]
             answers = score([(job, one.unique) for job, one in zip(jobs, drawn, strict=True)], bundle, "single")
             scored.append([_scored(one, answer) for one, answer in zip(drawn, answers, strict=True)])
         nothing = score([(job, np.zeros((1, cuts[0].count), np.uint8)) for job in jobs], bundle, "single")
@@ -153,13 +156,14 @@ def _shown(line: dict[str, Any]) -> str:
         if name in line
     )
     return (
-        f"{line['way']:<12} {line['target']:<12} kernel {line['kernel']:<5} R² {line['r2_held_out']:.2f}, "
+        f"{line['way']:<20} {line['target']:<12} kernel {line['kernel']:<5} R² {line['r2_held_out']:.2f}, "
         f"{line['explained']:.0%} explained, seeds agree to {line['stability']:.2f}{gains}"
     )
 
 
 def _name(settings: LimeSettings) -> str:
-    return f"{settings.segment_count} {settings.hide} {settings.keep:g}"
+    kind = "" if settings.masks == "random" else f" {settings.masks}"
+    return f"{settings.segment_count} {settings.hide} {settings.keep:g}{kind}"
 
 
 def _known(output: str) -> set[str]:

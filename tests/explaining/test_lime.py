@@ -206,6 +206,18 @@ def test_wrong_settings_are_named_before_anything_is_scored() -> None:
 # The lime package itself
 
 
+def test_as_lime_sets_what_the_package_does_and_nothing_else_goes_with_it() -> None:
+    found = LimeSettings(as_lime=True, samples=50, segments="landmarks")
+    assert (found.hide, found.target, found.masks, found.keep) == ("mean", "probability", "random", 0.5)
+    assert (found.kernel_width, found.features, found.assisted, found.adaptive) == (0.25, 0, False, False)
+    assert replace(found, seed=3) == LimeSettings(as_lime=True, samples=50, segments="landmarks", seed=3)
+    assert LimeSettings(as_lime=True, keep=0.5, hide="mean") == LimeSettings(as_lime=True)
+    for change in ({"hide": "blur"}, {"target": "margin"}, {"masks": "balanced"}, {"assisted": True}, {"features": 3}):
+        ((name, value),) = change.items()
+        with pytest.raises(ValueError, match=f"--{name} {value} does not go with --as-lime"):
+            LimeSettings(as_lime=True, **change)
+
+
 def _with_limes_masks(face: np.ndarray, segments: np.ndarray, scorer: Any, samples: int, seed: int):
     """lime_image on a face, and our weights on the masks that it drew: (theirs, ours), each as an array per segment."""
     lime_image = pytest.importorskip("lime.lime_image")
@@ -225,10 +237,11 @@ def _with_limes_masks(face: np.ndarray, segments: np.ndarray, scorer: Any, sampl
     masks = np.random.RandomState(seed).randint(0, 2, samples * count).reshape(samples, count).astype(np.uint8)
     masks[0] = 1
     drawn = join_repetitions(masks)
-    (probabilities,) = score([(hide(face, segments, "mean"), drawn.unique)], scorer)
+    settings = LimeSettings(as_lime=True)
+    (probabilities,) = score([(hide(face, segments, settings.hide), drawn.unique)], scorer)
     from fer_spark.explaining.local_model import Scored, fit_faces
 
-    (model,) = fit_faces([Scored(drawn, probabilities.astype(np.float64), 1)], LimeSettings())
+    (model,) = fit_faces([Scored(drawn, probabilities.astype(np.float64), 1)], settings)
     weights = np.zeros(count)
     for place, weight in theirs.local_exp[1]:
         weights[place] = weight

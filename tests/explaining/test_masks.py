@@ -46,6 +46,25 @@ def test_in_a_balanced_block_every_two_segments_are_hidden_together_as_often_as_
     assert (signs.T @ signs == 2 * side * np.eye(segments)).all()
 
 
+@pytest.mark.parametrize(("keep", "levels", "segments"), [(0.667, 3, 4), (2 / 3, 3, 36), (0.8, 5, 6), (0.8, 5, 31)])
+def test_in_a_balanced_block_segments_are_hidden_in_pairs_as_by_coins_of_their_share(
+    keep: float, levels: int, segments: int
+) -> None:
+    source = MaskSource("a", segments, "balanced", keep, seed=5)
+    rows = source.group_rows
+    hidden = 1 - source.rows(rows, 2 * rows).astype(int)  # the second block: its first row shows not everything
+    together = np.full((segments, segments), rows // levels**2)
+    np.fill_diagonal(together, rows // levels)
+    assert (hidden.T @ hidden == together).all()
+    assert (source.rows(rows, 2 * rows) != source.rows(2 * rows, 3 * rows)).any()
+    assert (source.rows(3, rows + 7) == source.rows(0, 2 * rows)[3 : rows + 7]).all()
+
+
+def test_balanced_masks_of_other_shares_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"four fifths, not 0\.7"):
+        MaskSource("a", 6, "balanced", 0.7).rows(0, 2)
+
+
 def test_balanced_blocks_do_not_all_hold_the_same_masks() -> None:
     masks = MaskSource("a", 36, "balanced").rows(1, 20 * 128)
     assert (masks.sum(axis=1) == 36).sum() <= 1  # a matrix as it is would show everything once per block

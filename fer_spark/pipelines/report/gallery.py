@@ -11,6 +11,7 @@ import numpy as np
 from pyspark.sql import Window
 from pyspark.sql import functions as F
 
+from fer_spark.explaining.regions import in_words, region_weights
 from fer_spark.explaining.superpixels import decode_segments
 from fer_spark.reports.scoring.faces import Array, Explanation, Face
 from fer_spark.reports.scoring.page import Section
@@ -140,13 +141,16 @@ def _face(
 
 
 def _explanation(row: Mapping[str, Any]) -> Explanation:
+    segments = decode_segments(bytes(row["segment_map"]), row["size_px"])
+    weights = np.array(row["weights"], dtype=np.float64)
+    names = None if row["segment_names"] is None else tuple(row["segment_names"])
     return Explanation(
         row["explained_label"],
         row["probability"],
         row["hidden_probability"],
-        decode_segments(bytes(row["segment_map"]), row["size_px"]),
-        np.array(row["weights"], dtype=np.float64),
-        None if row["segment_names"] is None else tuple(row["segment_names"]),
+        segments,
+        weights,
+        names,
         row["r2_held_out"],
         bool(row["explained"]),
         row["stability_overlap"],
@@ -155,4 +159,5 @@ def _explanation(row: Mapping[str, Any]) -> Explanation:
         row["rival_label"],
         row["unexplained"],
         tuple(row["interacting"] or ()),
+        in_words(region_weights(segments, weights, names)),
     )

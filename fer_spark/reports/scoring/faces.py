@@ -42,6 +42,7 @@ class Explanation:
     r2_held_out  fit on masks that the model was not fitted to; None where there were too few
     rival        the runner-up, where the target is the margin to it
     unexplained  why it is not explained, as rows.EXPLANATION has it; interacting: with it, two segments
+    regions      what parts of the face speak for the label and against it, in words
     """
 
     label: str
@@ -58,6 +59,7 @@ class Explanation:
     rival: str | None = None
     unexplained: str | None = None
     interacting: tuple[int, ...] = ()
+    regions: str = ""
 
     @property
     def why_not(self) -> str:
