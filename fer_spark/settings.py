@@ -70,6 +70,7 @@ def option(
     fixed: str = "",
     metavar: str = "",
     later: bool = False,
+    earlier: object = None,
 ) -> T:
     """A field of a settings class, in place of `dataclasses.field`: its flag, help and check are made of this.
 
@@ -81,6 +82,7 @@ def option(
     metavar                    what --help shows in place of a value
     later                      added after releases had noted their settings: not noted at its default, which is what
                                they did, so that what they began is resumed
+    earlier                    the same, where they did what another value than today's default stands for: this one
 
     Raises TypeError for a number without limits and choices.
     """
@@ -92,7 +94,7 @@ def option(
     about |= {"limits": limits} if str(limits) else {}
     about |= {"choices": tuple(choices)} if choices else {}
     about |= {"metavar": metavar} if metavar else {}
-    about |= {"later": True} if later else {}
+    about |= {"unnoted": default if earlier is None else earlier} if later or earlier is not None else {}
     return dataclasses.field(default=default, metadata=about)
 
 
@@ -147,17 +149,17 @@ def _choices_text(word: object, allowed: Sequence[object]) -> str:
 
 
 def values(settings: DataclassInstance) -> dict[str, Any]:
-    """Every setting by its name, as work notes them: without `later` ones at their default."""
+    """Every setting by its name, as work notes them: without `later` ones that are as before there was a choice."""
     return {
-        field.name: value
+        field.name: getattr(settings, field.name)
         for field in dataclasses.fields(settings)
-        if (value := getattr(settings, field.name)) != field.default or not field.metadata.get("later")
+        if "unnoted" not in field.metadata or getattr(settings, field.name) != field.metadata["unnoted"]
     }
 
 
 def later(settings: DataclassInstance | type[DataclassInstance]) -> frozenset[str]:
-    """Names of the settings that are noted only where they are not at their default."""
-    return _named(settings, lambda about: bool(about.get("later")))
+    """Names of the settings that are not noted where they are as before there was a choice."""
+    return _named(settings, lambda about: "unnoted" in about)
 
 
 def unchanging(settings: DataclassInstance | type[DataclassInstance]) -> frozenset[str]:

@@ -126,12 +126,13 @@ def test_a_later_setting_is_noted_only_where_it_differs_from_what_was_done_befor
         wood: str = option("oak", "of what")
         gilt: bool = option(False, "with gold leaf", later=True)
         marks: str = option("", "which", path=True, later=True)
+        varnish: str = option("matt", "of which kind", earlier="gloss")
 
-    assert later(Frame) == {"gilt", "marks"}
+    assert later(Frame) == {"gilt", "marks", "varnish"}
     for noted in (values, changing, without_folders):
-        assert noted(Frame()) == {"wood": "oak"}
-        assert noted(Frame(gilt=True)) == {"wood": "oak", "gilt": True}
-    assert without_folders(Frame(marks="/home/me/mark")) == {"wood": "oak", "marks": "mark"}
+        assert noted(Frame(varnish="gloss")) == {"wood": "oak"}
+        assert noted(Frame(gilt=True)) == {"wood": "oak", "gilt": True, "varnish": "matt"}
+    assert without_folders(Frame(marks="/home/me/mark"))["marks"] == "mark"
 
 
 def not_resumable(group: str, settings: Any) -> set[str]:

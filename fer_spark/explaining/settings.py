@@ -24,6 +24,9 @@ _AS_LIME = {
 }
 """What the lime package's `LimeImageExplainer` does where nothing else is asked of it, but for its segments."""
 
+_KEEP = {"random": 0.9, "balanced": 0.8, "antithetic": 0.5}
+"""Where the user gives none, by the kind of masks."""
+
 _KINDS = "; ".join(f"{name}: {kind.about}" for name, kind in KINDS.items())
 _COMPARABLE = " and ".join(filter(comparable, KINDS))
 
@@ -45,17 +48,17 @@ class LimeSettings:
         36, "about how many segments: grid takes the nearest square number; slic aims at it", least=1
     )
     hide: str = option(
-        "gray",
+        "mean",
         "what a hidden segment shows; gray: the data set's mean; mean: its own mean, as the lime package "
         "does; blur: the blurred face; black",
         choices=HIDES,
     )
     target: str = option(
-        "probability",
-        "what is explained: the label's probability, as the lime package does; its logodds, which a local model fits "
-        "better; or its margin, the log of its ratio to the runner-up's probability: why happy and not neutral",
+        "logodds",
+        "what is explained: the label's log-odds, which a local model fits best; its probability, as the lime package "
+        "does; or its margin, the log of its ratio to the runner-up's probability: why happy and not neutral",
         choices=TARGETS,
-        later=True,
+        earlier="probability",
     )
     samples: int = option(1000, "masks per face; with --adaptive the most", least=2)
     masks: str = option(
@@ -65,9 +68,10 @@ class LimeSettings:
         choices=MASKS,
     )
     keep: float = option(
-        0.5,
-        "chance that a mask shows a segment; antithetic ones need 0.5, balanced ones 0.5, 0.667 or 0.8",
-        above=0,
+        0.0,
+        "chance that a mask shows a segment; antithetic ones need 0.5, balanced ones 0.5, 0.667 or 0.8. 0: 0.9 for "
+        "random masks, 0.8 for balanced, 0.5 for antithetic ones",
+        least=0,
         below=1,
     )
     assisted: bool = option(
@@ -109,8 +113,12 @@ class LimeSettings:
     )
 
     def __post_init__(self) -> None:
-        if not self.as_lime:
-            return
+        if self.as_lime:
+            self._explain_as_lime()
+        if self.keep == 0:
+            object.__setattr__(self, "keep", _KEEP.get(self.masks, 0.5))
+
+    def _explain_as_lime(self) -> None:
         for name, value in _AS_LIME.items():
             given, usual = getattr(self, name), type(self).__dataclass_fields__[name].default
             if given not in (usual, value):
@@ -121,6 +129,6 @@ class LimeSettings:
         """Raise ValueError naming the first setting that cannot be."""
         check(self)
         if self.keep != 0.5 and self.masks == "antithetic":
-            raise ValueError(f"--keep: {self.keep} goes with other --masks; opposite masks show half on average")
+            raise ValueError(f"--keep: {self.keep}, expected 0.5 with --masks antithetic: opposite masks show half")
         if self.masks == "balanced" and not can_balance(self.keep):
             raise ValueError(f"--keep: {self.keep}, expected 0.5, 0.667 or 0.8 with --masks balanced")

@@ -42,7 +42,9 @@ from fer_spark.sample import Drawing, draw_face
 
 SIDE, SAMPLES, SEGMENTS = 48, 1000, 36
 BATCHES = (10, 32, 100, 250)
-STOCK = LimeSettings(samples=SAMPLES, segment_count=SEGMENTS, hide="mean", views="single")
+STOCK = LimeSettings(
+    samples=SAMPLES, segment_count=SEGMENTS, hide="mean", target="probability", keep=0.5, views="single"
+)
 CHOSEN = replace(
     STOCK, masks="balanced", adaptive=True, assisted=True, round_samples=128, stable_overlap=0.5, stable_rank=0.75
 )

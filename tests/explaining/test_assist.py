@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,8 +14,8 @@ from fer_spark.explaining.ridge import rank_correlation
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.explaining.superpixels import grid, landmarks
 
-PLAIN = LimeSettings(masks="balanced")
-ASSISTED = LimeSettings(masks="balanced", assisted=True)
+PLAIN = LimeSettings(masks="balanced", hide="gray", target="probability", keep=0.5)
+ASSISTED = replace(PLAIN, assisted=True)
 COUNT = 36
 PAIRS = touching(grid(48, COUNT))
 
@@ -92,7 +94,7 @@ def test_what_never_changes_has_no_weights() -> None:
 
 def test_the_segments_of_largest_weight_alone() -> None:
     drawn, answer = draw(0, 512), truth("touching")
-    settings = LimeSettings(masks="balanced", assisted=True, features=5)
+    settings = replace(ASSISTED, features=5)
     found = weights(drawn, answer(drawn.unique), settings)
     every = weights(drawn, answer(drawn.unique), ASSISTED)
     assert set(np.flatnonzero(found)) == set(np.argsort(-np.abs(every))[:5])

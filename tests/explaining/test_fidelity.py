@@ -46,7 +46,7 @@ def test_orders_are_by_falling_weight_and_outwards_and_reproducible() -> None:
 
 def test_a_right_explanation_beats_random_orders_and_the_centre() -> None:
     scorer = RegionScorer((CORNER,), (0.9,))
-    settings = LimeSettings(samples=200, hide="black", label="happy", fidelity=True)
+    settings = LimeSettings(samples=200, hide="black", label="happy", fidelity=True, target="probability", keep=0.5)
     (found,) = explain([Face("a", noise())], scorer, settings)
     area = found.fidelity
     assert tuple(area) == COLUMNS

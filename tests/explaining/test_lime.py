@@ -16,7 +16,7 @@ from tests.explaining.scorers import ContrastScorer, PairScorer, RegionScorer, n
 
 SQUARE = (8, 16, 16, 24)  # segment 8 of a six by six grid on 48 px
 OTHER = (32, 40, 40, 48)  # segment 29
-QUICK = LimeSettings(samples=200, hide="black")
+QUICK = LimeSettings(samples=200, hide="black", target="probability", keep=0.5)
 
 
 def _one(scorer: Any, settings: LimeSettings, pixels: np.ndarray, face_id: str = "a"):
@@ -188,12 +188,20 @@ def test_one_segment_gets_a_weight_but_explains_nothing() -> None:
     assert found.unique_samples == 2
 
 
+def test_how_much_is_shown_depends_on_the_masks_where_nobody_says_it() -> None:
+    for masks, keep in (("random", 0.9), ("balanced", 0.8), ("antithetic", 0.5)):
+        settings = LimeSettings(masks=masks)
+        settings.check()
+        assert settings.keep == keep
+        assert LimeSettings(masks=masks, keep=0.5).keep == 0.5
+
+
 def test_wrong_settings_are_named_before_anything_is_scored() -> None:
     scorer = RegionScorer((SQUARE,), (0.7,))
     for change, message in (
         ({"label": "joy"}, "'joy' is none of the model's: sad, happy"),
         ({"samples": 1}, "--samples: 1"),
-        ({"keep": 0.7, "masks": "antithetic"}, "--keep: 0.7 goes with"),
+        ({"keep": 0.7, "masks": "antithetic"}, "--keep: 0.7, expected 0.5 with"),
         ({"stable_rank": 1.5}, "--stable-rank: 1.5"),
         ({"kernel_width": 0.0}, "--kernel-width"),
         ({"kernel_width": float("nan")}, "--kernel-width"),

@@ -21,7 +21,7 @@ from tests.explaining.scorers import RegionScorer, RegionSpec, noise
 SIDE = 24
 PIXELS = StoredPixels("image_24_gray", FaceShape(SIDE, "gray"))
 SPEC = RegionSpec(((0, 4, 4, 8), (20, 24, 20, 24)), (0.6, -0.1))
-SETTINGS = LimeSettings(samples=120, hide="black", label="happy", fidelity=True)
+SETTINGS = LimeSettings(samples=120, hide="black", label="happy", fidelity=True, target="probability", keep=0.5)
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,9 @@ def test_a_planted_cause_is_named_first_and_what_is_against_it_as_such(cause: st
         pytest.importorskip("skimage")
     against = "mouth" if cause != "mouth" else "forehead"
     scorer = RegionScorer((PLACES[cause], PLACES[against]), (0.7, -0.3))
-    settings = LimeSettings(segments=segments, segment_count=64, samples=400, hide="black", label="happy")
+    settings = LimeSettings(
+        segments=segments, segment_count=64, samples=400, hide="black", label="happy", target="probability"
+    )
     [found] = explain([Face("a", noise())], scorer, settings)
     cut = found.segmentation
     words = in_words(region_weights(cut.map, found.model.weights, cut.names))

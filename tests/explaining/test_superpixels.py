@@ -125,7 +125,7 @@ def test_every_kind_cuts_a_face_into_segments_without_gaps(name: str) -> None:
     assert (moved.count != cut.count or (moved.map != cut.map).any()) == KINDS[name].by_points
 
 
-@pytest.mark.parametrize("name", filter(comparable, KINDS))
+@pytest.mark.parametrize("name", list(filter(comparable, KINDS)))
 def test_the_mean_of_equal_weights_is_the_map_of_any_of_its_faces(name: str) -> None:
     face = segment(_face(), name, 9)
     weights = np.linspace(-1, 1, face.count)

@@ -63,7 +63,7 @@ def test_the_margin_to_the_runner_up_is_the_evidence_that_was_planted(assisted: 
     random = np.random.default_rng(3)
     evidence = random.normal(0, 0.5, (COUNT, 3))
     face = Face("f", np.ones((SIDE, SIDE), dtype=np.float32))
-    settings = LimeSettings(hide="black", masks="balanced", samples=512, assisted=assisted)
+    settings = LimeSettings(hide="black", masks="balanced", keep=0.5, samples=512, assisted=assisted)
     found = {
         target: explain([face], AdditiveScorer(evidence), replace(settings, target=target))[0]
         for target in ("probability", "logodds", "margin")

@@ -16,7 +16,7 @@ from fer_spark.explaining.superpixels import grid
 from fer_spark.explaining.unexplained import Unexplained
 from tests.explaining.scorers import PairScorer, RegionScorer, noise
 
-SETTINGS = LimeSettings(hide="black", samples=400, label="happy")
+SETTINGS = LimeSettings(hide="black", samples=400, label="happy", target="probability", keep=0.5)
 COUNT = 36
 
 

@@ -122,7 +122,7 @@ def test_explanations_that_are_there_are_known() -> None:
     shipped: Any = SimpleNamespace(card=SimpleNamespace(digest=MODEL))
     nothing: Any = None
     for one in (settings, dataclasses.replace(settings, bundle="/b", shards="/s", output="/o", device="cpu")):
-        lime = LimeSettings(segments="slic", samples=64, seed=9)
+        lime = LimeSettings(segments="slic", samples=64, seed=9, hide="gray", target="probability", keep=0.5)
         planned = Planned(one, lime, shipped, nothing, nothing, SHARDS.manifest, nothing, (), [])
         assert planned.requested == RECORDED["explanations"]
 

@@ -25,7 +25,10 @@ from fer_spark.rows import EXPLANATION
 from tests.pipelines.evaluate.evaluations import SIDE, TRAIN, VAL, write_bundle, write_shards
 
 NAMES = ["angry", "happy", "sad"]
-QUICK = ["--samples", "60", "--segment-count", "4", "--hide", "black", "--views", "single", "--device", "cpu"]
+QUICK = [
+    *("--samples", "60", "--segment-count", "4", "--hide", "black", "--target", "probability", "--keep", "0.5"),
+    *("--views", "single", "--device", "cpu"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +74,7 @@ def test_every_face_of_the_split_is_explained_by_its_left_half(
     assert sad["r2_held_out"] is None  # three of the sixteen masks there are would say nothing
     assert not sad["explained"]
     assert sad["unique_samples"] == 16
-    settings = LimeSettings(samples=60, segment_count=4, hide="black", views="single")
+    settings = LimeSettings(samples=60, segment_count=4, hide="black", target="probability", keep=0.5, views="single")
     pixels = np.frombuffer(VAL[2].pixels, np.uint8).reshape(SIDE, SIDE)
     (local,) = explain([Face(sad["face_id"], pixels)], load_bundle(bundle), settings)
     assert sad["weights"] == pytest.approx(local.model.weights, abs=1e-5)  # distributed is local

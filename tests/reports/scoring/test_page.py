@@ -193,5 +193,8 @@ def test_a_face_that_is_not_explained_says_why_and_a_margin_says_against_what() 
     for sentence, changes in whys.items():
         assert sentence in shown(explained=False, **changes)
         assert sentence not in shown(**changes)
+    regions = "mouth 46 %, left eye 18 %; brows against it"
+    assert regions in shown(regions=regions)
+    assert regions not in shown(regions=regions, explained=False)
     assert "explanation of happy against sad" in shown(target="margin", rival="sad")
     assert "explanation of log-odds of happy" in shown(target="logodds")
