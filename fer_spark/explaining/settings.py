@@ -77,7 +77,7 @@ class LimeSettings:
     assisted: bool = option(
         False,
         "fit the weights with the help of a second model, of segments and of those that touch, made from "
-        "the same masks: as stable with two fifths of the masks",
+        "the same masks: as stable with two fifths of the masks where half is shown",
     )
     adaptive: bool = option(False, "stop adding masks once the top segments are stable")
     round_samples: int = option(128, "with --adaptive: masks of each round", least=8)

@@ -39,9 +39,9 @@ _PREFIXES = (
     *("roi", "faceroi"),
 )
 _WHOLE = {prefix + ending for prefix in _PREFIXES if prefix not in ("", "face") for ending in ("", "es")}
-_ORDERS = {"xywh": "xywh", "ltwh": "xywh", "coco": "xywh", "xyxy": "xyxy", "ltrb": "xyxy", "voc": "xyxy"}
-_ORDERS |= {"cxcywh": "cxcywh"}
-"""Endings of a column's name that say what its four numbers are."""
+_ENDINGS = {"xywh": ("xywh", "ltwh", "coco"), "xyxy": ("xyxy", "ltrb", "voc"), "cxcywh": ("cxcywh",)}
+_ORDERS = {ending: order for order, endings in _ENDINGS.items() for ending in endings}
+"""What the four numbers of a column are, by the ending of its name."""
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import posixpath
-import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -82,24 +81,24 @@ def listed_faces(spark: SparkSession, root: Root, lists: Sequence[tuple[str, Ite
     return AnnotationTable(root, rows, rows, len(lists), False, "list")
 
 
+def pictures_beside(
+    settings: SourceSettings, reading: FileReading, table: AnnotationTable, lists: Sequence[str]
+) -> Pictures:
+    """Those in the folder of the lists, or in --images."""
+    own = [file_uri(table.root, path) for path in lists]
+    where = settings.images or table.root.uri
+    return file_pictures(table.frame.sparkSession, where, settings.glob, reading, whole_path, own)
+
+
 def open_marked(
-    settings: SourceSettings,
-    reading: FileReading,
-    table: AnnotationTable,
-    own: re.Pattern[str] | Sequence[str],
-    has_boxes: bool = True,
-    pictures: Pictures | None = None,
+    settings: SourceSettings, reading: FileReading, table: AnnotationTable, pictures: Pictures, has_boxes: bool = True
 ) -> Source:
     """The source of such a table, whose columns are those of Face. Names are relative to the list that states them.
 
-    own: the lists below the root, or a pattern of them. A picture's split is that of the list's name, else of the
-    outermost folder that is called as a split is. Raises SourceError where no row names a picture that is there.
+    A picture's split is that of the list's name, else of the outermost folder that is called as a split is. Raises
+    SourceError where no row names a picture that is there.
     """
     spark, root = table.frame.sparkSession, table.root
-    if pictures is None:
-        lists = own if isinstance(own, re.Pattern) else [file_uri(root, path) for path in own]
-        where = settings.images or root.uri
-        pictures = file_pictures(spark, where, settings.glob, reading, whole_path, lists)
     named, label = (F.col(f"`{MARK}{name}`") for name in (NAME, CLASS))
     rows = annotation_rows(table, settings, below_its_table(named), label, pictures)
     if has_boxes:

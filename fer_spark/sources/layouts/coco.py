@@ -1,4 +1,4 @@
-"""COCO: a JSON with images, annotations (a box and a class each) and categories, beside or above the pictures."""
+"""COCO: a JSON with images, annotations (a box and a class each) and categories, near the pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fer_spark.artifacts import Storage
 from fer_spark.sources.base import Source
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.marked import listed_faces, lists_below, open_marked, read_list
+from fer_spark.sources.marked import listed_faces, lists_below, open_marked, pictures_beside, read_list
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.text.coco import coco_faces, is_coco
 
@@ -33,7 +33,8 @@ def open_coco(spark: SparkSession, settings: SourceSettings, reading: FileReadin
     lists = [(path, faces) for path, faces in read if faces is not None]
     if not lists:
         raise SourceError(f"--input {settings.input!r} holds no .json with COCO's images, annotations and categories")
-    return open_marked(settings, reading, listed_faces(spark, root, lists), [path for path, _ in lists])
+    table = listed_faces(spark, root, lists)
+    return open_marked(settings, reading, table, pictures_beside(settings, reading, table, [path for path, _ in lists]))
 
 
 def recognise(look: Look) -> Match | None:

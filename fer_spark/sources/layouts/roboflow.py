@@ -1,4 +1,4 @@
-"""Roboflow's CSV: _annotations.csv (a box and a class a row) or _classes.csv (a column a class) beside the pictures."""
+"""Roboflow's CSV: _annotations.csv (a box and a class a row) or _classes.csv (a column a class)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from fer_spark.artifacts import Storage
 from fer_spark.sources.base import Source
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
-from fer_spark.sources.marked import Face, listed_faces, lists_below, open_marked, read_list
+from fer_spark.sources.marked import Face, listed_faces, lists_below, open_marked, pictures_beside, read_list
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 
 _BOXES, _CLASSES = "_annotations.csv", "_classes.csv"
@@ -32,7 +32,8 @@ def open_roboflow(spark: SparkSession, settings: SourceSettings, reading: FileRe
         raise SourceError(f"--input {settings.input!r} holds {_BOXES} and {_CLASSES}: name one with --input")
     storage = Storage(spark, root.uri)
     lists = [(path, list(_faces(read_list(storage, path), path))) for path in paths]
-    return open_marked(settings, reading, listed_faces(spark, root, lists), paths, has_boxes=bool(boxes))
+    table = listed_faces(spark, root, lists)
+    return open_marked(settings, reading, table, pictures_beside(settings, reading, table, paths), bool(boxes))
 
 
 def recognise(look: Look) -> Match | None:

@@ -45,7 +45,7 @@ def open_voc(spark: SparkSession, settings: SourceSettings, reading: FileReading
     table = AnnotationTable(root, rows, rows, 1, False, "xml")
     where = settings.images or root.uri
     pictures = file_pictures(spark, where, settings.glob, reading, _key, re.compile(r"(?i)\.xml$|^ImageSets/"))
-    return open_marked(settings, reading, table, (), pictures=pictures)
+    return open_marked(settings, reading, table, pictures)
 
 
 def recognise(look: Look) -> Match | None:

@@ -19,15 +19,15 @@ def is_coco(head: str) -> bool:
 
 
 def coco_faces(text: str, name: str) -> list[Face] | None:
-    """A face an annotation, then a row for each image without one; None for a list without categories, as of captions.
-
-    Raises SourceError for what is no JSON, or has other parts.
-    """
+    """A face an annotation, then a row for each image without one; None for what lists no faces, as captions or the
+    answers of a detector do. Raises SourceError for what is no JSON, or whose parts are no lists."""
     try:
         content = json.loads(text.removeprefix("\ufeff"))
     except ValueError as error:
         raise SourceError(f"{name}: no JSON ({error}), so its annotations cannot be read") from None
-    parts = [content.get(part) or [] for part in _PARTS] if isinstance(content, dict) else [[None]]
+    if not isinstance(content, dict):
+        return None
+    parts = [content.get(part) or [] for part in _PARTS]
     if not all(isinstance(part, list) and all(isinstance(entry, dict) for entry in part) for part in parts):
         raise SourceError(f"{name}: expected COCO's lists of images, annotations and categories")
     return list(_faces(*parts)) if parts[2] else None
@@ -40,12 +40,15 @@ def _faces(images: list[Any], annotations: list[Any], categories: list[Any]) -> 
         image, category = (_text(annotation.get(key)) for key in ("image_id", "category_id"))
         marked.add(image)
         names, labels = files[image], classes[category]
-        problem = _problem("image_id", image, names, "images") or _problem(
-            "category_id", category, labels, "categories"
+        box = annotation.get("bbox") or []
+        problem = (
+            _problem("image_id", image, names, "images")
+            or _problem("category_id", category, labels, "categories")
+            or ("" if isinstance(box, list) else "its bbox is no list of numbers")
         )
         name = next(iter(names)) if len(names) == 1 else ""
         label = next(iter(labels)) if len(labels) == 1 else ""
-        yield Face(name, label, _box(annotation.get("bbox")), "bad_annotation" if problem else "", problem)
+        yield Face(name, label, json.dumps(box) if box else "", "bad_annotation" if problem else "", problem)
     for image, names in files.items():
         if image not in marked:
             for name in sorted(names):
@@ -63,11 +66,6 @@ def _problem(key: str, value: str, found: set[str], what: str) -> str:
     if len(found) == 1:
         return ""
     return f"its {key} {value or 'is missing'} is that of {len(found) or 'none'} of the {what}"
-
-
-def _box(value: Any) -> str:
-    """The four numbers as text, as `bbox` columns of tables have them; anything else as it stands there."""
-    return "" if value in (None, []) else json.dumps(value)
 
 
 def _text(value: Any) -> str:

@@ -152,12 +152,14 @@ def test_a_coco_list_that_contradicts_itself_loses_no_row(spark: SparkSession, t
         {"image_id": 1, "category_id": 1, "bbox": [1, 2, 3]},
         {"image_id": 2, "category_id": 1},
         {"image_id": 2, "category_id": 2, **box},
+        {"image_id": 2, "category_id": 1, "bbox": {"left": 1, "top": 2, "right": 3, "bottom": 4}},
     ]
     categories = [{"id": 1, "name": "sad"}, {"id": 2, "name": "sad"}, {"id": 2, "name": "happy"}]
     part = {"images": images, "annotations": annotations, "categories": categories}
     captions = {"images": images, "annotations": [{"image_id": 0, "caption": "a face"}]}
     write(tmp_path, {f"{i}.jpg": jpeg(50 + i) for i in range(3)})
-    write(tmp_path, {"a.json": json.dumps(part), "captions.json": json.dumps(captions)})
+    answers = [{"image_id": 0, "category_id": 1, **box, "score": 0.9}]
+    write(tmp_path, {"a.json": json.dumps(part), "captions.json": json.dumps(captions), "b.json": json.dumps(answers)})
     rows = check(open_source(spark, SourceSettings(source="coco", input=str(tmp_path))))
     rows.sort(key=lambda row: row["source_row"])
     assert [(row["source_path"], row["label"], row["reject_reason"], row["reject_detail"]) for row in rows] == [
@@ -167,6 +169,7 @@ def test_a_coco_list_that_contradicts_itself_loses_no_row(spark: SparkSession, t
         ("1.jpg", "sad", "bad_annotation", "the face's box '[1, 2, 3]' is not four numbers"),
         ("2.jpg", "sad", None, None),
         ("2.jpg", None, "bad_annotation", "its category_id 2 is that of 2 of the categories"),
+        ("2.jpg", "sad", "bad_annotation", "its bbox is no list of numbers"),
     ]
     for text in ('{"images": [{"file_name": "0.jpg"', '{"images": [{"file_name": "0.jpg"}], "annotations": 3}'):
         (tmp_path / "a.json").write_text(text)
