@@ -22,7 +22,16 @@ def augment(
     `rows` (N,) and `key` (seed, epoch, step) alone decide what happens to each picture. Sampling is bilinear; what lies
     outside the picture repeats its border.
     """
-    draws = torch.from_numpy(uniform(rows.cpu().numpy(), _DRAWS, *key)).to(images.device, non_blocking=True)
+    return vary(images, settings, draw(rows, key).to(images.device, non_blocking=True), out_px)
+
+
+def draw(rows: torch.Tensor, key: tuple[int, ...]) -> torch.Tensor:
+    """(N, 16) float32 in [0, 1), on the CPU: what decides the changes of each row, a function of it and the key."""
+    return torch.from_numpy(uniform(rows.cpu().numpy(), _DRAWS, *key))
+
+
+def vary(images: torch.Tensor, settings: AugmentSettings, draws: torch.Tensor, out_px: int) -> torch.Tensor:
+    """`augment` with the draws at hand: tensors of the device alone, nothing for it to wait for."""
     moved = _resample(images, settings, draws, out_px)
     lit = _light(moved, settings, draws[:, 8:11])
     return _erase(lit, settings, draws[:, 11:16])

@@ -25,8 +25,10 @@ class AveragedNetwork:
         ours: list[torch.Tensor] = list(self.network.parameters())
         theirs: list[torch.Tensor] = list(network.parameters())
         torch._foreach_lerp_(ours, theirs, 1 - keep)
-        for own, other in zip(self.network.buffers(), network.buffers(), strict=True):
-            if own.is_floating_point():
-                own.lerp_(other, 1 - keep)
-            else:
+        pairs = list(zip(self.network.buffers(), network.buffers(), strict=True))
+        floating = [pair for pair in pairs if pair[0].is_floating_point()]
+        if floating:
+            torch._foreach_lerp_([own for own, _ in floating], [other for _, other in floating], 1 - keep)
+        for own, other in pairs:
+            if not own.is_floating_point():
                 own.copy_(other)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -17,9 +18,21 @@ class PixelScale:
 
     def standardise(self, images: torch.Tensor) -> torch.Tensor:
         """(N, C, H, W) in [0, 1] → (x - mean) / std, laid out with channels last."""
-        mean = torch.tensor(self.mean, device=images.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=images.device).view(1, -1, 1, 1)
+        mean, std = _on_device(self.mean, images.device), _on_device(self.std, images.device)
         return ((images - mean) / std).contiguous(memory_format=torch.channels_last)
+
+
+@functools.lru_cache(maxsize=64)
+def _on_device(values: tuple[float, ...], device: torch.device) -> torch.Tensor:
+    """(1, C, 1, 1); made once, as a step that is being recorded cannot copy from the CPU."""
+    return torch.tensor(values, device=device).view(1, -1, 1, 1)
+
+
+def sent(value: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """`value` on the device; to a GPU by way of page-locked memory, else the CPU would wait for all it computes."""
+    if device.type == "cpu" or value.device == device:
+        return value.to(device)
+    return value.pin_memory().to(device, non_blocking=True)
 
 
 def to_unit(images: torch.Tensor, device: torch.device) -> torch.Tensor:

@@ -66,8 +66,18 @@ class TrainSettings:
         "picture: after the first epoch an epoch takes as long as without teachers",
         later=True,
     )
+    distill_versions: int = option(
+        0,
+        "each picture comes in so many augmented versions, which return every so many epochs; teachers answer each "
+        "once, and after that an epoch takes as long as without teachers; 0: a new version in each epoch",
+        least=0,
+        later=True,
+    )
     precision: str = option("auto", "auto: bf16 where the hardware computes in it, else fp32", choices=PRECISIONS)
     compile: bool = option(False, "torch.compile the network")
+    cuda_graphs: bool = option(
+        True, "on one GPU, record the operations of a step and replay them", changes_result=False, later=True
+    )
     device: str = option(
         "auto", "auto: a GPU where there is one; or cpu, cuda, cuda:1", fixed="it states where to train, not how"
     )
@@ -91,6 +101,8 @@ class TrainSettings:
         _ = self.size_steps
         if self.distill_once and self.mixup_alpha:
             raise ValueError("--distill-once: teachers do not predict mixed pictures; leave out it or --mixup-alpha")
+        if self.distill_versions and (self.distill_once or self.mixup_alpha or not self.distill):
+            raise ValueError("--distill-versions: goes with --distill, and without --distill-once and --mixup-alpha")
 
     @property
     def peak_rate_per_128(self) -> float:

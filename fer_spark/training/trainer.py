@@ -36,6 +36,8 @@ from fer_spark.training.task import Task
 _AGREE_EVERY = 16
 """Batches after which several processes ask each other whether a checkpoint is due or one was told to stop."""
 
+_GPU_SAVES_S = 10.0
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -62,13 +64,15 @@ class Trainer:
         settings.check()
         self._task, self._settings, self._ranks, self._device = task, settings, ranks, device
         self._checkpoints = checkpoints
+        if device.type == "cuda":
+            torch.backends.cudnn.benchmark = True  # steps are alike: trying kernels pays
         self._network = task.network.to(device).to(memory_format=torch.channels_last)
         self._average = AveragedNetwork(self._network, settings.ema_decay)
         self._best: dict[str, torch.Tensor] = {}
         self._peak = settings.peak_rate_per_128 * task.batch_size * ranks.world / 128
         self._optimizer = _optimizer(task.groups, settings)
         self._epoch = self._batch = self._step = 0
-        self._best_epoch = -1
+        self._best_epoch, self._saved_at = -1, float("-inf")
         self._history: list[dict[str, Any]] = []
         self._steps_of = getattr(task.train, "steps", lambda epoch: len(task.train))
         self._maker = StepMaker(task, settings, augment, device, ranks)
@@ -126,7 +130,10 @@ class Trainer:
         self._end_epoch(
             {"train_loss": mean_loss, "rate": rate, "images_per_s": seen * self._ranks.world / took}, listen
         )
-        return not (self._epoch < settings.epochs and self._ranks.agree_on([stop()], self._device)[0])
+        stopping = self._epoch < settings.epochs and self._ranks.agree_on([stop()], self._device)[0]
+        if stopping and self._device.type != "cpu":
+            self._save()
+        return not stopping
 
     def _end_epoch(self, figures: dict[str, Any], listen: Listener) -> None:
         """Test the averaged network on the val split, note whether it is the best so far, write a checkpoint."""
@@ -145,7 +152,8 @@ class Trainer:
             self._best = {key: value.clone() for key, value in self._average.network.state_dict().items()}
         entry["best"] = self._best_epoch == self._epoch
         self._epoch, self._batch = self._epoch + 1, 0
-        self._save()
+        if self._device.type == "cpu" or self._epoch == self._settings.epochs or self._save_is_due():
+            self._save()
         listen("epoch", entry)
         listen("history", {"history": self._history})
 
@@ -178,6 +186,10 @@ class Trainer:
             network.load_state_dict(self._best)
         return Trained(network, self._history, self._best_epoch, finished)
 
+    def _save_is_due(self) -> bool:
+        """On a GPU an epoch may take less time than its checkpoint: then there is one in ten seconds."""
+        return time.monotonic() - self._saved_at > _GPU_SAVES_S
+
     def _save(self) -> None:
         if self._checkpoints is None or not self._ranks.leads:
             return
@@ -194,6 +206,7 @@ class Trainer:
             "fingerprint": self._task.fingerprint,
         }
         save_checkpoint(self._checkpoints, Checkpoint(tensors, state))
+        self._saved_at = time.monotonic()
 
     def _resume(self, listen: Listener) -> None:
         checkpoint = load_checkpoint(self._checkpoints) if self._checkpoints else None

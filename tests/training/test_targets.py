@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from fer_spark.training.averaging import AveragedNetwork
-from fer_spark.training.targets import ccc_loss, distillation_loss, mix_affect, mix_up, soften
+from fer_spark.training.targets import ccc_loss, distillation_loss, mixing, soften
 
 
 def test_soft_labels_take_their_share_where_there_are_votes() -> None:
@@ -22,25 +22,25 @@ def test_mixup_mixes_pictures_and_targets_by_one_share_and_leaves_rows_without_w
     images = torch.arange(5.0).view(5, 1, 1, 1).expand(-1, 1, 2, 2)
     targets = torch.eye(5)
     weight = torch.tensor([1.0, 1, 0, 1, 1])
-    mixed, soft = mix_up(images, targets, weight, 0.4, seed=11)
+    mixes = mixing(weight, 0.4, seed=11)
+    mixed, soft = mixes.mix(images), mixes.mix(targets)
     assert torch.allclose(soft.sum(1), torch.ones(5))
     assert torch.allclose(mixed[:, 0, 0, 0], soft @ torch.arange(5.0), atol=1e-5)
     assert torch.equal(soft[2], torch.eye(5)[2])
     assert not soft[[0, 1, 3, 4], 2].any()
-    again, _ = mix_up(images, targets, weight, 0.4, seed=11)
-    assert torch.equal(again, mixed)
+    assert torch.equal(mixing(weight, 0.4, seed=11).mix(images), mixed)
 
 
 def test_mixup_mixes_valence_with_the_pictures() -> None:
     values = torch.tensor([0.0, 0.25, 0.5, -0.75, 1.0])
     images = values.view(5, 1, 1, 1).expand(-1, 1, 2, 2)
     weight = torch.tensor([1.0, 1, 0, 1, 1])
-    mixed, _ = mix_up(images, torch.eye(5), weight, 0.4, seed=11)
+    mixes = mixing(weight, 0.4, seed=11)
+    mixed = mixes.mix(images)
     assert not torch.equal(mixed[:, 0, 0, 0], values)
-    assert torch.equal(mix_affect(values, weight, 0.4, seed=11), mixed[:, 0, 0, 0])
-    _, targets = mix_up(images, torch.eye(5), weight, 0.4, seed=11)
-    unknown = mix_affect(torch.where(values == 1.0, math.nan, values), weight, 0.4, seed=11)
-    assert torch.equal(unknown.isnan(), targets[:, 4] > 0)
+    assert torch.equal(mixes.mix(values), mixed[:, 0, 0, 0])
+    unknown = mixes.mix(torch.where(values == 1.0, math.nan, values))
+    assert torch.equal(unknown.isnan(), mixes.mix(torch.eye(5))[:, 4] > 0)
 
 
 def test_distillation_is_zero_at_the_teachers_mean_and_known_elsewhere() -> None:

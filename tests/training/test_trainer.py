@@ -174,12 +174,15 @@ def wrong_by_one(teacher: nn.Module) -> Teacher:
     return teach
 
 
-@pytest.mark.parametrize("once", [False, True])
-def test_a_pupil_learns_its_teachers_answers_without_labels(once: bool) -> None:
+TEACHING: list[dict[str, Any]] = [{}, {"distill_once": True}, {"distill_versions": 2, "distill": ("wrong by one",)}]
+
+
+@pytest.mark.parametrize("how", TEACHING, ids=["each time", "once", "versions"])
+def test_a_pupil_learns_its_teachers_answers_without_labels(how: dict[str, Any]) -> None:
     """The teacher calls every class by the next number; with the whole loss from it, the pupil does so too."""
     teach = wrong_by_one(run(make_task(small_network()), epochs=8).network)
     task = make_task(small_network(seed=5), teachers=[teach], val=None)  # labels of val would choose a bad epoch
-    trained = run(task, epochs=20, distill_weight=1.0, distill_temperature=2.0, distill_once=once)
+    trained = run(task, epochs=20, distill_weight=1.0, distill_temperature=2.0, **how)
     val = MemorySource(*stripes(120, seed=9), 50, shuffle=False)
     answers = Trainer(task, SETTINGS, AugmentSettings(), None, CPU, Ranks()).answers(val, trained.network)
     agreed = answers.logits.argmax(1) == (answers.labels + 1) % len(NAMES)
@@ -193,11 +196,11 @@ def test_a_teacher_whose_word_weighs_nothing_changes_nothing() -> None:
     assert all(torch.equal(weights(taught)[key], weights(alone)[key]) for key in weights(alone))
 
 
-@pytest.mark.parametrize("once", [False, True])
-def test_a_taught_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path, once: bool) -> None:
+@pytest.mark.parametrize("how", TEACHING, ids=["each time", "once", "versions"])
+def test_a_taught_run_that_was_stopped_ends_with_the_same_weights(tmp_path: Path, how: dict[str, Any]) -> None:
     teach = wrong_by_one(run(make_task(small_network()), epochs=1).network)
     whole, first, rest = (
-        run(make_task(small_network(seed=seed), teachers=[teach]), directory, stop, distill_once=once)
+        run(make_task(small_network(seed=seed), teachers=[teach]), directory, stop, **how)
         for seed, directory, stop in ((0, None, -1), (0, tmp_path, 14), (77, tmp_path, -1))
     )
     assert (first.finished, rest.finished) == (False, True)
