@@ -25,9 +25,20 @@ from fer_spark.metrics.confusion import (
     recall,
     row_rates,
 )
-from fer_spark.metrics.probabilities import Calibration, brier_score, calibration, checked, log_loss, top_k_accuracy
+from fer_spark.metrics.probabilities import (
+    Bin,
+    Calibration,
+    brier_score,
+    calibration,
+    checked,
+    log_loss,
+    reliability,
+    top_k_accuracy,
+)
 
 MIN_SUPPORT = 20
+CONFIDENCES = (0.0, 0.5, 0.7, 0.9, 1.0)
+"""Edges of the bins in which it is told per predicted class what a confidence is worth."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +46,8 @@ class ClassScores:
     """One class: `support` rows have it, `predicted` were predicted as it.
 
     precision is 0 for a class with support that is never predicted. Without support, recall and F1 are NaN (null in
-    JSON), and the class enters no average.
+    JSON), and the class enters no average. `by_confidence`: how often the rows predicted as it were right, in bins of
+    the confidence (CONFIDENCES).
     """
 
     name: str
@@ -44,6 +56,10 @@ class ClassScores:
     f1: float
     support: int
     predicted: int
+    by_confidence: tuple[Bin, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**vars(self), "by_confidence": [dict(vars(found)) for found in self.by_confidence]}
 
 
 @dataclass(frozen=True)
@@ -86,7 +102,7 @@ class Evaluation:
             "weighted": dict(vars(self.weighted)),
             "calibration": self.calibration.to_dict(),
             "intervals": {name: interval.to_dict() for name, interval in self.intervals.items()},
-            "per_class": [dict(vars(scores)) for scores in self.per_class],
+            "per_class": [scores.to_dict() for scores in self.per_class],
             "confusion": {"counts": self.confusion.tolist(), "rates": row_rates(self.confusion).tolist()},
         }
         return dict(without_nan(content))
@@ -124,7 +140,7 @@ def evaluate(
         brier=brier_score(true, probabilities),
         calibration=calibration(true, probabilities),
         intervals=intervals(counts, seed, resamples),
-        per_class=_per_class(counts, label_names),
+        per_class=_per_class(counts, label_names, _by_confidence(true, probabilities, predicted)),
         confusion=counts,
     )
 
@@ -145,9 +161,23 @@ def _average(counts: Counts, weights: Floats) -> Average:
     return Average(*means)
 
 
-def _per_class(counts: Counts, label_names: Sequence[str]) -> tuple[ClassScores, ...]:
+def _by_confidence(
+    true: npt.NDArray[np.int64], probabilities: npt.NDArray[np.float64], predicted: npt.NDArray[np.int64]
+) -> list[tuple[Bin, ...]]:
+    """For each class, bins of the rows predicted as it."""
+    confidence = probabilities[np.arange(len(true)), predicted]
+    edges = np.array(CONFIDENCES)
+    return [
+        reliability(confidence[predicted == label], true[predicted == label] == label, edges)
+        for label in range(probabilities.shape[1])
+    ]
+
+
+def _per_class(
+    counts: Counts, label_names: Sequence[str], by_confidence: Sequence[tuple[Bin, ...]]
+) -> tuple[ClassScores, ...]:
     columns = zip(precision(counts), recall(counts), f1(counts), counts.sum(axis=1), counts.sum(axis=0), strict=True)
     return tuple(
-        ClassScores(name, float(p), float(r), float(f), support=int(support), predicted=int(found))
-        for name, (p, r, f, support, found) in zip(label_names, columns, strict=True)
+        ClassScores(name, float(p), float(r), float(f), int(support), int(found), bins)
+        for name, (p, r, f, support, found), bins in zip(label_names, columns, by_confidence, strict=True)
     )

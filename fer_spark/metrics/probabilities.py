@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,42 +30,70 @@ class Bin:
 
 @dataclass(frozen=True)
 class Calibration:
-    """Expected and maximum calibration error, [0, 1], and the bins of the reliability diagram."""
+    """Expected and maximum calibration error, [0, 1], and the bins of the reliability diagram.
+
+    `by_chance` is the ECE that perfectly calibrated probabilities would show on as many rows, as the mean; in 95 of 100
+    such samples it stays below `by_chance_95`.
+    """
 
     ece: float
     mce: float
     bins: tuple[Bin, ...]
+    by_chance: float = float("nan")
+    by_chance_95: float = float("nan")
 
     def to_dict(self) -> dict[str, Any]:
-        return {"ece": self.ece, "mce": self.mce, "bins": [dict(vars(found)) for found in self.bins]}
+        return {**vars(self), "bins": [dict(vars(found)) for found in self.bins]}
 
 
 def calibration(true: Labels, probabilities: Floats, bins: int = BINS) -> Calibration:
     """Confidence against accuracy in equal-width bins of the top probability.
 
     true (N,) in [0, K), probabilities (N, K). ECE = Σ_b n_b/N |accuracy_b - confidence_b|, MCE the largest such gap
-    over bins that hold rows (Guo et al., On Calibration of Modern Neural Networks, ICML 2017, eq. 3 and 5).
-    NaN without rows.
+    over bins that hold rows (Guo et al., On Calibration of Modern Neural Networks, ICML 2017, eq. 3 and 5). By chance a
+    bin's gap is half-normal about 0 with variance Σ p (1 - p) / n_b². NaN without rows.
     """
     true, probabilities = checked(true, probabilities)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
-    edges = np.linspace(0.0, 1.0, bins + 1)
+    found = reliability(confidence, right, np.linspace(0.0, 1.0, bins + 1))
+    held = [one for one in found if one.rows]
+    if not held:
+        return Calibration(float("nan"), float("nan"), found)
+    shares = np.array([one.rows for one in held]) / len(true)
+    gaps = np.array([abs(one.accuracy - one.confidence) for one in held])
+    spreads = np.array([_spread(confidence, one) for one in held])
+    mean = float((shares * spreads).sum() * math.sqrt(2 / math.pi))
+    deviation = float(np.sqrt((shares**2 * spreads**2).sum() * (1 - 2 / math.pi)))
+    return Calibration(float((shares * gaps).sum()), float(gaps.max()), found, mean, mean + 1.645 * deviation)
+
+
+def reliability(confidence: Floats, right: npt.NDArray[np.bool_], edges: Floats) -> tuple[Bin, ...]:
+    """One Bin between each two of the rising `edges`: confidence (N,) in [0, 1], right (N,) whether the row was."""
+    bins = len(edges) - 1
     place = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
     rows = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):
-        mean_confidence = np.bincount(place, confidence, bins) / rows
-        mean_accuracy = np.bincount(place, right, bins) / rows
-        gaps = np.abs(mean_accuracy - mean_confidence)
-    held = rows > 0
-    total = int(rows.sum())
-    return Calibration(
-        ece=float((rows[held] * gaps[held]).sum() / total) if total else float("nan"),
-        mce=float(gaps[held].max()) if total else float("nan"),
-        bins=tuple(
-            Bin(float(edges[i]), float(edges[i + 1]), int(rows[i]), float(mean_confidence[i]), float(mean_accuracy[i]))
-            for i in range(bins)
-        ),
+        means = np.bincount(place, confidence, bins) / rows
+        shares = np.bincount(place, right, bins) / rows
+    return tuple(
+        Bin(float(edges[i]), float(edges[i + 1]), int(rows[i]), float(means[i]), float(shares[i])) for i in range(bins)
     )
+
+
+def _spread(confidence: Floats, found: Bin) -> float:
+    """The standard deviation of a bin's accuracy, were every confidence in it true."""
+    inside = confidence[(confidence > found.lower) & (confidence <= found.upper)]
+    return float(np.sqrt((inside * (1 - inside)).sum()) / found.rows)
+
+
+def fit_across_halves(logits: Floats, labels: Labels) -> npt.NDArray[np.float64]:
+    """(N, K) probabilities of which none had a part in its own temperature: rows of even number are divided by what
+    `fit_temperature` finds on the odd ones, and the other way round. ValueError with fewer than two rows.
+    """
+    probabilities = np.empty(np.shape(logits), dtype=np.float64)
+    for ours, others in ((slice(0, None, 2), slice(1, None, 2)), (slice(1, None, 2), slice(0, None, 2))):
+        probabilities[ours] = softmax(logits[ours] / fit_temperature(logits[others], labels[others]))
+    return probabilities
 
 
 def log_loss(true: Labels, probabilities: Floats) -> float:

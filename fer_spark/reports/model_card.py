@@ -58,7 +58,9 @@ def _teachers(training: dict[str, Any], settings: dict[str, Any]) -> dict[str, s
     if not teachers:
         return {}
     names = ", ".join(f"{teacher['name']} ({teacher['digest'][:16]})" for teacher in teachers)
+    versions = settings.get("distill_versions")
     how = "once per row" if settings.get("distill_once") else "for each augmented picture"
+    how = f"once for each of {versions} augmented versions of a picture" if versions else how
     share, temperature = settings["distill_weight"], settings["distill_temperature"]
     return {"taught by": f"{names}, {how}: {share:.0%} of the loss, at temperature {temperature:g}"}
 
@@ -72,28 +74,54 @@ def _figures(metrics: dict[str, Any]) -> list[str]:
     for split, content in metrics.get("measured", {}).items():
         found += [f"## Measured on {split}", content["protocol"]]
         found += [_scores_table(content["scores"])]
-        found += [_classes_table(content["scores"][0])]
+        found += [_classes_table(content["scores"][0]), *_confidences(content["scores"][0])]
     if not found and metrics:
         found = [
             f"## On {metrics['split']}, which chose the epoch; one view",
             _scores_table([{**metrics, "pictures": "all"}]),
             _classes_table(metrics),
+            *_confidences(metrics),
         ]
     return found
 
 
 def _scores_table(scores: list[dict[str, Any]]) -> str:
     lines = [
-        "| views | pictures | rows | accuracy (95 %) | balanced accuracy | macro-F1 (95 %) | ECE |",
+        "| views | pictures | rows | accuracy (95 %) | balanced accuracy | macro-F1 (95 %) | ECE (by chance) |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in scores:
         lines.append(
             f"| {row['views']} | {row['pictures']} | {row['rows']:,} | {_interval(row, 'accuracy', row['accuracy'])} "
             f"| {_number(row['balanced_accuracy'], 4)} | {_interval(row, 'macro_f1', row['macro']['f1'])} "
-            f"| {_number(row['calibration']['ece'], 3)} |"
+            f"| {_calibration(row['calibration'])} |"
         )
     return "\n".join(lines)
+
+
+def _calibration(found: dict[str, Any]) -> str:
+    """The error, and the one that perfectly calibrated probabilities would show, which older cards do not have."""
+    chance = found.get("by_chance")
+    return _number(found["ece"], 3) + ("" if chance is None else f" ({chance:.3f})")
+
+
+def _confidences(scores: dict[str, Any]) -> list[str]:
+    """How often predictions of a class are right, by their confidence; older cards do not say."""
+    bins = [(label["name"], label.get("by_confidence") or []) for label in scores["per_class"]]
+    edges = next((found for _, found in bins if found), None)
+    if edges is None:
+        return []
+    steps = " | ".join(f"{step['lower']:.1f} to {step['upper']:.1f}" for step in edges)
+    lines = [
+        "What a confidence is worth: of the pictures predicted as a class, how many are right (number of pictures).",
+        "",
+        f"| predicted as | {steps} |",
+        "|" + "---|" * (len(edges) + 1),
+    ]
+    for name, found in bins:
+        cells = [f"{step['accuracy']:.0%} ({step['rows']:,})" if step["rows"] else "–" for step in found]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
+    return ["\n".join(lines)]
 
 
 def _interval(scores: dict[str, Any], name: str, value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,9 +31,20 @@ class Answers:
 
 @torch.no_grad()
 def answer(
-    network: nn.Module, source: BatchSource, scale: PixelScale, crop_px: int, classes: int, precision: str, ranks: Ranks
+    network: nn.Module,
+    source: BatchSource,
+    scale: PixelScale,
+    crop_px: int,
+    classes: int,
+    precision: str,
+    ranks: Ranks,
+    mirrored: bool = False,
 ) -> Answers:
-    """Run `network` (in eval mode) over epoch 0 of `source`, on the middle `crop_px` of each picture (0: all of it)."""
+    """Run `network` (in eval mode) over epoch 0 of `source`, on the middle `crop_px` of each picture (0: all of it).
+
+    `mirrored` also looks at each picture's mirror image, as a bundle's view "flip" does: logits are the logarithm of
+    the mean probability then.
+    """
     device = next(network.parameters()).device
     columns: list[torch.Tensor] = []
     for batch in source.epoch(0):
@@ -40,6 +52,8 @@ def answer(
         images = scale.standardise(center(images, crop_px or images.shape[-1]))
         with autocast(device, precision):
             output = network(images).float()
+            if mirrored:
+                output = _joined(output, network(images.flip(3)).float(), classes)
         facts = [batch.rows, batch.real, batch.labels, *_affect(batch.valence, batch.arousal, len(batch))]
         columns.append(
             torch.cat([torch.stack([fact.double() for fact in facts], dim=1).to(device), output.double()], dim=1)
@@ -53,6 +67,12 @@ def answer(
     return Answers(
         table[:, 2].astype(np.int64), outputs[:, :classes], affect, truth if np.isfinite(truth).any() else None
     )
+
+
+def _joined(one: torch.Tensor, other: torch.Tensor, classes: int) -> torch.Tensor:
+    both = torch.stack([one, other])
+    logits = torch.logsumexp(both[:, :, :classes].log_softmax(2), 0) - math.log(2)
+    return torch.cat([logits, both[:, :, classes:].mean(0)], dim=1)
 
 
 def _affect(valence: torch.Tensor | None, arousal: torch.Tensor | None, count: int) -> list[torch.Tensor]:

@@ -157,8 +157,8 @@ class Trainer:
         listen("epoch", entry)
         listen("history", {"history": self._history})
 
-    def answers(self, source: BatchSource, network: nn.Module | None = None) -> Answers:
-        """What the averaged network (or `network`) says to a split."""
+    def answers(self, source: BatchSource, network: nn.Module | None = None, mirrored: bool = False) -> Answers:
+        """What the averaged network (or `network`) says to a split; see `answer`."""
         classes = len(self._task.train.label_names)
         return answer(
             network or self._average.network,
@@ -168,6 +168,7 @@ class Trainer:
             classes,
             self._settings.precision,
             self._ranks,
+            mirrored,
         )
 
     def _best_of(self, history: list[dict[str, Any]]) -> int:

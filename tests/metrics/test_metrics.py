@@ -11,6 +11,7 @@ import pytest
 from sklearn import metrics as oracle
 
 from fer_spark import metrics
+from fer_spark.metrics.probabilities import fit_across_halves
 
 # 5 rows of a, 3 of b, 2 of c, none of d; d is predicted once, c never.
 HAND_TRUE = np.array([0, 0, 0, 0, 0, 1, 1, 1, 2, 2])
@@ -119,6 +120,45 @@ def test_calibration_error_equals_that_of_torchmetrics() -> None:
         torch.from_numpy(probabilities), torch.from_numpy(true), num_classes=7, n_bins=15, norm="l1"
     )
     assert metrics.calibration(true, probabilities).ece == pytest.approx(float(expected), abs=1e-5)
+
+
+def _labels_of(probabilities: np.ndarray, seed: int) -> np.ndarray:
+    """Labels drawn by the probabilities themselves: perfectly calibrated."""
+    drawn = np.random.default_rng(seed).random((len(probabilities), 1))
+    return np.minimum((probabilities.cumsum(axis=1) < drawn).sum(axis=1), probabilities.shape[1] - 1)
+
+
+@pytest.mark.parametrize("rows", [200, 2000])
+def test_calibration_error_by_chance_is_what_calibrated_probabilities_show(rows: int) -> None:
+    _, probabilities = _drawn(rows, 7, 5)
+    found = [metrics.calibration(_labels_of(probabilities, seed), probabilities) for seed in range(400)]
+    errors = np.array([one.ece for one in found])
+    assert found[0].by_chance == pytest.approx(errors.mean(), rel=0.06)
+    assert (errors < found[0].by_chance_95).mean() == pytest.approx(0.95, abs=0.03)
+
+
+def test_halves_that_fit_each_other_know_nothing_of_themselves() -> None:
+    labels, probabilities = _drawn(400, 5, 3)
+    logits = np.log(probabilities) * 3  # three times too sure
+    across = fit_across_halves(logits, labels)
+    changed = labels.copy()
+    changed[::2] = (changed[::2] + 1) % 5
+    others = fit_across_halves(logits, changed)
+    assert np.array_equal(across[::2], others[::2]), "their temperature comes from the odd rows"
+    assert not np.allclose(across[1::2], others[1::2])
+    assert np.allclose(across[::2], metrics.softmax(logits[::2] / metrics.fit_temperature(logits[1::2], labels[1::2])))
+
+
+def test_what_a_confidence_is_worth_worked_by_hand() -> None:
+    confidence = np.array([0.55, 0.7, 0.71, 0.95, 0.95, 0.4])
+    probabilities = np.stack([confidence, (1 - confidence) / 2, (1 - confidence) / 2], axis=1)
+    probabilities[5] = [0.3, 0.4, 0.3]
+    scores = metrics.evaluate(np.array([0, 1, 0, 0, 2, 1]), probabilities, "abc")
+    first = [(one.rows, one.accuracy) for one in scores.per_class[0].by_confidence]
+    assert first[1:] == [(2, 0.5), (1, 1.0), (2, 0.5)]
+    assert first[0][0] == 0
+    assert next((one.rows, one.confidence) for one in scores.per_class[1].by_confidence) == (1, pytest.approx(0.4))
+    assert sum(one.rows for label in scores.per_class for one in label.by_confidence) == 6
 
 
 def test_log_loss_brier_and_top_two_worked_by_hand() -> None:

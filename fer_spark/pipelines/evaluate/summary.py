@@ -22,6 +22,7 @@ _ROWS: list[tuple[str, Callable[[Evaluation], str]]] = [
     ("macro-F1", lambda scores: _interval(scores, "macro_f1", 1, "")),
     ("log loss", lambda scores: number(scores.log_loss)),
     ("calibration error", lambda scores: number(scores.calibration.ece)),
+    ("by chance", lambda scores: number(scores.calibration.by_chance)),
 ]
 
 

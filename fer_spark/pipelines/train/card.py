@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 from rich.console import Console
 
-from fer_spark.metrics.evaluation import evaluate
-from fer_spark.metrics.probabilities import fit_temperature, softmax
+from fer_spark.metrics.evaluation import evaluate, without_nan
+from fer_spark.metrics.probabilities import calibration, fit_across_halves, fit_temperature, softmax
 from fer_spark.networks.build import rebuild_network
 from fer_spark.networks.card import Card
 from fer_spark.networks.parameters import parameter_count
@@ -39,13 +40,20 @@ LAW = (
 LICENCE = "weights: as the licence of the training data allows; code: Apache-2.0"
 
 
-def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answers | None) -> Card:
-    """What the bundle says about itself. The temperature is fitted on the val split, where there is one.
+def looks_mirrored(settings: AllSettings) -> bool:
+    """Mirrored views are for networks that have seen mirrored pictures."""
+    return settings.augment.augment and settings.augment.flip_prob > 0
 
-    Mirrored views are for networks that have seen mirrored pictures.
+
+def make_card(
+    settings: AllSettings, opened: Opened, trained: Trained, val: Answers | None, mirrored: Answers | None
+) -> Card:
+    """What the bundle says about itself. The temperature is fitted on the val split, where there is one, by `mirrored`:
+    what it answers there from the views that the card names.
     """
     train, manifest = opened.train, opened.train.manifest
-    figures, temperature = _val_figures(settings, train.label_names, val)
+    temperature = _temperature(mirrored)
+    figures = _val_figures(settings, train.label_names, val, mirrored, temperature)
     return Card(
         network=opened.start.name,
         arguments=opened.start.arguments,
@@ -54,7 +62,7 @@ def make_card(settings: AllSettings, opened: Opened, trained: Trained, val: Answ
         mean=list(opened.task.scale.mean),
         std=list(opened.task.scale.std),
         name=Path(settings.run.output).name,
-        views="flip" if settings.augment.augment and settings.augment.flip_prob > 0 else "single",
+        views="flip" if looks_mirrored(settings) else "single",
         crop_px=settings.train.crop_px,
         temperature=temperature,
         preparation=manifest.preparation.to_dict(),
@@ -93,20 +101,38 @@ def _without_folders(source: dict[str, Any]) -> dict[str, Any]:
     return {**source, "description": " ".join(words)}
 
 
-def _val_figures(settings: AllSettings, names: list[str], val: Answers | None) -> tuple[dict[str, Any], float]:
-    """Figures of the kept epoch on the split that chose it, one view of each picture; the fitted temperature.
-
-    Where no answer is wrong the likelihood has no best temperature (the lower, the better), and it stays 1: a dozen
-    pictures, all right, would else make every probability 0 or 1.
-    """
-    if val is None or not (val.labels >= 0).any():
-        return {}, 1.0
-    known = val.labels >= 0
-    labels, logits = val.labels[known], val.logits[known].astype(np.float64)
+def _temperature(answers: Answers | None) -> float:
+    """Where no answer is wrong the likelihood has no best temperature (the lower, the better), and it stays 1: a dozen
+    pictures, all right, would else make every probability 0 or 1."""
+    labels, logits = _known(answers)
     all_right = bool((logits.argmax(axis=1) == labels).all())
-    temperature = 1.0 if all_right else float(fit_temperature(logits, labels))
+    return 1.0 if all_right else float(fit_temperature(logits, labels))
+
+
+def _val_figures(
+    settings: AllSettings, names: list[str], val: Answers | None, mirrored: Answers | None, temperature: float
+) -> dict[str, Any]:
+    """Figures of the kept epoch on the split that chose it, one view of each picture; and how well the card's views are
+    calibrated on pictures that had no part in their temperature (`calibration_across_halves`)."""
+    labels, logits = _known(val)
+    if not len(labels):
+        return {}
     found = evaluate(labels, softmax(logits / temperature), names).to_dict()
-    return {"split": settings.run.val_split, "chosen_on_it": True, "views": "single", **found}, temperature
+    figures = {"split": settings.run.val_split, "chosen_on_it": True, "views": "single", **found}
+    labels, logits = _known(mirrored)
+    wrong = logits.argmax(axis=1) != labels
+    if wrong[::2].any() and wrong[1::2].any():
+        across = calibration(labels, fit_across_halves(logits, labels)).to_dict()
+        figures["calibration_across_halves"] = without_nan(across)
+    return figures
+
+
+def _known(answers: Answers | None) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Labels (N,) and logits (N, K) of the pictures that have a label."""
+    if answers is None:
+        return np.zeros(0, dtype=np.int64), np.zeros((0, 1))
+    known = answers.labels >= 0
+    return answers.labels[known], answers.logits[known].astype(np.float64)
 
 
 def print_summary(console: Console, output: Path, card: Card, trained: Trained) -> None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from fer_spark.networks.build import rebuild_network
 from fer_spark.networks.bundle import save_bundle
 from fer_spark.networks.card import BundleError
-from fer_spark.pipelines.train.card import make_card, print_summary
+from fer_spark.pipelines.train.card import looks_mirrored, make_card, print_summary
 from fer_spark.pipelines.train.open import Opened, open_run
 from fer_spark.pipelines.train.settings import AllSettings, RunSettings
 from fer_spark.shards.read.reader import ShardError
@@ -76,13 +76,16 @@ def _publish(
 ) -> None:
     """Test the kept network once more, on all ranks, and write the bundle on the first."""
     output = Path(settings.run.output)
-    val = trainer.answers(opened.val, trained.network) if opened.val is not None else None
+    val = mirrored = None
+    if opened.val is not None:
+        val = trainer.answers(opened.val, trained.network)
+        mirrored = trainer.answers(opened.val, trained.network, True) if looks_mirrored(settings) else val
     if not ranks.leads:
         return
     dtype = "float16" if settings.run.half_weights else "float32"
     network = rebuild_network(opened.start.name, opened.start.arguments)
     network.load_state_dict(trained.network.state_dict())
-    card = save_bundle(output, network, make_card(settings, opened, trained, val), dtype)
+    card = save_bundle(output, network, make_card(settings, opened, trained, val, mirrored), dtype)
     print_summary(console, output, card, trained)
     shutil.rmtree(output / _CHECKPOINTS, ignore_errors=True)
 

@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 
 from fer_spark import cli
+from fer_spark.metrics import fit_temperature
 from fer_spark.networks.bundle import load_bundle
 from fer_spark.shards.manifest import NAME
+from fer_spark.shards.read.reader import ReadSettings, open_shards
 from tests.pipelines.train.trainings import (
     CHECKSUM,
     COLUMN,
@@ -64,6 +66,27 @@ def test_shards_become_a_bundle_that_explains_itself(
     assert f"Bundle: {output}\n" in said.err
     assert all(re.match("epoch [1-4]/4|Kept|On val|Bundle", line) for line in said.err.splitlines())  # none is broken
     assert said.out == ""
+
+
+def test_the_temperature_is_that_of_the_views_that_the_card_names(tmp_path: Path) -> None:
+    """Mirror images averaged are less sure than one view: what is fitted to them differs."""
+    random = np.random.default_rng(5)
+    noisy = {"label": lambda label: NAMES[(label + int(random.random() < 0.3)) % 3]}
+    shards = write_shards(tmp_path / "shards", {"train": [60, 60, 60], "val": [40, 40, 40]}, **noisy)
+    output = tmp_path / "out"
+    assert train(shards, output, "--augment", "--flip-prob", "0.5") == 0
+    about, read = card(output), ReadSettings(shuffle=False, batch_size=120)
+    assert about["views"] == "flip"
+    with open_shards(str(shards), "val", read) as reader:
+        (batch,) = reader.epoch(0)
+    bundle, labels, fitted = load_bundle(output), batch.labels[batch.real].numpy(), {}
+    for views in ("flip", "single"):
+        fitted[views] = fit_temperature(bundle.predict_logits(batch.images[batch.real].numpy(), views=views), labels)
+    assert about["temperature"] == pytest.approx(fitted["flip"], rel=1e-3)
+    assert abs(fitted["single"] / fitted["flip"] - 1) > 0.01
+    across = about["metrics"]["calibration_across_halves"]
+    assert 0 < across["ece"] < 1
+    assert across["by_chance"] < across["by_chance_95"]
 
 
 def test_a_val_split_that_is_all_right_leaves_probabilities_as_they_are(tmp_path: Path) -> None:
