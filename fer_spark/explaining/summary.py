@@ -1,4 +1,4 @@
-"""Sums up a run of explanations: counts, fit, stability, fidelity and mean maps, per explained label."""
+"""Sums up a run of explanations: counts, fit, stability, fidelity, mean maps and their spread, per explained label."""
 
 from __future__ import annotations
 
@@ -40,19 +40,27 @@ def summary_of(rows: DataFrame, settings: LimeSettings, compare: bool | None = N
     if settings.fidelity:
         content["fidelity"] = _fidelity(fine, list(labels), settings.seed)
     if comparable(settings.segments) if compare is None else compare:
-        content["mean_weights"] = mean_weights(fine)
+        content["mean_weights"], content["spread_weights"] = weights_of_faces(fine)
     return content
 
 
-def mean_weights(rows: DataFrame) -> dict[str, dict[str, float]]:
-    """Mean weight of each segment over the faces of each explained label: {label: {segment's name or number: mean}}."""
+PerSegment = dict[str, dict[str, float]]
+"""{label: {segment's name, or its number where it has none: a figure}}."""
+
+
+def weights_of_faces(rows: DataFrame) -> tuple[PerSegment, PerSegment]:
+    """Mean weight of each segment over the faces of each explained label, and its spread: the standard deviation from
+    face to face, 0 of a single one."""
     each = rows.select("explained_label", "segment_names", F.posexplode("weights").alias("place", "weight"))
     name = F.coalesce(F.get("segment_names", F.col("place")), F.col("place").cast("string"))
-    means = each.groupBy("explained_label", name.alias("segment")).agg(F.avg("weight").alias("mean")).collect()
-    found: dict[str, dict[str, float]] = {}
-    for row in sorted(means, key=lambda row: (row["explained_label"], _numeric(row["segment"]))):
-        found.setdefault(row["explained_label"], {})[row["segment"]] = round(row["mean"], 8)
-    return found
+    figures = (F.avg("weight").alias("mean"), F.coalesce(F.stddev("weight"), F.lit(0.0)).alias("spread"))
+    found = each.groupBy("explained_label", name.alias("segment")).agg(*figures).collect()
+    means: PerSegment = {}
+    spreads: PerSegment = {}
+    for row in sorted(found, key=lambda row: (row["explained_label"], _numeric(row["segment"]))):
+        means.setdefault(row["explained_label"], {})[row["segment"]] = round(row["mean"], 8)
+        spreads.setdefault(row["explained_label"], {})[row["segment"]] = round(row["spread"], 8)
+    return means, spreads
 
 
 def _per_label(rows: DataFrame) -> dict[str, dict[str, Any]]:

@@ -90,7 +90,7 @@ def comparable(method: str) -> bool:
 def mean_maps(
     means: Mapping[str, Mapping[str, float]], method: str, size_px: int, count: int
 ) -> dict[str, npt.NDArray[np.float64]]:
-    """By label (S, S): the mean weight of each segment, shown where a template face has it.
+    """By label (S, S): the mean weight of each segment, or its spread, shown where a template face has it.
 
     `means` {label: {segment's name, or its number where it has none: weight}}; 0 for a segment that no face had. Empty
     where segments differ by face.

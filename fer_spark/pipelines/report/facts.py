@@ -69,9 +69,10 @@ def explanations_of(rows: DataFrame) -> Explanations:
         for name, gain in content.get("fidelity", {}).get(ALL, {}).items()
         if "_gain_" in name
     ]
-    maps = {}
-    if alike is not None:
-        maps = mean_maps(content["mean_weights"], alike["segments"], alike["size_px"], alike["numbers"] or 0)
+    maps, spreads = (
+        {} if alike is None else mean_maps(content[figure], alike["segments"], alike["size_px"], alike["numbers"] or 0)
+        for figure in ("mean_weights", "spread_weights")
+    )
     read = content["per_status"].get("ok", 0)
     hidden = ", ".join(sorted({row["hide"] for row in kinds}))
     cut = ", ".join(sorted({row["segments"] for row in kinds}))
@@ -81,7 +82,7 @@ def explanations_of(rows: DataFrame) -> Explanations:
     words += "explained: their held-out fit is good enough to believe the heat map."
     if content["faces"] > read:
         words += f" {content['faces'] - read:,} could not be read."
-    return Explanations(content["per_label"], gains, maps, words)
+    return Explanations(content["per_label"], gains, maps, words, spreads)
 
 
 def facts(table: ScoreTable | None, why: WhyTable | None, settings: ReportSettings) -> list[tuple[str, str]]:

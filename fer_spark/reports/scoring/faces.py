@@ -18,6 +18,7 @@ Array = npt.NDArray[Any]
 FOR, AGAINST = (178, 24, 43), (33, 102, 172)
 """Red speaks for the label, blue against it, as in the pictures of `fer-spark explain`."""
 
+_SPREAD = (31, 41, 51)
 _STRONGEST = 0.72
 _SMALL_PX, _LARGE_PX = 96, 192
 _FEWEST = 3
@@ -134,8 +135,17 @@ def map_uri(weights: Array, strongest: float = 1.0) -> str:
     """The same of a weight per pixel, (S, S)."""
     share = weights / (float(np.abs(weights).max()) or 1.0)
     colour = np.where(share[..., None] > 0, np.array(FOR), np.array(AGAINST))
-    opacity = np.rint(np.abs(share) * strongest * 255)[..., None]
-    pixels = np.concatenate([colour, opacity], axis=2).astype(np.uint8)
+    return _tinted(colour, np.abs(share) * strongest)
+
+
+def spread_uri(spread: Array, weights: Array) -> str:
+    """PNG, (S, S) with transparency: the denser, the greater the spread, as a share of the largest mean weight."""
+    share = np.minimum(spread / (float(np.abs(weights).max()) or 1.0), 1.0)
+    return _tinted(np.broadcast_to(np.array(_SPREAD), (*spread.shape, 3)), share)
+
+
+def _tinted(colour: Array, opacity: Array) -> str:
+    pixels = np.concatenate([colour, np.rint(opacity * 255)[..., None]], axis=2).astype(np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, format="PNG", optimize=True)
     return data_uri(buffer.getvalue())

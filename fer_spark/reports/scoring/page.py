@@ -20,6 +20,7 @@ from fer_spark.reports.scoring.faces import (
     mean_picture,
     outlines,
     picture_uri,
+    spread_uri,
 )
 from fer_spark.reports.scoring.figures import Cell
 from fer_spark.rows import REASONS
@@ -76,12 +77,14 @@ class Explanations:
     gains      fidelity: what was gained over what, the mean, and its interval
     maps       label → (S, S) mean weight of each pixel's segment, where segments mean the same on every face
     method     how faces were cut and hidden, in words
+    spreads    label → (S, S) standard deviation, from face to face, of what `maps` has the mean of
     """
 
     per_label: Mapping[str, Mapping[str, Any]]
     gains: Sequence[tuple[str, float, float, float]] = ()
     maps: Mapping[str, Array] = field(default_factory=dict)
     method: str = ""
+    spreads: Mapping[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -111,6 +114,7 @@ def page(report: ScoringReport) -> str:
     jinja = environment()
     faces = [face for section in report.gallery for face in section.faces]
     jinja.filters |= {"picture": picture_uri, "heat": _heat, "weight_map": map_uri, "outlines": _outlines}
+    jinja.filters["spread_map"] = spread_uri
     loader = jinja.loader
     assert loader is not None
     style, script = (loader.get_source(jinja, f"scoring_{part}.html")[0] for part in ("style", "script"))

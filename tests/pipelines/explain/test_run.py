@@ -84,6 +84,8 @@ def test_every_face_of_the_split_is_explained_by_its_left_half(
     assert summary["per_label"]["sad"]["faces"] == 4
     by_hand = np.mean([row["weights"][0] for row in rows if row["explained_label"] == "sad"])
     assert summary["mean_weights"]["sad"]["0"] == pytest.approx(by_hand, abs=1e-6)
+    by_hand = np.std([row["weights"][0] for row in rows if row["explained_label"] == "sad"], ddof=1)
+    assert summary["spread_weights"]["sad"]["0"] == pytest.approx(by_hand, abs=1e-6)
     assert summary["fidelity"]["all"]["faces"] == 10
     assert summary["fidelity"]["sad"]["deletion_gain_random"]["mean"] >= 0
     pictures = sorted(path.relative_to(output).as_posix() for path in output.rglob("*.png"))

@@ -87,6 +87,7 @@ def report(**changes: Any) -> ScoringReport:
         [("deletion against random order", 0.12, 0.08, 0.16), ("insertion against centre order", 0.01, -0.02, 0.04)],
         dict.fromkeys(LABELS, weights[line[:, None] * 3 + line]),
         "12 faces by LIME, cut by grid.",
+        dict.fromkeys(LABELS, np.array([0, 0.3, 0.1, 0.2, 0.1, 0.2, 0, 0.3, 0])[line[:, None] * 3 + line]),
     )
     gallery = [
         Section(

@@ -20,6 +20,7 @@ from fer_spark.reports.scoring.faces import (
     outline,
     outlines,
     picture_uri,
+    spread_uri,
 )
 from tests.reports.scoring.scoring_reports import SIDE, drawn, explanation
 
@@ -112,3 +113,11 @@ def test_the_mean_of_faces_is_of_the_commonest_shape() -> None:
     assert mean.shape == (4, 4)
     assert mean_picture(faces[:2]) is None
     assert mean_picture([]) is None
+
+
+def test_a_spread_is_as_dense_as_a_mean_weight_of_its_size() -> None:
+    weights = np.array([[0.0, 2.0], [-1.0, 0.5]])
+    shown = np.asarray(opened(spread_uri(np.array([[0.0, 1.0], [2.0, 9.0]]), weights)))
+    assert shown[..., 3].tolist() == [[0, 128], [255, 255]]
+    assert len(np.unique(shown[..., :3].reshape(-1, 3), axis=0)) == 1
+    assert np.asarray(opened(spread_uri(np.ones((2, 2)), np.zeros((2, 2)))))[..., 3].min() == 255
