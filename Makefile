@@ -11,7 +11,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long test-all check lint bench setup jars zip dist lock clean
+.PHONY: demo test test-long test-all check lint bench gpu-check setup jars zip dist lock clean
 
 setup: $(VENV)/.ready
 
@@ -61,6 +61,10 @@ lint: setup
 
 bench: setup ## prints the measured figures of docs/measured.md on this machine
 	$(BIN)/python -m tests.benchmarks
+
+# PY=python3 for a GPU machine that has packages of its own and no index to install others from
+gpu-check: $(if $(PY),,setup) ## what a GPU gives: its tests, training steps, predictions, explanations; without one, a dry run
+	$(or $(PY),$(BIN)/python) -m tests.benchmarks.gpu check
 
 zip: ## dist/fer_spark.zip, for spark-submit --py-files
 	mkdir -p dist && git archive --format=zip --output=dist/fer_spark.zip HEAD fer_spark

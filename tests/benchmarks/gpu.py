@@ -1,5 +1,6 @@
-"""What a GPU gives, in pieces of minutes: `make gpu-check` runs the first three, each prints its table.
+"""What a GPU gives, in pieces of minutes, each of which prints its table. `make gpu-check` runs `check`.
 
+python -m tests.benchmarks.gpu check     the tests that need a GPU, then equal, step and predict; under nine minutes
 python -m tests.benchmarks.gpu step      a training step: precision, compilation, CUDA graphs, the reader; share of peak
 python -m tests.benchmarks.gpu predict   predictions and explanations per second, CPU against GPU in one run
 python -m tests.benchmarks.gpu equal     the same training with and without CUDA graphs: how far they are apart
@@ -7,7 +8,7 @@ python -m tests.benchmarks.gpu train --shards SHARDS --plan plan.json --output D
                                          trainings side by side, as plan.json lists them: {name: [words to add]};
                                          {output} in a word stands for DIR: one can learn from others before it
 
-Without a GPU the same runs on the CPU, at the size that --images says: a dry run.
+Without a GPU the same runs on the CPU, few pictures and short: a dry run. tests.benchmarks.gpu_kit brings FER-2013.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "bf16, compiled, graphs": {"precision": "bf16", "compile": True},
 }
 CROP = 44
+BUNDLES, MASKS = ("fer2013", "fer2013-tiny"), 600
 
 
 def step(images: int, batch_sizes: list[int], seconds: float, compiled: bool) -> None:
@@ -161,6 +164,36 @@ def _trainer(
     return Trainer(task, settings, AugmentSettings(), None, device, Ranks())
 
 
+def check() -> None:
+    """All but trainings; each part says itself what went wrong, and the others go on."""
+    on_gpu = choose_device("auto").type == "cuda"
+    files = ["tests/training/test_graphs.py", "tests/networks/test_bundle.py", "tests/shards/read/test_reader.py"]
+    # a GPU machine need not have Spark, which the other tests' conftest.py starts
+    options = [
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--noconftest",
+        "-c",
+        os.devnull,
+        "--rootdir",
+        ".",
+        "-k",
+        "gpu or graphs",
+    ]
+    parts: list[Callable[[], object]] = [
+        lambda: subprocess.run([sys.executable, "-m", "pytest", *options, *files], check=False),
+        lambda: equal(4096 if on_gpu else 256),
+        lambda: step(0, [128, 512], 1.5, True) if on_gpu else step(256, [32], 0.1, False),
+        lambda: predict(0, 2.0) if on_gpu else predict(256, 0.1),
+    ]
+    for part in parts:
+        try:
+            part()
+        except (RuntimeError, ValueError, OSError, ImportError):
+            traceback.print_exc()
+
+
 def equal(images: int) -> None:
     """Loss by epoch of the same training, plain twice and with graphs twice, in float32."""
     device = choose_device("auto")
@@ -182,13 +215,13 @@ def predict(images: int, seconds: float) -> None:
     pictures, _, whose = load_pictures(images or 8192)
     devices = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
     print(f"{len(pictures):,} pictures ({whose}), {torch.get_num_threads()} CPU threads")
-    for name in ("fer2013", "fer2013-tiny"):
+    for name in BUNDLES:
         for device in devices:
             for bf16 in (False, True):
                 bundle = load_bundle(name, device, bf16)
                 faces = pictures if device != "cpu" else pictures[: min(len(pictures), 2048)]
                 rate = _rate(lambda: bundle.predict(faces, views="single"), len(faces), seconds)  # noqa: B023
-                lime = LimeSettings(samples=600, segment_count=36)
+                lime = LimeSettings(samples=MASKS, segment_count=36)
                 some = [Face(str(number), face) for number, face in enumerate(pictures[: 32 if device != "cpu" else 4])]
                 explained = _rate(lambda: explain(some, bundle, lime), len(some), seconds)  # noqa: B023
                 kind = f"{device}, {'bf16' if bf16 else 'fp32'}"
@@ -242,7 +275,7 @@ def _wait(device: torch.device) -> None:
 
 if __name__ == "__main__":
     line = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    line.add_argument("what", choices=["step", "predict", "equal", "train"])
+    line.add_argument("what", choices=["check", "step", "predict", "equal", "train"])
     line.add_argument("--images", type=int, default=0, help="how many pictures; 0: all there are")
     line.add_argument("--seconds", type=float, default=4.0, help="for each figure")
     line.add_argument("--batches", default="128,512", help="step: sizes of a batch")
@@ -252,7 +285,9 @@ if __name__ == "__main__":
     line.add_argument("--output", type=Path)
     line.add_argument("--at-once", type=int, default=6, help="train: processes side by side")
     asked = line.parse_args()
-    if asked.what == "step":
+    if asked.what == "check":
+        check()
+    elif asked.what == "step":
         step(asked.images, [int(word) for word in asked.batches.split(",")], asked.seconds, not asked.no_compile)
     elif asked.what == "predict":
         predict(asked.images, asked.seconds)
