@@ -11,7 +11,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long test-all check lint bench gpu-check setup jars zip dist lock clean
+.PHONY: demo test test-long test-all check lint bench gpu-check setup jars weights zip dist lock clean
 
 setup: $(VENV)/.ready
 
@@ -44,6 +44,9 @@ demo: setup ## draws labelled faces, explores, builds shards, trains, measures, 
 
 jars: setup ## the jars and the object store that the groups store and table need, into the user's cache
 	PYTHON=$(BIN)/python docker/jars/fetch "$(CACHE)"
+
+weights: setup ## ImageNet weights of EfficientNet-Lite0, converted to safetensors in the user's cache: --weights imagenet
+	PYTHON=$(BIN)/python docker/weights/fetch
 
 test: setup ## the default tests, in two workers
 	$(PYTEST) -m "not slow"

@@ -56,12 +56,12 @@ def calibration(true: Labels, probabilities: Floats, bins: int = BINS) -> Calibr
     true, probabilities = checked(true, probabilities)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == true
     found = reliability(confidence, right, np.linspace(0.0, 1.0, bins + 1))
-    held = [one for one in found if one.rows]
+    held = [step for step in found if step.rows]
     if not held:
         return Calibration(float("nan"), float("nan"), found)
-    shares = np.array([one.rows for one in held]) / len(true)
-    gaps = np.array([abs(one.accuracy - one.confidence) for one in held])
-    spreads = np.array([_spread(confidence, one) for one in held])
+    shares = np.array([step.rows for step in held]) / len(true)
+    gaps = np.array([abs(step.accuracy - step.confidence) for step in held])
+    spreads = np.array([_spread(confidence, step) for step in held])
     mean = float((shares * spreads).sum() * math.sqrt(2 / math.pi))
     deviation = float(np.sqrt((shares**2 * spreads**2).sum() * (1 - 2 / math.pi)))
     return Calibration(float((shares * gaps).sum()), float(gaps.max()), found, mean, mean + 1.645 * deviation)

@@ -33,12 +33,12 @@ class NetworkSettings:
     dropout: float = option(-1.0, "dropout rate; negative: the network's own", below=1)
     va_head: bool = option(False, "also predict valence and arousal")
     upsample_px: int = option(
-        0, "efficientnet_b0: enlarge pictures to this side first; 0: to 224 where they are smaller", least=0
+        0, "efficientnet: enlarge pictures to this side first; 0: to 224 where they are smaller", least=0
     )
     weights: str = option(
         "",
-        "efficientnet_b0: a .safetensors or .pth file with torchvision's ImageNet weights, or 'imagenet' "
-        "for the file in torchvision's cache; empty: start at random",
+        "efficientnet: a .safetensors or .pth file with ImageNet weights, or 'imagenet' for the file in torchvision's "
+        "cache (b0) or that of make weights (lite0); empty: start at random",
         metavar="FILE",
         path=True,
     )

@@ -69,8 +69,8 @@ def answer(
     )
 
 
-def _joined(one: torch.Tensor, other: torch.Tensor, classes: int) -> torch.Tensor:
-    both = torch.stack([one, other])
+def _joined(output: torch.Tensor, mirrored: torch.Tensor, classes: int) -> torch.Tensor:
+    both = torch.stack([output, mirrored])
     logits = torch.logsumexp(both[:, :, :classes].log_softmax(2), 0) - math.log(2)
     return torch.cat([logits, both[:, :, classes:].mean(0)], dim=1)
 

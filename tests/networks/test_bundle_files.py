@@ -60,7 +60,10 @@ def swap_weights(directory: Path, change: Callable[[dict[str, torch.Tensor]], No
         ({"temperature": True}, "temperature is True"),
         ({"views": "eleven"}, "expected one of single, flip, ten"),
         ({"crop_px": 21}, "at most the picture's 20"),
-        ({"network": "resnet152"}, "this release knows deep_cnn, efficientnet_b0, resnet, small_cnn"),
+        (
+            {"network": "resnet152"},
+            "this release knows deep_cnn, efficientnet_b0, efficientnet_lite0, resnet, small_cnn",
+        ),
         ({"unheard_of": 1}, "unheard_of"),
         ({"arguments": {"classes": 3, "channels": 1}}, "widths"),
         ({"weights_sha256": ""}, "card.json says nothing"),

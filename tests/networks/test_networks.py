@@ -23,6 +23,7 @@ QUICK: dict[str, dict[str, Any]] = {
     "deep_cnn": {},
     "vgg": {},
     "efficientnet_b0": {"upsample_px": 32},
+    "efficientnet_lite0": {"upsample_px": 32},
 }
 
 
@@ -49,8 +50,10 @@ def test_a_module_in_the_folder_is_a_network(tmp_path: Path, monkeypatch: pytest
         kind_of("added_cnn")
     monkeypatch.setattr("fer_spark.networks.build.NETWORKS", members.names(kinds, "_"))
     assert rebuild_network("added_cnn", {"classes": 2, "channels": 1, "size_px": 24}).classes == 2
-    assert "  added_cnn        One convolution of 32 filters" in NetworkSettings.introduction()
-    with pytest.raises(ValueError, match="goes with --network efficientnet_b0 alone, not small_cnn"):
+    assert "  added_cnn           One convolution of 32 filters" in NetworkSettings.introduction()
+    with pytest.raises(
+        ValueError, match="goes with --network efficientnet_b0 or efficientnet_lite0 alone, not small_cnn"
+    ):
         NetworkSettings(network="small_cnn", weights="imagenet").check()
 
 
@@ -163,7 +166,7 @@ def test_each_network_learns_which_way_stripes_run(name: str) -> None:
     assert losses[0] < 1.5
 
 
-@pytest.mark.parametrize("name", ["resnet", "efficientnet_b0"])
+@pytest.mark.parametrize("name", ["resnet", "efficientnet_b0", "efficientnet_lite0"])
 def test_a_frozen_trunk_stands_still_while_the_head_learns(name: str) -> None:
     network = build(name, classes=2, freeze=True).train()
     before = {key: value.clone() for key, value in network.state_dict().items()}
@@ -242,7 +245,7 @@ def test_carrying_over_between_strangers_is_an_error() -> None:
         ({"dropout": 1.0}, "--dropout"),
         ({"stochastic_depth": 1.0}, "--stochastic-depth"),
         ({"stem_stride": 3}, "--stem-stride"),
-        ({"weights": "imagenet"}, "efficientnet_b0 alone"),
+        ({"weights": "imagenet"}, "efficientnet_lite0 alone"),
         ({"network": "resnet50"}, "resnet50"),
         ({"network": "vgg", "upsample_px": -1}, "--upsample-px"),
     ],

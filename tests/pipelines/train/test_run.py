@@ -177,7 +177,10 @@ def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:
         (["--crop-px", "13"], ["--crop-px: 13", f"{SIDE} px"]),
         (["--network", "small_cnn", "--sizes", "0.5:8"], ["--sizes: small_cnn", "resnet"]),
         (["--freeze"], ["--freeze", "--init BUNDLE"]),
-        (["--network", "vgg", "--weights", "x.pth"], ["--weights: goes with --network efficientnet_b0 alone, not vgg"]),
+        (
+            ["--network", "vgg", "--weights", "x.pth"],
+            ["--weights: goes with --network efficientnet_b0 or efficientnet_lite0 alone, not vgg"],
+        ),
         (["--network", "efficientnet_b0", "--weights", "x.pth"], ["x.pth: no such file", "--weights FILE"]),
         (["--init", "nowhere"], ["bundle 'nowhere': no such directory"]),
         (["--distill", "nowhere"], ["bundle 'nowhere': no such directory"]),
