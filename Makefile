@@ -11,7 +11,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long test-all check lint bench gpu-check setup jars weights zip dist lock clean
+.PHONY: demo test test-long test-all check lint bench bench-smoke gpu-check setup jars weights zip dist lock clean
 
 setup: $(VENV)/.ready
 
@@ -64,6 +64,9 @@ lint: setup
 
 bench: setup ## prints the measured figures of docs/measured.md on this machine
 	$(BIN)/python -m tests.benchmarks
+
+bench-smoke: setup ## the same against peers with few pictures; fails where a ratio is below half of its goal
+	$(BIN)/python -m tests.benchmarks smoke
 
 # PY=python3 for a GPU machine that has packages of its own and no index to install others from
 gpu-check: $(if $(PY),,setup) ## what a GPU gives: its tests, training steps, predictions, explanations; without one, a dry run

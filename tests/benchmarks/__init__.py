@@ -10,5 +10,7 @@ python -m tests.benchmarks training       # the training loop on shards, and on 
 python -m tests.benchmarks.lime --bundle B # explanations per second: ours and stock lime_image
 python -m tests.benchmarks scale          # 50,000 to 200,000 drawn pictures through a 2 GB driver, memory watched
 python -m tests.benchmarks start          # seconds from the command to the scores of five pictures
+python -m tests.benchmarks smoke          # few pictures: fails where a ratio is below half of its goal
+python -m tests.benchmarks.gpu check      # on a GPU: steps, predictions, explanations
 python -m tests.benchmarks explore        # 2.5 to 10 million annotation rows explored in a 2 GB driver
 """

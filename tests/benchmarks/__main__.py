@@ -22,6 +22,7 @@ if __name__ == "__main__":
             "explore",
             "start",
             "faces",
+            "smoke",
             [],
         ],
         default=[],
@@ -34,7 +35,12 @@ if __name__ == "__main__":
     line.add_argument("--bundle", default="fer2013", help="for score: a shipped bundle's name, or a directory")
     asked = line.parse_args()
     for name in asked.what or ["prepare", "photographs", "eyes"]:
-        if name == "scale":
+        if name == "smoke":
+            from tests.benchmarks.smoke import run as run_smoke
+
+            if not run_smoke():
+                raise SystemExit(1)
+        elif name == "scale":
             from tests.benchmarks.scale import run as run_scale
 
             run_scale(asked.images or 200_000, asked.cores)

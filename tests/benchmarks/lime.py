@@ -51,8 +51,11 @@ CHOSEN = replace(
 Weights = list[np.ndarray[Any, Any]]
 
 
-def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") -> None:
-    """Print explanations per second of each, and how well each agrees with another run of itself."""
+STOCK_NAME, BF16 = "lime_image", "ours, bf16, its masks"
+
+
+def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") -> dict[str, list[float]]:
+    """Print explanations per second of each, and how well each agrees with another run of itself; seconds of each."""
     torch.set_num_threads(1)
     threadpool_limits(1)  # as Spark's Python workers run
     bundle = _bundle(bundle_name, device)
@@ -63,9 +66,9 @@ def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") ->
         f"{images} faces of {SIDE} px, {SAMPLES} masks of {SEGMENTS} segments, {device}; lime_image by {best} at a time"
     )
     contenders: dict[str, Callable[[int], Weights]] = {
-        "lime_image": lambda seed: [_stock(bundle, face, best, seed) for face in faces],
+        STOCK_NAME: lambda seed: [_stock(bundle, face, best, seed) for face in faces],
         "ours, fp32, its masks": lambda seed: _ours(quick["fp32"], faces, seed),
-        "ours, bf16, its masks": lambda seed: _ours(quick["bf16"], faces, seed),
+        BF16: lambda seed: _ours(quick["bf16"], faces, seed),
         "ours, fp32, assisted, adaptive": lambda seed: _chosen(quick["fp32"], faces, seed),
         "ours, bf16, assisted, adaptive": lambda seed: _chosen(quick["bf16"], faces, seed),
     }
@@ -89,6 +92,7 @@ def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") ->
         print(f"{name}: largest difference of a weight from lime_image's {far:.1e}, least rank correlation {ranks:.5f}")
     for name, fit in _fits(quick["fp32"], faces).items():
         print(f"{name}: {fit}")
+    return seconds
 
 
 def _stock(bundle: Bundle, face: Face, batch: int, seed: int) -> np.ndarray[Any, Any]:

@@ -21,11 +21,18 @@ from fer_spark.sample import Drawing, WriteSettings, draw_face, write_folder
 from fer_spark.spark.session import get_session
 from tests.benchmarks.loops import same_settings, straightforward, timed
 
+_DRAWN = 2_000
 _SIZES = {"48:gray": (48, False), "256:rgb": (256, True)}
 
 
-def run(what: str, images: int, rounds: int, cores: int) -> None:
-    """Print images/s of the job and of both loops, and the median ratio of the rounds."""
+PREPARING = "  of that: listing and preparing"
+EQUAL, PLAIN = "bare loop, equal settings", "straightforward loop, YuNet at 320 px"
+Rates = dict[str, list[float]]
+
+
+def run(what: str, images: int, rounds: int, cores: int) -> Rates:
+    """Print images/s of the job and of both loops, and the median ratio of the rounds; the rates of the last size."""
+    rates: Rates = {}
     with tempfile.TemporaryDirectory(prefix="fer-spark-bench-") as directory:
         work = Path(directory)
         if what == "prepare":
@@ -37,26 +44,27 @@ def run(what: str, images: int, rounds: int, cores: int) -> None:
         )
         get_session("benchmark", ["spark.ui.enabled=false", "spark.driver.memory=2g"], f"local[{cores},4]")
         for size in ["48:gray"] if what == "prepare" else ["48:gray", "256:rgb"]:
-            _compare(f"{what} {size}", files, work, size, model, rounds, cores)
+            rates = _compare(f"{what} {size}", files, work, size, model, rounds, cores)
+    return rates
 
 
-def _compare(title: str, files: list[str], work: Path, size: str, model: str, rounds: int, cores: int) -> None:
+def _compare(title: str, files: list[str], work: Path, size: str, model: str, rounds: int, cores: int) -> Rates:
     settings = FaceSettings(size=(size,), detector="yunet" if model else "haar", detector_model=model)
     detector = resolve_detector(settings)
     print(f"\n== {title}: {len(files):,} pictures, {cores} cores, detector {detector.name}, {rounds} rounds in turn")
     _job(work, size, settings, warm_up=files[:200])
-    rates: dict[str, list[float]] = {}
+    rates: Rates = {}
     for _ in range(rounds):
         seconds, report = _job(work, size, settings)
         rates.setdefault("fer-spark build-shards, all of it", []).append(len(files) / seconds)
-        rates.setdefault("  of that: listing and preparing", []).append(len(files) / report["run"]["prepare_s"])
+        rates.setdefault(PREPARING, []).append(len(files) / report["run"]["prepare_s"])
         seconds, faces = timed(same_settings, files, work / "loop", cores, settings, detector)
-        rates.setdefault("bare loop, equal settings", []).append(len(files) / seconds)
+        rates.setdefault(EQUAL, []).append(len(files) / seconds)
         if detector.name == "yunet":
             arguments = (detector.model, *_SIZES[size])
             some = files[: max(len(files) // 5, 1)]  # its rate is steady, and it is slow
             seconds, plain = timed(straightforward, some, work / "plain", cores, *arguments)
-            rates.setdefault("straightforward loop, YuNet at 320 px", []).append(len(some) / seconds)
+            rates.setdefault(PLAIN, []).append(len(some) / seconds)
     ours = rates["fer-spark build-shards, all of it"]
     for name, values in rates.items():
         ratio = statistics.median(a / b for a, b in zip(ours, values, strict=True))
@@ -64,6 +72,7 @@ def _compare(title: str, files: list[str], work: Path, size: str, model: str, ro
     found = f"faces: job {report['counts']['written_faces']:,}, equal settings {faces:,}"
     print(found + (f", 320 px {plain:,} of {len(some):,}" if detector.name == "yunet" else ""))
     print(f"decodes per picture: {report['decodes_per_picture']}")
+    return rates
 
 
 def _job(work: Path, size: str, settings: FaceSettings, warm_up: list[str] | None = None) -> tuple[float, dict]:  # type: ignore[type-arg]
@@ -83,15 +92,21 @@ def _job(work: Path, size: str, settings: FaceSettings, warm_up: list[str] | Non
 
 
 def small_pictures(lake: Path, count: int, cores: int) -> list[str]:
-    """Real pictures, copied until there are enough, where $FER_SPARK_DATA has them; else drawn ones."""
+    """Real pictures, copied until there are enough, where $FER_SPARK_DATA has them; else drawn ones, likewise."""
     lake.mkdir(parents=True)
     data = os.environ.get("FER_SPARK_DATA", "")
     if not data:
         drawn = WriteSettings(workers=cores, drawing=Drawing(size_px=350))
-        write_folder(lake, count, seed=1, layout="flat", settings=drawn)
-        return sorted(str(path) for path in lake.rglob("*") if path.is_file())
+        write_folder(lake / "drawn", min(count, _DRAWN), seed=1, layout="flat", settings=drawn)
+        contents = [path.read_bytes() for path in sorted((lake / "drawn").rglob("*")) if path.is_file()]
+        shutil.rmtree(lake / "drawn")
+        return _copies(lake, contents, count)
     with tarfile.open(Path(data) / "facial_expressions.tar") as archive:
         contents = [archive.extractfile(m).read() for m in archive if m.name.endswith(".jpg")]  # type: ignore[union-attr]
+    return _copies(lake, contents, count)
+
+
+def _copies(lake: Path, contents: list[bytes], count: int) -> list[str]:
     for number in range(count):
         # a few bytes behind the end mark: no two files are equal, so that nobody can decode one for many
         (lake / f"{number:06d}.jpg").write_bytes(contents[number % len(contents)] + number.to_bytes(4, "big"))

@@ -32,11 +32,12 @@ from fer_spark.shards.petastorm import compat as petastorm_compat
 from fer_spark.shards.read.reader import ReadSettings, open_shards
 
 _BATCH, _GROUP, _DRAWN, _NAMES = 256, 1024, 8192, [f"class{number}" for number in range(7)]
+OURS = "ours"
 Epoch = Callable[[int], int]
 """Reads one epoch (by number) to its end and says how many pictures came."""
 
 
-def run(images: int, rounds: int, cores: int) -> None:
+def run(images: int, rounds: int, cores: int) -> dict[str, list[float]]:
     """Print img/s of each contender, median over rounds, and ours against it (median of the rounds' ratios)."""
     pictures, labels, whose = load_pictures(images)
     torch.set_num_threads(1)
@@ -51,13 +52,14 @@ def run(images: int, rounds: int, cores: int) -> None:
             except ImportError as error:
                 print(f"{name:<44} skipped: {error}")
         rates = _race(contenders, len(labels), rounds)
-    best = max((name for name in rates if name != _OURS), key=lambda name: statistics.median(rates[name]))
+    best = max((name for name in rates if name != OURS), key=lambda name: statistics.median(rates[name]))
     for name, seen in rates.items():
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[_OURS], seen, strict=True))
+        ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[OURS], seen, strict=True))
         note = (
-            "" if name == _OURS else f"   ours is {ratio:5.1f} times as fast{', the best peer' if name == best else ''}"
+            "" if name == OURS else f"   ours is {ratio:5.1f} times as fast{', the best peer' if name == best else ''}"
         )
         print(f"{name:<44} {statistics.median(seen):>10,.0f} img/s  ({min(seen):,.0f} to {max(seen):,.0f}){note}")
+    return rates
 
 
 def _race(contenders: dict[str, Epoch], count: int, rounds: int) -> dict[str, list[float]]:
@@ -217,9 +219,8 @@ def _petastorm_batches(pictures: np.ndarray, labels: np.ndarray, work: Path, cor
     return lambda epoch: sum(len(batch["label"]) for batch in loader)
 
 
-_OURS = "ours"
 _CONTENDERS: dict[str, Callable[[np.ndarray, np.ndarray, Path, int], Epoch]] = {
-    _OURS: _ours,
+    OURS: _ours,
     "DataLoader over JPEG files": _jpeg_files,
     "WebDataset": _webdataset,
     "MosaicML Streaming": _mosaic,

@@ -30,7 +30,7 @@ from fer_spark.rows import RAW_IMAGE
 from fer_spark.serving.model import face_settings
 from fer_spark.spark.session import get_session
 from tests.benchmarks.loops import timed
-from tests.benchmarks.prepare import _small_pictures
+from tests.benchmarks.prepare import small_pictures
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,11 +39,15 @@ _FILL = 1024
 _OPENED: list[Any] = []
 
 
-def run(images: int, rounds: int, cores: int, bundle: str) -> None:
-    """Print the rates of job, loops and predict_batch_udf, and the median ratio of the rounds."""
+LOOP, SCORING = "bare loop", "fer-spark score, scoring"
+Rates = dict[str, list[float]]
+
+
+def run(images: int, rounds: int, cores: int, bundle: str) -> Rates:
+    """Print the rates of job, loops and predict_batch_udf, and the median ratio of the rounds; rates on pictures."""
     with tempfile.TemporaryDirectory(prefix="fer-spark-bench-") as directory:
         work = Path(directory)
-        files = _small_pictures(work / "lake", images or 6_000, cores)
+        files = small_pictures(work / "lake", images or 6_000, cores)
         spark = get_session("benchmark", ["spark.ui.enabled=false", "spark.driver.memory=2g"], f"local[{cores},4]")
         model = _model()
         card = load_bundle(bundle).card
@@ -51,7 +55,7 @@ def run(images: int, rounds: int, cores: int, bundle: str) -> None:
         detector = resolve_detector(settings)
         print(f"{len(files):,} pictures, {cores} cores, {card.network}, views {card.views}, faces by {detector.name}")
         faces = _shards(work, settings)
-        _compare(
+        rates = _compare(
             "raw pictures",
             len(files),
             rounds,
@@ -71,10 +75,11 @@ def run(images: int, rounds: int, cores: int, bundle: str) -> None:
                 "predict_batch_udf": lambda: _batch_udf(spark, work, bundle),
             },
         )
+    return rates
 
 
-def _compare(title: str, pictures: int, rounds: int, contenders: dict[str, Callable[[], Any]]) -> None:
-    rates: dict[str, list[float]] = {}
+def _compare(title: str, pictures: int, rounds: int, contenders: dict[str, Callable[[], Any]]) -> Rates:
+    rates: Rates = {}
     for round_ in range(rounds + 1):
         for name, contender in contenders.items():
             seconds = contender()
@@ -87,6 +92,7 @@ def _compare(title: str, pictures: int, rounds: int, contenders: dict[str, Calla
     for name, values in rates.items():
         against = [statistics.median(a / b for a, b in zip(values, rates[one], strict=True)) for one in ("bare loop",)]
         print(f"{name:<28} {statistics.median(values):8.0f} pictures/s   of the bare loop: {against[0]:.2f}")
+    return rates
 
 
 def _job(bundle: str, kind: str, source: Path, work: Path, settings: FaceSettings) -> tuple[float, float]:
