@@ -20,8 +20,8 @@ Rates = dict[str, list[float]]
 
 @dataclass(frozen=True)
 class Ratio:
-    """What is compared with what, the goal, and the rates or seconds of rounds taken in turn: (ours, theirs); none where
-    this machine cannot."""
+    """What is compared with what, the goal, and rates or seconds of rounds in turn: (ours, theirs); none where this
+    machine cannot."""
 
     what: str
     goal: float
