@@ -8,7 +8,6 @@ WEIGHTS_WHERE publishes them; `make weights` fetches and converts them.
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from safetensors.torch import save
 from torch import nn
 
 from fer_spark.artifacts import replace_file
+from fer_spark.machine import cache_dir
 from fer_spark.networks.imagenet import EnlargingTrunk, Published, fill
 from fer_spark.networks.kind import NetworkKind
 from fer_spark.networks.network import Head, Network
@@ -112,8 +112,7 @@ def load_imagenet(network: Network, weights: str) -> None:
 
 def cached_file() -> Path:
     """Where `make weights` puts them, and --weights imagenet looks."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "fer_spark" / "weights" / "efficientnet_lite0.safetensors"
+    return cache_dir() / "weights" / "efficientnet_lite0.safetensors"
 
 
 def convert(source: Path, target: Path) -> None:

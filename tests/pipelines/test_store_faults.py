@@ -1,0 +1,64 @@
+"""An object store that throttles, loses uploads or is away: builds and scores of it end as those of one that is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.cli.commands.build_shards import main as build
+from fer_spark.scoring.outputs.read import read_scores
+from tests.pipelines.evaluate.evaluations import write_bundle
+from tests.pipelines.faulty_store import Faults, faulty
+from tests.pipelines.score.worlds import NAMES, lake, score
+from tests.servers import ObjectStore, object_store
+
+pytestmark = [pytest.mark.store, pytest.mark.timeout(400)]
+BUILD = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
+GRAYS = {f"{label}/{number}.png": gray + number for label, gray in (("angry", 51), ("sad", 204)) for number in range(8)}
+
+
+@pytest.fixture(scope="module")
+def store(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    before = dict(fsspec.config.conf)
+    with object_store(tmp_path_factory.mktemp("weed")) as server:
+        fsspec.config.conf["s3"] = server.for_fsspec()
+        try:
+            yield server
+        finally:
+            fsspec.config.conf.clear()
+            fsspec.config.conf.update(before)
+
+
+FAULTS: list[dict[str, Any]] = [{"throttled": 3}, {"cut": 2}, {"away_s": 20.0}]
+
+
+@pytest.mark.parametrize("kind", FAULTS, ids=["throttled", "cut", "away"])
+def test_a_store_with_faults_holds_what_one_without_does(
+    spark: SparkSession, store: ObjectStore, kind: dict[str, Any], tmp_path: Path
+) -> None:
+    """Above a minute: S3A waits between its tries, with its own defaults, and one store is away for 20 s."""
+    bucket = f"faulty-{next(iter(kind)).replace('_', '-')}"
+    fsspec.filesystem("s3").mkdir(bucket)
+    source = lake(tmp_path / "in", GRAYS)
+    assert build(["--input", str(source), "--output", str(tmp_path / "near"), *BUILD]) == 0
+    bundle = write_bundle(tmp_path / "bundle", NAMES, views="single")
+    faults = Faults(**kind)
+    with faulty(store.endpoint, faults) as address:
+        conf: Any = spark._jsc.hadoopConfiguration()
+        for name, value in store.for_hadoop(bucket, endpoint=address).items():
+            conf.set(name, value)
+        assert build(["--input", str(source), "--output", f"s3a://{bucket}/shards", *BUILD]) == 0
+        nightly = ["--incremental", "--checkpoint", f"s3a://{bucket}/ledger"]
+        assert score(bundle, source, f"s3a://{bucket}/scores", *nightly) == 0
+        rows = read_scores(spark, f"s3a://{bucket}/scores").select("source_path").collect()
+    assert sum(faults.seen[name] for name in ("throttle", "cut", "away")) > 0, faults.seen
+    kept = fsspec.filesystem("s3", use_listings_cache=False).cat_file(f"{bucket}/shards/_manifest.json")
+    here = json.loads((tmp_path / "near" / "_manifest.json").read_text(encoding="utf-8"))
+    assert json.loads(kept)["checksum"] == here["checksum"]
+    assert sorted(row["source_path"] for row in rows) == sorted(GRAYS)
