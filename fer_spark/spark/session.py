@@ -79,7 +79,10 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "", prelo
         where = str(merged.get("spark.master"))
         if where.startswith("local"):
             merged.setIfMissing("spark.ui.enabled", "false")  # a server that takes half a second to start
-        if preload and starts_jvm and where.partition("[")[0] == "local":  # elsewhere --py-files may bring the package
+        in_one_process = where.partition("[")[0] == "local"
+        if in_one_process:  # a task whose blocks HDFS has elsewhere waits for a worker there, and nothing ends the wait
+            merged.setIfMissing("spark.locality.wait", "0s")
+        if preload and starts_jvm and in_one_process:  # elsewhere --py-files may bring the package
             merged.setIfMissing("spark.python.daemon.module", daemon.__name__)
             merged.setIfMissing(f"spark.executorEnv.{daemon.MODULES}", ",".join([*_ALWAYS, *preload]))
         active = SparkSession.builder.appName(app_name).config(conf=merged).getOrCreate()

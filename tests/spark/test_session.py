@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -17,3 +18,14 @@ def test_a_small_table_is_one_task_and_small_pictures_share_a_few(spark: SparkSe
     tasks = spark.read.format("binaryFile").load(str(pictures)).rdd
     assert tasks.getNumPartitions() == 8  # four a core
     assert max(tasks.glom().map(len).collect()) <= 40
+
+
+def test_a_task_that_would_rather_run_on_another_machine_is_run_here(spark: SparkSession) -> None:
+    """As where HDFS has its blocks: in local mode nobody offers it this machine again once it has waited."""
+    jvm: Any = spark._jvm
+    context: Any = spark.sparkContext._jsc.sc()
+    rows = [("near", jvm.org.apache.spark.util.Utils.localHostName()), ("far", "elsewhere")]
+    placed = [jvm.scala.Tuple2(row, jvm.PythonUtils.toSeq([host])) for row, host in rows]
+    tag = getattr(getattr(jvm.scala.reflect, "ClassTag$"), "MODULE$").Any()
+    counted = context.makeRDD(jvm.PythonUtils.toSeq(placed), tag).toJavaRDD().countAsync()
+    assert counted.get(20, jvm.java.util.concurrent.TimeUnit.SECONDS) == len(rows)
