@@ -10,19 +10,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import fsspec
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
+from fer_spark.filesystems import open_file_system
 from fer_spark.machine import KEYS
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError, ShardFile
 from fer_spark.shards.read.remedies import no_such_split
-
-_HADOOP_NAMES = {"s3a": "s3", "s3n": "s3", "wasb": "abfs", "wasbs": "abfs", "abfss": "abfs"}
 
 
 class ShardError(Exception):
@@ -58,10 +56,10 @@ class ShardFiles:
 
     @classmethod
     def find(cls, uri: str, split: str) -> ShardFiles:
-        """Reads the manifest. Raises ShardError where there is none, or no such split."""
-        scheme, separator, rest = uri.partition("://")
-        filesystem, root = fsspec.core.url_to_fs(f"{_HADOOP_NAMES.get(scheme, scheme)}://{rest}" if separator else uri)
+        """Reads the manifest. Raises ShardError where there is none, or no such split; ImportError for a storage whose
+        package is missing."""
         try:
+            filesystem, root = open_file_system(uri)
             text = filesystem.cat_file(f"{root.rstrip('/')}/{NAME}").decode("utf-8")
             manifest = Manifest.from_json(text, f"{uri.rstrip('/')}/{NAME}")
         except FileNotFoundError as error:

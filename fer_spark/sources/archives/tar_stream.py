@@ -18,10 +18,13 @@ from urllib.parse import unquote
 import pyarrow as pa
 from pyarrow import fs
 
+from fer_spark.filesystems import open_file_system
 from fer_spark.sources.archives.links import Links, why_missing
 
 _BUFFER = 1 << 20
 _ARROW_SCHEMES = {"s3a": "s3", "s3n": "s3"}
+_BY_FSSPEC = ("hdfs", "viewfs")
+"""Arrow's own way there needs Hadoop's library, and a JVM."""
 
 
 @dataclass(frozen=True)
@@ -221,19 +224,22 @@ def _located(uri: str) -> tuple[fs.FileSystem, str]:
     kind = scheme.group(1).lower() if scheme else "file"
     if kind == "file":
         return fs.LocalFileSystem(), "/" + unquote(uri.removeprefix("file:")).lstrip("/")
+    if kind in _BY_FSSPEC:
+        return _fsspec(unquote(uri), kind)
     try:
         system, path = fs.FileSystem.from_uri(_ARROW_SCHEMES.get(kind, kind) + uri[len(kind) :])
     except pa.ArrowInvalid:
-        return _fsspec(uri, kind), unquote(uri)
+        return _fsspec(unquote(uri), kind)
     return system, path
 
 
-def _fsspec(uri: str, kind: str) -> fs.FileSystem:
+def _fsspec(uri: str, kind: str) -> tuple[fs.FileSystem, str]:
     try:
-        import fsspec
+        system, path = open_file_system(uri)
     except ImportError as error:
-        raise OSError(f"no reader for {kind}: archives ({uri}); install fsspec with the package for {kind}") from error
-    return fs.PyFileSystem(fs.FSSpecHandler(fsspec.filesystem(kind)))
+        need = str(error) if kind in _BY_FSSPEC else f"install fsspec with the package for {kind}"
+        raise OSError(f"no reader for {kind}: archives ({uri}); {need}") from error
+    return fs.PyFileSystem(fs.FSSpecHandler(system)), path
 
 
 def _readable(name: str) -> str:

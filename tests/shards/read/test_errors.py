@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from fsspec.registry import _registry as registry
+from fsspec.registry import known_implementations
 
 from fer_spark.pixels.shape import FaceShape
 from fer_spark.pixels.stored import StoredPixels
@@ -164,3 +166,18 @@ def test_a_rank_out_of_range(tmp_path: Path) -> None:
     write_shards(tmp_path, GROUPS)
     with pytest.raises(ValueError, match="rank 2 of 2"):
         open_shards(str(tmp_path), "train", ReadSettings(), rank=2, world_size=2)
+
+
+@pytest.mark.parametrize("scheme", ["hdfs", "viewfs"])
+def test_without_a_client_of_hdfs_one_line_names_it(
+    scheme: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Arrow looked for Hadoop's library in every folder where Java may be, and said so of each."""
+    monkeypatch.delitem(registry, scheme, raising=False)
+    monkeypatch.setitem(known_implementations, "hdfs", {"class": "fsspec.implementations.arrow.HadoopFileSystem"})
+    monkeypatch.delitem(known_implementations, "viewfs", raising=False)
+    for name in ("HADOOP_HOME", "ARROW_LIBHDFS_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ImportError, match=r"^[^\n]*pip install hdfs-native[^\n]*$"):
+        open_shards(f"{scheme}://lake:8020/shards", "train", ReadSettings())
+    assert capfd.readouterr().err == ""
