@@ -42,7 +42,7 @@ demo: setup ## draws labelled faces, explores, builds shards, trains, measures, 
 	$(BIN)/fer-spark report --scores $(OUT)/photograph-scores --output $(OUT)/photographs.html
 	@echo "Open $(OUT)/exploration/report.html, $(OUT)/evaluation/report.html, $(OUT)/scores.html, $(OUT)/photographs.html"
 
-jars: setup ## the jars and the object store that the groups store and table need, into the user's cache
+jars: setup ## the jars, the object store and Hadoop's servers that the groups store, table and cluster need, into the user's cache
 	PYTHON=$(BIN)/python docker/jars/fetch "$(CACHE)"
 
 weights: setup ## ImageNet weights of EfficientNet-Lite0, converted to safetensors in the user's cache: --weights imagenet

@@ -10,10 +10,13 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pyspark.find_spark_home import _find_spark_home
 
 from tests.docker.commands import DOCKER
 
 NAMES = ("a-1.jar", "b-2.jar")
+KINDS = {"jars": ".", "hadoop": "hadoop"}
+"""Folders of the cache, and of what is fetched for them."""
 SERVES = """for word; do case $word in -DoutputDirectory=*) to=${word#*=};; esac; done
 for name in a-1 b-2; do echo %s >"$to/$name.jar"; done"""
 FAILS = "echo '[ERROR] no network here'; exit 1"
@@ -29,7 +32,8 @@ def folder(tmp_path: Path) -> Path:
     """The script with sums of its own, and as Maven and Python what a test puts there."""
     shutil.copytree(DOCKER / "jars", tmp_path / "jars")
     sums = [f"{hashlib.sha256(b'whole' + chr(10).encode()).hexdigest()}  {name}\n" for name in NAMES]
-    (tmp_path / "jars" / "SHA256SUMS").write_text("".join(sums), encoding="ascii")
+    for place in KINDS.values():
+        (tmp_path / "jars" / place / "SHA256SUMS").write_text("".join(sums), encoding="ascii")
     (tmp_path / "bin").mkdir()
     program(tmp_path / "bin" / "python", "exit 0")
     return tmp_path
@@ -50,21 +54,25 @@ def test_places_are_those_of_where_it_began(folder: Path) -> None:
     done = subprocess.run(words, cwd=folder, env=there, capture_output=True, text=True, check=True)
     assert "no object store" not in done.stdout
     assert f"--target {folder / 'cache' / 'servers'}" in (folder / "pip").read_text(encoding="utf-8")
-    assert kept(folder) == sorted(NAMES)
+    assert kept(folder) == every_jar()
 
 
 def kept(folder: Path) -> list[str]:
-    return sorted(path.name for path in (folder / "cache" / "jars").iterdir())
+    return sorted(f"{kind}/{path.name}" for kind in KINDS for path in (folder / "cache" / kind).iterdir())
+
+
+def every_jar() -> list[str]:
+    return sorted(f"{kind}/{name}" for kind in KINDS for name in NAMES)
 
 
 def test_jars_are_fetched_once(folder: Path) -> None:
     program(folder / "bin" / "mvn", SERVES % "whole")
     assert fetch(folder).returncode == 0
-    assert kept(folder) == sorted(NAMES)
+    assert kept(folder) == every_jar()
     program(folder / "bin" / "mvn", FAILS)
     again = fetch(folder)
     assert (again.returncode, again.stdout.count("\n"), again.stderr) == (0, 1, "")
-    assert re.search(r"of jars and .* of servers in .*cache", again.stdout)
+    assert re.search(r"of jars, .* of Hadoop's servers and .* of other servers in .*cache", again.stdout)
 
 
 def test_what_cannot_be_fetched_is_one_line_and_no_failure(folder: Path) -> None:
@@ -73,9 +81,16 @@ def test_what_cannot_be_fetched_is_one_line_and_no_failure(folder: Path) -> None
     done = fetch(folder)
     lines = done.stdout.splitlines()
     assert (done.returncode, done.stderr) == (0, "")
-    assert lines[0] == "make jars: no jars, Maven could not fetch them: [ERROR] no network here"
-    assert lines[1] == "make jars: no object store for the tests, pip could not fetch it: no index"
-    assert sorted(path.name for path in (folder / "cache").iterdir()) == ["jars", "servers"]
+    assert (
+        lines[0] == f"make jars: no jars for {folder}/cache/jars, Maven could not fetch them: [ERROR] no network here"
+    )
+    assert (
+        lines[1] == f"make jars: no jars for {folder}/cache/hadoop, Maven could not fetch them: [ERROR] no network here"
+    )
+    assert (
+        lines[2] == "make jars: no object store and no client of HDFS for the tests, pip could not fetch them: no index"
+    )
+    assert sorted(path.name for path in (folder / "cache").iterdir()) == ["hadoop", "jars", "servers"]
     (folder / "bin" / "mvn").unlink()
     tools = folder / "tools"
     tools.mkdir()
@@ -92,10 +107,31 @@ def test_jars_that_are_not_as_pinned_are_a_failure_and_not_used(folder: Path) ->
     assert kept(folder) == []
 
 
-def test_every_jar_has_its_sum() -> None:
-    lines = (DOCKER / "jars" / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+@pytest.mark.parametrize("place", KINDS.values())
+def test_every_jar_has_its_sum(place: str) -> None:
+    lines = sums(place)
     assert all(re.fullmatch(r"[0-9a-f]{64}  [\w.-]+\.jar", line) for line in lines)
-    pom = (DOCKER / "jars" / "pom.xml").read_text(encoding="utf-8")
     names = {line.split()[1] for line in lines}
-    hadoop, aws = (re.findall(f"<{name}.version>(.*)</{name}.version>", pom)[0] for name in ("hadoop", "aws"))
-    assert {f"hadoop-aws-{hadoop}.jar", f"s3-{aws}.jar", "spark-hadoop-cloud_2.13-4.1.2.jar"} <= names
+    hadoop = version("hadoop", place)
+    if place == "hadoop":
+        assert {
+            f"hadoop-client-minicluster-{hadoop}.jar",
+            f"bcpkix-jdk18on-{version('bouncycastle', place)}.jar",
+        } <= names
+    else:
+        aws = version("aws", place)
+        assert {f"hadoop-aws-{hadoop}.jar", f"s3-{aws}.jar", "spark-hadoop-cloud_2.13-4.1.2.jar"} <= names
+
+
+def test_hadoop_is_that_of_spark() -> None:
+    [client] = Path(_find_spark_home(), "jars").glob("hadoop-client-api-*.jar")
+    assert {f"hadoop-client-api-{version('hadoop', place)}.jar" for place in KINDS.values()} == {client.name}
+
+
+def sums(place: str) -> list[str]:
+    return (DOCKER / "jars" / place / "SHA256SUMS").read_text(encoding="ascii").splitlines()
+
+
+def version(name: str, place: str) -> str:
+    pom = (DOCKER / "jars" / place / "pom.xml").read_text(encoding="utf-8")
+    return str(re.findall(f"<{name}.version>(.*)</{name}.version>", pom)[0])
