@@ -25,6 +25,13 @@ _CONNECTORS = {
     "AzureBlobFileSystem not found": "org.apache.hadoop:hadoop-azure",
 }
 """What Java says of a class that an address needs, and the package that has it."""
+_OUTAGE = re.compile(
+    r"Call From .* failed on|destination host is: |could only be written to 0 of|BlockMissingException"
+    r"|No live nodes contain block|SafeModeException"
+)
+"""What Hadoop says of a server that does not answer, or not with what it holds."""
+_CLASSES = re.compile(r"^(Caused by: |: |\s)*([\w.$]+(Exception|Error): )*")
+"""Of Java's, in front of what an error says."""
 _LINKAGE = ("NoSuchMethodError", "IncompatibleClassChangeError", "AbstractMethodError", "NoClassDefFoundError")
 _FULL_NUMBERS = (errno.ENOSPC, errno.EDQUOT)
 _NO_ACCESS_NUMBERS = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -140,6 +147,15 @@ def store_fault(text: str) -> str | None:
     )
 
 
+def storage_outage(text: str) -> str | None:
+    """That HDFS does not serve, in one line with the next step; None where the text says something else."""
+    line = next((line for line in text.splitlines() if _OUTAGE.search(line)), None)
+    if line is None:
+        return None
+    reason = re.sub(_CLASSES, "", line.partition("; For more details")[0].strip())
+    return f"the storage failed: {reason}; when it serves again, run the job again"
+
+
 def _full(places: list[tuple[str, str]]) -> str:
     here = [(f"{flag} {place}", local_path(place)) for flag, place in places]
     here.append(("Spark's temporary files, spark.local.dir", temporary_folder()))
@@ -172,7 +188,7 @@ def _another(flag: str) -> str:
 
 def _plain(line: str) -> str:
     """A line of a Java error without the classes in front of what it says."""
-    return re.sub(r"^(Caused by: |: |\s)*([\w.$]+(Exception|Error): )*", "", line.strip())[:_MOST_CHARS]
+    return re.sub(_CLASSES, "", line.strip())[:_MOST_CHARS]
 
 
 def _user() -> str:

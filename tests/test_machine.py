@@ -151,3 +151,21 @@ def test_what_keeps_spark_from_a_store_or_a_table_is_one_line_with_the_next_step
     assert said in told
     assert "\n" not in told
     assert fault_in(RuntimeError("An error occurred\n: java.io.IOException: s3a://lake/in: cut\n")) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "java.net.ConnectException: Call From vm/127.0.0.1 to lake:8020 failed on connection exception: java.net.Conn",
+        'Caused by: java.io.EOFException: End of File Exception between local host is: "vm"; destination host is: lake',
+        "File /out/_m.tmp could only be written to 0 of the 1 minReplication nodes. There are 1 datanode(s) running",
+    ],
+)
+def test_an_outage_of_hdfs_is_one_line_and_no_fault_of_the_user(line: str) -> None:
+    said = machine.storage_outage(f"An error occurred while calling o1.create.\n: {line}\n\tat org.apache.Client")
+    assert said is not None
+    assert "lake" in said or "minReplication" in said
+    assert said.endswith("; when it serves again, run the job again")
+    assert "Exception: Call" not in said
+    assert machine.fault_in(OSError(line)) is None
+    assert machine.storage_outage("ValueError: 3") is None

@@ -22,7 +22,7 @@ from fer_spark.cli.flags import (
     shown_choices,
 )
 from fer_spark.cli.surroundings import check_machine, jvm_errors, places
-from fer_spark.machine import MachineError, fault_in
+from fer_spark.machine import MachineError, fault_in, storage_outage
 from fer_spark.settings import check
 from fer_spark.spark.connect import need_classic_settings
 from fer_spark.spark.launch import start_ahead
@@ -175,6 +175,8 @@ def _raised_by(pipeline: Any) -> tuple[type[Exception], ...]:
 
 def _ended(command: Command, pipeline: Any, error: Exception, written: list[tuple[str, str]]) -> int:
     """Show an error that the command's run raised; returns its exit code. Raises it again where it is a bug."""
+    if outage := storage_outage(str(error)):  # before it is taken for a wrong address: schedulers do not repeat that
+        return _show_error(command, outage, FAILED)
     usage = isinstance(error, getattr(pipeline, "USAGE", ()))
     fault = None if usage and not isinstance(error, OSError) else fault_in(error, written)
     if fault is not None or usage:
