@@ -137,6 +137,10 @@ def store_fault(text: str) -> str | None:
         return f"Spark lacks the classes for this; add --conf spark.jars.packages={package}:VERSION, that of its Hadoop"
     if 'No FileSystem for scheme "s3"' in text:
         return "Spark knows no s3://; spell it s3a://"
+    if (
+        "glassfish.jersey.internal.RuntimeDelegateImpl" in text
+    ):  # not among the classes that Spark has of Hadoop's client
+        return "Spark cannot use webhdfs://; give hdfs:// with the NameNode's other port, as fs.defaultFS has it"
     found = ((word, line) for word in _LINKAGE for line in text.splitlines() if f"java.lang.{word}" in line)
     word, line = next(found, ("", ""))
     return (

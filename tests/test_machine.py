@@ -169,3 +169,10 @@ def test_an_outage_of_hdfs_is_one_line_and_no_fault_of_the_user(line: str) -> No
     assert "Exception: Call" not in said
     assert machine.fault_in(OSError(line)) is None
     assert machine.storage_outage("ValueError: 3") is None
+
+
+def test_webhdfs_is_for_python_alone() -> None:
+    text = "An error occurred.\n: java.io.IOException: Response decoding failure: java.lang.ClassNotFoundException: "
+    said = machine.store_fault(f"{text}org.apache.hadoop.shaded.org.glassfish.jersey.internal.RuntimeDelegateImpl")
+    assert said is not None
+    assert "give hdfs://" in said
