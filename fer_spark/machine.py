@@ -15,6 +15,8 @@ from urllib.parse import unquote
 
 _FULL = ("No space left on device", "Disk quota exceeded", "Not enough space")
 _NO_ACCESS = ("Permission denied", "AccessDeniedException", "Read-only file system", "Mkdirs failed to create")
+NO_READER = "no reader for "
+"""How an error begins that names a package by which Python would open a storage, on this machine or an executor."""
 _NO_TEMPORARY = "No usable temporary directory"
 _REFUSED = ("AccessDeniedException", "NoAuthWithAWSException", "Status Code: 403")
 _STORE = re.compile(r"\b(?:s3a|gs|abfss?|wasbs?)://[^\s:,;'\")]+")
@@ -117,6 +119,8 @@ def fault_in(error: BaseException, places: Iterable[tuple[str, str]] = ()) -> st
     text = str(error)
     if _NO_TEMPORARY in text:
         return f"no folder for temporary files can be written to ({text}); export TMPDIR=DIR names one"
+    if missing := next((line for line in text.splitlines() if NO_READER in line), None):
+        return re.sub(_CLASSES, "", missing.strip())
     if number in _FULL_NUMBERS or any(word in text for word in _FULL):
         return _full(list(places))
     if isinstance(error, OSError) and number in _NO_ACCESS_NUMBERS:

@@ -176,3 +176,9 @@ def test_webhdfs_is_for_python_alone() -> None:
     said = machine.store_fault(f"{text}org.apache.hadoop.shaded.org.glassfish.jersey.internal.RuntimeDelegateImpl")
     assert said is not None
     assert "give hdfs://" in said
+
+
+def test_a_storage_that_python_cannot_open_is_one_line() -> None:
+    line = "OSError: no reader for hdfs: archives (hdfs://lake/a b.tar); pip install hdfs-native, on executors too"
+    for text in (line.removeprefix("OSError: "), f"Traceback (most recent call last):\n  File x\n{line}\n\tat org.x"):
+        assert machine.fault_in(OSError(text)) == line.removeprefix("OSError: ")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -120,6 +121,25 @@ def test_training_reads_hdfs_where_a_client_is_installed(servers: Hadoop, shards
     assert without.returncode == 2
     assert "pip install hdfs-native" in without.stderr
     assert without.stderr.strip().count("\n") == 0
+
+
+def test_archives_are_read_where_a_client_is_installed(
+    spark: SparkSession, servers: Hadoop, pictures: Path, near: Path, tmp_path: Path
+) -> None:
+    """Above a minute where the machine is busy: two jobs, each a process of its own."""
+    for kind in ("tar", "zip"):
+        shutil.make_archive(str(tmp_path / "archives" / f"all {kind} 100%"), kind, pictures)
+    put(spark, tmp_path / "archives", f"{servers.uri}/archives")
+    words = ["build-shards", *BUILD, "--conf", "spark.ui.enabled=false", "--input", f"{servers.uri}/archives"]
+    words[words.index("folder")] = "tar"
+    done = fer_spark([*words, "--output", str(tmp_path / "shards")], hdfs_client())
+    assert done.returncode == 0, done.stderr
+    counts = json.loads((tmp_path / "shards" / "_manifest.json").read_bytes())["counts"]
+    assert counts["written_faces"] == 2 * COUNT
+    without = fer_spark([*words, "--output", str(tmp_path / "none")])
+    assert without.returncode == 2, without.stderr
+    assert "pip install hdfs-native" in without.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in without.stderr
 
 
 def fer_spark(words: list[str], *packages: Path) -> subprocess.CompletedProcess[str]:

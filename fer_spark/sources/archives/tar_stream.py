@@ -19,6 +19,7 @@ import pyarrow as pa
 from pyarrow import fs
 
 from fer_spark.filesystems import open_file_system
+from fer_spark.machine import NO_READER
 from fer_spark.sources.archives.links import Links, why_missing
 
 _BUFFER = 1 << 20
@@ -237,8 +238,8 @@ def _fsspec(uri: str, kind: str) -> tuple[fs.FileSystem, str]:
     try:
         system, path = open_file_system(uri)
     except ImportError as error:
-        need = str(error) if kind in _BY_FSSPEC else f"install fsspec with the package for {kind}"
-        raise OSError(f"no reader for {kind}: archives ({uri}); {need}") from error
+        need = "pip install hdfs-native" if kind in _BY_FSSPEC else f"install fsspec with the package for {kind}"
+        raise OSError(f"{NO_READER}{kind}: archives ({uri}); {need}, on executors too") from error
     return fs.PyFileSystem(fs.FSSpecHandler(system)), path
 
 

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
 
-from fer_spark.sources.archives.tar_stream import read_archive
+from fer_spark.sources.archives.tar_stream import open_seekable, open_stream, read_archive
 from fer_spark.sources.catalog import open_source
 from fer_spark.sources.settings import SourceError, SourceSettings
 from tests.sources.lakes import by_path, check, reasons
@@ -206,3 +206,11 @@ def test_no_archive_here(spark: SparkSession, tmp_path: Path) -> None:
     (tmp_path / "a.jpg").write_bytes(b"x")
     with pytest.raises(SourceError, match="holds no archive"):
         open_source(spark, SourceSettings(source="tar", input=str(tmp_path)))
+
+
+def test_archives_on_hdfs_name_the_client_that_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow's own way looked for Hadoop's library in every folder where Java may be."""
+    monkeypatch.setattr("fer_spark.filesystems._has_client", lambda scheme: False)
+    for opened in (open_stream, open_seekable):
+        with pytest.raises(OSError, match=r"^no reader for hdfs: .*/a b\.tar\); pip install hdfs-native"):
+            opened("hdfs://lake:8020/in/a%20b.tar")
