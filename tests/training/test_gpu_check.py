@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,16 @@ from tests.benchmarks.reader import load_pictures, write_ours
 SMALL = NetworkSettings(widths="4-8", blocks="1-1", stem_stride=2, squeeze_excite=False)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def drawn() -> Iterator[None]:
+    """Drawn pictures also where there are real ones, which take long to read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("FER_SPARK_DATA", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
-def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def shards(drawn: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """1,100 drawn pictures, most of them several times: more than one mosaic holds before repeats are left out."""
     pictures, labels, _ = load_pictures(1100)
     folder = tmp_path_factory.mktemp("shards")
@@ -51,6 +60,7 @@ def _other_mosaic() -> bytes:
     return encoded.tobytes()
 
 
+@pytest.mark.job
 def test_every_figure_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(gpu, "NETWORKS", {"small": SMALL})
     monkeypatch.setattr(gpu, "SHIPPED", SMALL)

@@ -149,6 +149,8 @@ def test_the_same_inputs_give_the_same_bytes_whatever_the_batches(bundle: Path, 
         found = figures(tmp_path / "out")
         assert found["settings"].pop("batch_size") == int(size)
         found["scores"].pop("log_loss"), found["scores"].pop("brier"), found["scores"].pop("calibration")
+        for label in found["scores"]["per_class"]:  # mean confidences, to the rounding of a batch
+            label.pop("by_confidence")
         found.pop("variants")
         texts.add(json.dumps(found))
     assert len(texts) == 1
