@@ -43,8 +43,11 @@ LOOP, SCORING = "bare loop", "fer-spark score, scoring"
 Rates = dict[str, list[float]]
 
 
-def run(images: int, rounds: int, cores: int, bundle: str) -> Rates:
-    """Print the rates of job, loops and predict_batch_udf, and the median ratio of the rounds; rates on pictures."""
+def run(images: int, rounds: int, cores: int, bundle: str, prepared: bool = True) -> Rates:
+    """Print the rates of job, loops and predict_batch_udf, and the median ratio of the rounds; rates on pictures.
+
+    `prepared`: also compare on faces that are prepared already.
+    """
     with tempfile.TemporaryDirectory(prefix="fer-spark-bench-") as directory:
         work = Path(directory)
         files = small_pictures(work / "lake", images or 6_000, cores)
@@ -54,7 +57,6 @@ def run(images: int, rounds: int, cores: int, bundle: str) -> Rates:
         settings = face_settings(card, "largest", "auto", model)
         detector = resolve_detector(settings)
         print(f"{len(files):,} pictures, {cores} cores, {card.network}, views {card.views}, faces by {detector.name}")
-        faces = _shards(work, settings)
         rates = _compare(
             "raw pictures",
             len(files),
@@ -64,6 +66,9 @@ def run(images: int, rounds: int, cores: int, bundle: str) -> Rates:
                 "bare loop": lambda: timed(_raw, files, work / "loop", cores, bundle, settings, detector)[0],
             },
         )
+        if not prepared:
+            return rates
+        faces = _shards(work, settings)
         parts = _parts(spark, work, faces)
         _compare(
             "prepared faces",

@@ -29,24 +29,24 @@ class Ratio:
 
 
 def _reader() -> list[tuple[list[float], list[float]]]:
-    rates = reader.run(8_192, 3, 2)
+    rates = reader.run(4_096, 2, 2)
     return [(rates[reader.OURS], seen) for name, seen in rates.items() if name != reader.OURS]
 
 
 def _prepare() -> list[tuple[list[float], list[float]]]:
-    rates = prepare.run("prepare", 3_000, 3, 2)
+    rates = prepare.run("prepare", 3_000, 2, 2)
     return [(rates[prepare.PREPARING], rates[prepare.EQUAL])]
 
 
 def _score() -> list[tuple[list[float], list[float]]]:
-    rates = score.run(1_500, 2, 2, "fer2013-tiny")
+    rates = score.run(1_500, 2, 2, "fer2013-tiny", prepared=False)
     return [(rates[score.SCORING], rates[score.LOOP])]
 
 
 def _lime() -> list[tuple[list[float], list[float]]]:
     if not bf16_pays(torch.device("cpu")):
         return []
-    seconds = lime.run(1, 3)
+    seconds = lime.run(1, 2)
     return [(seconds[lime.STOCK_NAME], seconds[lime.BF16])]
 
 

@@ -35,7 +35,7 @@ def store(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
             fsspec.config.conf.update(before)
 
 
-FAULTS: list[dict[str, Any]] = [{"throttled": 6}, {"cut": 2}, {"away_s": 20.0}]
+FAULTS: list[dict[str, Any]] = [{"throttled": 10}, {"cut": 2}, {"away_s": 20.0}]
 
 
 @pytest.mark.parametrize("kind", FAULTS, ids=["throttled", "cut", "away"])

@@ -114,8 +114,8 @@ def test_a_worker_that_is_away_longer_than_the_time_limit_and_back_costs_no_row(
 
 
 def test_executors_that_come_and_go_give_the_same_rows(pictures: Path, locally: Path, tmp_path: Path) -> None:
-    """Above a minute: a driver, and executors started when there is work and ended after a second without."""
-    going = ["enabled=true", "shuffleTracking.enabled=true", "minExecutors=0", "executorIdleTimeout=1s"]
+    """Above a minute: a driver, and executors started when there is work and ended after four seconds without."""
+    going = ["enabled=true", "shuffleTracking.enabled=true", "minExecutors=0", "executorIdleTimeout=4s"]
     conf = [f"spark.dynamicAllocation.{one}" for one in [*going, "shuffleTracking.timeout=1s", "maxExecutors=2"]]
     _finish(start(tmp_path, [*CLUSTER, *conf], input=pictures, **FLAGS))
     assert manifest(tmp_path)["checksum"] == manifest(locally)["checksum"]
