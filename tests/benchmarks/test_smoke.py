@@ -27,6 +27,9 @@ def test_only_a_ratio_below_half_of_its_goal_fails(
     shown = capsys.readouterr().out
     assert "ok     2.00  goal 3.00  reading" in shown
     assert "explaining: not on this processor" in shown
+    measured = iter([[([1.0], [1.0])], [([1.6], [1.0])]])
+    monkeypatch.setattr(smoke, "RATIOS", [smoke.Ratio("preparing", 3.0, lambda: next(measured))])
+    assert smoke.run(), "slow once, not twice"
     monkeypatch.setattr(smoke, "RATIOS", [slow, fine])
     assert not smoke.run()
     assert "SLOW   1.40  goal 3.00  scoring" in capsys.readouterr().out
