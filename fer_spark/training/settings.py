@@ -85,7 +85,10 @@ class TrainSettings:
         0, "CPU threads; 0: as torch decides", least=0, changes_result=False, fixed="it states where to train, not how"
     )
     checkpoint_minutes: float = option(
-        5.0, "minutes between checkpoints, besides the one after each epoch", least=0, changes_result=False
+        5.0,
+        "minutes between checkpoints, besides the one after each epoch; on a GPU that is one in ten seconds at most",
+        least=0,
+        changes_result=False,
     )
     max_minutes: float = option(
         0.0,

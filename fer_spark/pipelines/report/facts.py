@@ -73,13 +73,16 @@ def explanations_of(rows: DataFrame) -> Explanations:
         {} if alike is None else mean_maps(content[figure], alike["segments"], alike["size_px"], alike["numbers"] or 0)
         for figure in ("mean_weights", "spread_weights")
     )
+    several = {label for label, row in content["per_label"].items() if row["faces"] > 1}
+    spreads = {label: spread for label, spread in spreads.items() if label in several}
     read = content["per_status"].get("ok", 0)
     hidden = ", ".join(sorted({row["hide"] for row in kinds}))
     cut = ", ".join(sorted({row["segments"] for row in kinds}))
+    faces = "face" if read == 1 else "faces"
     words = (
-        f"{read:,} faces by LIME, cut by {cut}, hidden parts shown as {hidden}. {content['explained']:,} of them are "
+        f"{read:,} {faces} by LIME, cut by {cut}, hidden parts shown as {hidden}. Explained, "
+        f"with a held-out fit that is good enough to believe the heat map: {content['explained']:,}."
     )
-    words += "explained: their held-out fit is good enough to believe the heat map."
     if content["faces"] > read:
         words += f" {content['faces'] - read:,} could not be read."
     return Explanations(content["per_label"], gains, maps, words, spreads)
