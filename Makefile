@@ -1,6 +1,7 @@
 # Set-up, demo and tests. Everything happens inside .venv, built from docker/requirements.lock.
 PYTHON ?= python3
 VENV   ?= .venv
+PEERS  ?= .venv-peers
 BIN    := $(VENV)/bin
 OUT    ?= demo-output
 DIST   ?= dist
@@ -11,7 +12,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long test-all check lint bench bench-smoke gpu-check setup jars weights zip dist lock clean
+.PHONY: demo test test-long test-all check lint bench bench-smoke peers gpu-check setup jars weights zip dist lock clean
 
 setup: $(VENV)/.ready
 
@@ -62,8 +63,15 @@ check: setup ## lint, types and the tests that mirror changed files: make check,
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
-bench: setup ## prints the measured figures of docs/measured.md on this machine
-	$(BIN)/python -m tests.benchmarks
+bench: setup ## measures ours and, after make peers, what one would use instead: bench-output/results.md, .json, .png
+	$(or $(wildcard $(PEERS)/bin/python),$(BIN)/python) -m tests.benchmarks --output bench-output $(WHAT)
+
+# an environment of their own on top of ours, as their pins differ: what it does not hold comes from .venv
+peers: setup ## Ray Data, Daft, MosaicML Streaming, WebDataset, Hugging Face datasets, LitData and captum, for make bench
+	$(PYTHON) -m venv $(PEERS)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	    > "$$($(PEERS)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/fer_spark.pth"
+	$(PEERS)/bin/pip install --quiet --disable-pip-version-check --no-deps -r docker/peers.txt
 
 bench-smoke: setup ## the same against peers with few pictures; fails where a ratio is below half of its goal
 	$(BIN)/python -m tests.benchmarks smoke

@@ -29,9 +29,10 @@ STATIC_SETTINGS: dict[str, str] = {
     "spark.hadoop.mapreduce.fileoutputcommitter.algorithm.version": "1",  # v2 can mix output of two attempts
 }
 SQL_SETTINGS: dict[str, str] = {
-    # a file is charged its length and little more, so that a task holds hundreds of pictures; and no task reads less:
-    # a small table is not cut into tasks that cost more than its rows
-    "spark.sql.files.openCostInBytes": "16k",
+    # a file is charged its length and what finding a face costs whatever its length is, so that tasks take as long as
+    # each other and hold hundreds of pictures; and no task reads less: a small table is not cut into tasks that cost
+    # more than its rows
+    "spark.sql.files.openCostInBytes": "64k",
     "spark.sql.files.maxPartitionBytes": "128m",  # a task costs a tenth of a second of its own
     # Arrow batches bounded by bytes, not only by rows
     "spark.sql.execution.arrow.maxRecordsPerBatch": "256",

@@ -1,82 +1,85 @@
 from __future__ import annotations
 
 import argparse
+import importlib
+import os
+from pathlib import Path
 
 from tests.benchmarks import __doc__ as description
+from tests.benchmarks.results import Compared, write_results
 
-if __name__ == "__main__":
+MAKE_BENCH = ["build", "score", "prepare", "photographs", "faces-scored", "reader", "lime"]
+"""What is measured where nothing is named: some two hours on two cores."""
+ALONE = ["eyes", "faces", "training", "scale", "explore", "start", "smoke"]
+"""These print figures of their own."""
+
+
+def measure(name: str, asked: argparse.Namespace) -> list[Compared]:
+    """Run a benchmark; the comparisons that it made."""
+    images, rounds, cores = asked.images, asked.rounds, asked.cores
+    if name in ("build", "score"):
+        from tests.benchmarks.whole import run as run_whole
+
+        return run_whole(name, images, rounds, cores, asked.bundle, asked.peers)
+    if name in ("prepare", "photographs"):
+        from tests.benchmarks.prepare import run as run_prepare
+
+        return run_prepare(name, images, rounds, cores)
+    if name == "faces-scored":
+        from tests.benchmarks.score import run as run_score
+
+        return run_score(images, rounds, cores, asked.bundle)
+    if name == "reader":
+        from tests.benchmarks.reader import run as run_reader
+
+        return run_reader(images, rounds, cores)
+    if name == "lime":
+        from tests.benchmarks.lime import run as run_lime
+
+        return run_lime(images or 4, rounds, asked.bundle)
+    if name == "smoke":
+        from tests.benchmarks.smoke import run as run_smoke
+
+        if not run_smoke():
+            raise SystemExit(1)
+        return []
+    run = importlib.import_module(f"tests.benchmarks.{name}").run
+    arguments = {
+        "eyes": [images or 600],
+        "faces": [rounds],
+        "training": [images, rounds],
+        "scale": [images or 200_000, cores],
+        "explore": [images or 10_000_000, cores],
+        "start": [images or 5, rounds, cores],
+    }
+    run(*arguments[name])
+    return []
+
+
+def _parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=description)
     line.formatter_class = argparse.RawDescriptionHelpFormatter
-    line.add_argument(
-        "what",
-        nargs="*",
-        choices=[
-            "prepare",
-            "build",
-            "photographs",
-            "eyes",
-            "scale",
-            "reader",
-            "training",
-            "score",
-            "explore",
-            "start",
-            "faces",
-            "smoke",
-            [],
-        ],
-        default=[],
-    )
+    line.add_argument("what", nargs="*", choices=[*MAKE_BENCH, *ALONE, []], default=[])
     line.add_argument(
         "--images", type=int, default=0, help="how many pictures, or annotation rows; 0: the benchmark's own number"
     )
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
-    line.add_argument("--bundle", default="fer2013", help="for score: a shipped bundle's name, or a directory")
-    asked = line.parse_args()
-    for name in asked.what or ["prepare", "photographs", "eyes"]:
-        if name == "smoke":
-            from tests.benchmarks.smoke import run as run_smoke
+    line.add_argument("--bundle", default="fer2013", help="a shipped bundle's name, or a directory")
+    line.add_argument("--output", type=Path, help="folder for results.json, results.md and results.png")
+    peers = ".venv-peers/bin/python"
+    line.add_argument(
+        "--peers", default=peers if os.path.exists(peers) else "", help="the Python of make peers (found by itself)"
+    )
+    return line
 
-            if not run_smoke():
-                raise SystemExit(1)
-        elif name == "scale":
-            from tests.benchmarks.scale import run as run_scale
 
-            run_scale(asked.images or 200_000, asked.cores)
-        elif name == "explore":
-            from tests.benchmarks.explore import run as run_explore
-
-            run_explore(asked.images or 10_000_000, asked.cores)
-        elif name == "build":
-            from tests.benchmarks.build import run as run_build
-
-            run_build(asked.images, asked.rounds, asked.cores)
-        elif name == "start":
-            from tests.benchmarks.start import run as run_start
-
-            run_start(asked.images or 5, asked.rounds, asked.cores)
-        elif name == "reader":
-            from tests.benchmarks.reader import run as run_reader
-
-            run_reader(asked.images, asked.rounds, asked.cores)
-        elif name == "training":
-            from tests.benchmarks.training import run as run_training
-
-            run_training(asked.images, asked.rounds)
-        elif name == "score":
-            from tests.benchmarks.score import run as run_score
-
-            run_score(asked.images, asked.rounds, asked.cores, asked.bundle)
-        elif name == "faces":
-            from tests.benchmarks.faces import run as run_faces
-
-            run_faces(asked.rounds)
-        elif name == "eyes":
-            from tests.benchmarks.eyes import run as run_eyes
-
-            run_eyes(asked.images or 600)
-        else:
-            from tests.benchmarks.prepare import run as run_prepare
-
-            run_prepare(name, asked.images, asked.rounds, asked.cores)
+if __name__ == "__main__":
+    asked, found = _parser().parse_args(), []
+    for name in asked.what or MAKE_BENCH:
+        tables = measure(name, asked)
+        for table in tables:
+            print(table.text(), flush=True)
+        found += tables
+        if asked.output and found:
+            write_results(found, asked.output)

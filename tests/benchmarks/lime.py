@@ -10,8 +10,8 @@ CPU it is the process's own time that counts, so that a busy machine changes the
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import os
-import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +39,7 @@ from fer_spark.networks.quick.fused import fused
 from fer_spark.networks.settings import NetworkSettings
 from fer_spark.pixels.shape import FaceShape
 from fer_spark.sample import Drawing, draw_face
+from tests.benchmarks.results import Compared
 
 SIDE, SAMPLES, SEGMENTS = 48, 1000, 36
 BATCHES = (10, 32, 100, 250)
@@ -55,17 +56,14 @@ Weights = list[np.ndarray[Any, Any]]
 STOCK_NAME, BF16 = "lime_image", "ours, bf16, its masks"
 
 
-def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") -> dict[str, list[float]]:
-    """Print explanations per second of each, and how well each agrees with another run of itself; seconds of each."""
+def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") -> list[Compared]:
+    """Explanations per second of each; printed: how well each agrees with another run of itself, and fits."""
     torch.set_num_threads(1)
     threadpool_limits(1)  # as Spark's Python workers run
     bundle = _bundle(bundle_name, device)
     quick = {"fp32": fused(bundle), "bf16": fused(Bundle(bundle.card, bundle.network, device, bf16=True))}
     faces = _faces(images)
     best = _best_batch(bundle, faces[0])
-    print(
-        f"{images} faces of {SIDE} px, {SAMPLES} masks of {SEGMENTS} segments, {device}; lime_image by {best} at a time"
-    )
     contenders: dict[str, Callable[[int], Weights]] = {
         STOCK_NAME: lambda seed: [_stock(bundle, face, best, seed) for face in faces],
         "ours, fp32, its masks": lambda seed: _ours(quick["fp32"], faces, seed),
@@ -74,19 +72,22 @@ def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") ->
         "ours, bf16, assisted, adaptive": lambda seed: _chosen(quick["bf16"], faces, seed),
         "the same, log-odds, 4/5 shown": lambda seed: _chosen(quick["bf16"], faces, seed, MOSTLY_SHOWN),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    if importlib.util.find_spec("captum") is None:
+        print("captum: left out, not installed: make peers")
+    else:
+        contenders["captum Lime"] = lambda seed: [_captum(bundle, face, best, seed) for face in faces]
+    rates: dict[str, list[float]] = {name: [] for name in contenders}
     answers: dict[str, list[Weights]] = {name: [] for name in contenders}
     clock = time.process_time if device == "cpu" else time.perf_counter
     for round_ in range(rounds):
         for name, contender in contenders.items():
             began = clock()
             answers[name].append(contender(round_))
-            seconds[name].append(clock() - began)
-    for name, taken in seconds.items():
-        ratio = statistics.median(a / b for a, b in zip(seconds["lime_image"], taken, strict=True))
-        again = [rank_correlation(a, b) for a, b in zip(*answers[name][:2], strict=True)] if rounds > 1 else []
-        stable = f"   ranks of two seeds agree to {np.mean(again):.3f}" if again else ""
-        print(f"{name:<34} {images / statistics.median(taken):7.3f}/s   {ratio:5.2f} times lime_image{stable}")
+            rates[name].append(images / (clock() - began))
+    for name, given in answers.items():
+        again = [rank_correlation(a, b) for a, b in zip(*given[:2], strict=True)] if rounds > 1 else []
+        if again:
+            print(f"{name}: ranks of two seeds agree to {np.mean(again):.3f}")
     for name in ("ours, fp32, its masks", "ours, bf16, its masks"):
         pairs = list(zip(answers["lime_image"][0], answers[name][0], strict=True))
         far = max(float(np.abs(a - b).max()) for a, b in pairs)
@@ -94,7 +95,9 @@ def run(images: int, rounds: int, bundle_name: str = "", device: str = "cpu") ->
         print(f"{name}: largest difference of a weight from lime_image's {far:.1e}, least rank correlation {ranks:.5f}")
     for name, fit in _fits(quick["fp32"], faces).items():
         print(f"{name}: {fit}")
-    return seconds
+    how = f"{device}, lime_image by {best} at a time, {rounds} rounds"
+    title = f"explain {images} faces of {SIDE} px, {SAMPLES} masks of {SEGMENTS} segments, {how}"
+    return [Compared(title, "explanations/s", BF16, rates)]
 
 
 def _stock(bundle: Bundle, face: Face, batch: int, seed: int) -> np.ndarray[Any, Any]:
@@ -113,6 +116,30 @@ def _stock(bundle: Bundle, face: Face, batch: int, seed: int) -> np.ndarray[Any,
     for place, weight in found.local_exp[found.top_labels[0]]:
         weights[place] = weight
     return weights
+
+
+def _captum(bundle: Bundle, face: Face, batch: int, seed: int) -> np.ndarray[Any, Any]:
+    """captum's Lime with as many masks, the segments' means as what hides, and its own kernel and linear model."""
+    from captum.attr import Lime
+
+    torch.manual_seed(seed)
+    cut = grid(SIDE, SEGMENTS)
+    means = np.zeros_like(face.pixels)
+    for segment in range(SEGMENTS):
+        means[cut == segment] = face.pixels[cut == segment].mean()
+
+    def ask(pictures: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(bundle.predict_proba(pictures[:, 0].to(torch.uint8).numpy(), batch, "single"))
+
+    def tensor(pixels: np.ndarray[Any, Any]) -> torch.Tensor:
+        return torch.from_numpy(pixels.astype(np.float32))[None, None]
+
+    label = int(bundle.predict_proba(face.pixels[None], 1, "single")[0].argmax())
+    found = Lime(ask).attribute(
+        tensor(face.pixels), baselines=tensor(means), target=label, n_samples=SAMPLES, perturbations_per_eval=batch,
+        feature_mask=torch.from_numpy(cut.astype(np.int64))[None, None],
+    )[0, 0].numpy()  # fmt: skip
+    return np.array([found[cut == segment][0] for segment in range(SEGMENTS)], np.float64)
 
 
 def _ours(bundle: Bundle, faces: list[Face], seed: int) -> Weights:
@@ -197,4 +224,5 @@ if __name__ == "__main__":
     line.add_argument("--bundle", default="")
     line.add_argument("--device", default="cpu")
     asked = line.parse_args()
-    run(asked.images, asked.rounds, asked.bundle, asked.device)
+    for table in run(asked.images, asked.rounds, asked.bundle, asked.device):
+        print(table.text())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import statistics
 import tarfile
 import tempfile
 import time
@@ -20,19 +19,19 @@ from fer_spark.faces.settings import FaceSettings
 from fer_spark.sample import Drawing, WriteSettings, draw_face, write_folder
 from fer_spark.spark.session import get_session
 from tests.benchmarks.loops import same_settings, straightforward, timed
+from tests.benchmarks.results import Compared
 
 _DRAWN = 2_000
 _SIZES = {"48:gray": (48, False), "256:rgb": (256, True)}
 
 
-PREPARING = "  of that: listing and preparing"
+WHOLE, PREPARING = "build-shards, whole job", "build-shards, listing and preparing"
 EQUAL, PLAIN = "bare loop, equal settings", "straightforward loop, YuNet at 320 px"
-Rates = dict[str, list[float]]
 
 
-def run(what: str, images: int, rounds: int, cores: int) -> Rates:
-    """Print images/s of the job and of both loops, and the median ratio of the rounds; the rates of the last size."""
-    rates: Rates = {}
+def run(what: str, images: int, rounds: int, cores: int) -> list[Compared]:
+    """Pictures per second of the job, its preparing, and both loops, for each size."""
+    found = []
     with tempfile.TemporaryDirectory(prefix="fer-spark-bench-") as directory:
         work = Path(directory)
         if what == "prepare":
@@ -44,19 +43,18 @@ def run(what: str, images: int, rounds: int, cores: int) -> Rates:
         )
         get_session("benchmark", ["spark.ui.enabled=false", "spark.driver.memory=2g"], f"local[{cores},4]")
         for size in ["48:gray"] if what == "prepare" else ["48:gray", "256:rgb"]:
-            rates = _compare(f"{what} {size}", files, work, size, model, rounds, cores)
-    return rates
+            found.append(_compare(what, files, work, size, model, rounds, cores))
+    return found
 
 
-def _compare(title: str, files: list[str], work: Path, size: str, model: str, rounds: int, cores: int) -> Rates:
+def _compare(what: str, files: list[str], work: Path, size: str, model: str, rounds: int, cores: int) -> Compared:
     settings = FaceSettings(size=(size,), detector="yunet" if model else "haar", detector_model=model)
     detector = resolve_detector(settings)
-    print(f"\n== {title}: {len(files):,} pictures, {cores} cores, detector {detector.name}, {rounds} rounds in turn")
     _job(work, size, settings, warm_up=files[:200])
-    rates: Rates = {}
+    rates: dict[str, list[float]] = {}
     for _ in range(rounds):
         seconds, report = _job(work, size, settings)
-        rates.setdefault("fer-spark build-shards, all of it", []).append(len(files) / seconds)
+        rates.setdefault(WHOLE, []).append(len(files) / seconds)
         rates.setdefault(PREPARING, []).append(len(files) / report["run"]["prepare_s"])
         seconds, faces = timed(same_settings, files, work / "loop", cores, settings, detector)
         rates.setdefault(EQUAL, []).append(len(files) / seconds)
@@ -65,14 +63,12 @@ def _compare(title: str, files: list[str], work: Path, size: str, model: str, ro
             some = files[: max(len(files) // 5, 1)]  # its rate is steady, and it is slow
             seconds, plain = timed(straightforward, some, work / "plain", cores, *arguments)
             rates.setdefault(PLAIN, []).append(len(some) / seconds)
-    ours = rates["fer-spark build-shards, all of it"]
-    for name, values in rates.items():
-        ratio = statistics.median(a / b for a, b in zip(ours, values, strict=True))
-        print(f"{name:<42} {statistics.median(values):8.0f} img/s   job / this = {ratio:.2f}")
     found = f"faces: job {report['counts']['written_faces']:,}, equal settings {faces:,}"
     print(found + (f", 320 px {plain:,} of {len(some):,}" if detector.name == "yunet" else ""))
     print(f"decodes per picture: {report['decodes_per_picture']}")
-    return rates
+    small = "small pictures" if what == "prepare" else "photographs of 8 megapixels"
+    title = f"{len(files):,} {small} to {size}, faces by {detector.name}, {cores} cores, {rounds} rounds"
+    return Compared(title, "pictures/s", PREPARING, rates)
 
 
 def _job(work: Path, size: str, settings: FaceSettings, warm_up: list[str] | None = None) -> tuple[float, dict]:  # type: ignore[type-arg]

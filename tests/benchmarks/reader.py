@@ -2,14 +2,13 @@
 
 Peers store what they read fastest (raw bytes, as ours does), but for the plain folder of JPEG files. Each contender
 runs one epoch to warm up, then one in every round, with its workers kept alive between epochs where it can.
-Optional peers: pip install webdataset mosaicml-streaming.
+Those that are not installed are left out and named: make peers.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from fer_spark.sample import Drawing, draw_face
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ShardFile
 from fer_spark.shards.petastorm import compat as petastorm_compat
 from fer_spark.shards.read.reader import ReadSettings, open_shards
+from tests.benchmarks.results import Compared
 
 _BATCH, _GROUP, _DRAWN, _NAMES = 256, 1024, 8192, [f"class{number}" for number in range(7)]
 OURS = "ours"
@@ -37,11 +37,10 @@ Epoch = Callable[[int], int]
 """Reads one epoch (by number) to its end and says how many pictures came."""
 
 
-def run(images: int, rounds: int, cores: int) -> dict[str, list[float]]:
-    """Print img/s of each contender, median over rounds, and ours against it (median of the rounds' ratios)."""
+def run(images: int, rounds: int, cores: int) -> list[Compared]:
+    """Pictures per second of each contender that is installed."""
     pictures, labels, whose = load_pictures(images)
     torch.set_num_threads(1)
-    print(f"{len(labels):,} pictures of 48 px ({whose}), batches of {_BATCH}, {cores} workers, {rounds} rounds")
     with tempfile.TemporaryDirectory(prefix="fer-spark-reader-") as directory:
         contenders: dict[str, Epoch] = {}
         for name, make in _CONTENDERS.items():
@@ -50,16 +49,10 @@ def run(images: int, rounds: int, cores: int) -> dict[str, list[float]]:
             try:
                 contenders[name] = make(pictures, labels, work, cores)
             except ImportError as error:
-                print(f"{name:<44} skipped: {error}")
+                print(f"{name}: left out, not installed ({error}): make peers")
         rates = _race(contenders, len(labels), rounds)
-    best = max((name for name in rates if name != OURS), key=lambda name: statistics.median(rates[name]))
-    for name, seen in rates.items():
-        ratio = statistics.median(ours / theirs for ours, theirs in zip(rates[OURS], seen, strict=True))
-        note = (
-            "" if name == OURS else f"   ours is {ratio:5.1f} times as fast{', the best peer' if name == best else ''}"
-        )
-        print(f"{name:<44} {statistics.median(seen):>10,.0f} img/s  ({min(seen):,.0f} to {max(seen):,.0f}){note}")
-    return rates
+    title = f"{len(labels):,} faces of 48 px ({whose}) in batches of {_BATCH}, {cores} workers, {rounds} rounds"
+    return [Compared(title, "pictures/s", OURS, rates)]
 
 
 def _race(contenders: dict[str, Epoch], count: int, rounds: int) -> dict[str, list[float]]:
@@ -179,11 +172,47 @@ def _mosaic(pictures: np.ndarray, labels: np.ndarray, work: Path, cores: int) ->
             writer.write({"image": picture.tobytes(), "label": int(label)})
     streaming.base.util.clean_stale_shared_memory()
     dataset = streaming.StreamingDataset(local=str(work), shuffle=True, batch_size=_BATCH)
-    return _through_loader(dataset, cores, collate_fn=_stack_mosaic)
+    return _through_loader(dataset, cores, collate_fn=_stack_bytes)
 
 
-def _stack_mosaic(samples: list[dict[str, Any]]) -> tuple[torch.Tensor, torch.Tensor]:
+def _stack_bytes(samples: list[dict[str, Any]]) -> tuple[torch.Tensor, torch.Tensor]:
     return _stack([(np.frombuffer(sample["image"], np.uint8).reshape(48, 48), sample["label"]) for sample in samples])
+
+
+def _datasets(pictures: np.ndarray, labels: np.ndarray, work: Path, cores: int) -> Epoch:
+    import datasets
+
+    cells = [picture.tobytes() for picture in pictures]
+    datasets.disable_progress_bars()
+    datasets.Dataset.from_dict({"image": cells, "label": labels}).save_to_disk(str(work))
+    made = datasets.load_from_disk(str(work)).with_format("numpy")
+    return _through_loader(made, cores, shuffle=True, collate_fn=_stack_bytes)
+
+
+def _litdata(pictures: np.ndarray, labels: np.ndarray, work: Path, cores: int) -> Epoch:
+    import litdata
+
+    rows = list(zip((picture.tobytes() for picture in pictures), labels.tolist(), strict=True))
+    litdata.optimize(
+        fn=_LitRows(rows), inputs=list(range(len(rows))), output_dir=str(work), chunk_bytes="8MB", num_workers=1,
+        verbose=False,
+    )  # fmt: skip
+    dataset = litdata.StreamingDataset(str(work), shuffle=True)
+    loader: Any = litdata.StreamingDataLoader(
+        dataset, batch_size=_BATCH, num_workers=cores, persistent_workers=True, collate_fn=_stack_bytes
+    )
+    return lambda epoch: sum(len(batch[1]) for batch in loader)
+
+
+class _LitRows:
+    """Rows by number, for processes that are forked."""
+
+    def __init__(self, rows: list[tuple[bytes, int]]) -> None:
+        self._rows = rows
+
+    def __call__(self, number: int) -> dict[str, Any]:
+        image, label = self._rows[number]
+        return {"image": image, "label": label}
 
 
 def _petastorm_rows(pictures: np.ndarray, labels: np.ndarray, work: Path, cores: int) -> Epoch:
@@ -224,6 +253,8 @@ _CONTENDERS: dict[str, Callable[[np.ndarray, np.ndarray, Path, int], Epoch]] = {
     "DataLoader over JPEG files": _jpeg_files,
     "WebDataset": _webdataset,
     "MosaicML Streaming": _mosaic,
+    "Hugging Face datasets": _datasets,
+    "LitData": _litdata,
     "Petastorm make_reader + DataLoader": _petastorm_rows,
     "Petastorm BatchedDataLoader": _petastorm_batches,
 }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,6 +30,7 @@ from fer_spark.serving.model import face_settings
 from fer_spark.spark.session import get_session
 from tests.benchmarks.loops import timed
 from tests.benchmarks.prepare import small_pictures
+from tests.benchmarks.results import Compared
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -40,11 +40,10 @@ _OPENED: list[Any] = []
 
 
 LOOP, SCORING = "bare loop", "fer-spark score, scoring"
-Rates = dict[str, list[float]]
 
 
-def run(images: int, rounds: int, cores: int, bundle: str, prepared: bool = True) -> Rates:
-    """Print the rates of job, loops and predict_batch_udf, and the median ratio of the rounds; rates on pictures.
+def run(images: int, rounds: int, cores: int, bundle: str, prepared: bool = True) -> list[Compared]:
+    """Pictures per second of job, loops and predict_batch_udf: on raw pictures, and on prepared faces.
 
     `prepared`: also compare on faces that are prepared already.
     """
@@ -56,9 +55,9 @@ def run(images: int, rounds: int, cores: int, bundle: str, prepared: bool = True
         card = load_bundle(bundle).card
         settings = face_settings(card, "largest", "auto", model)
         detector = resolve_detector(settings)
-        print(f"{len(files):,} pictures, {cores} cores, {card.network}, views {card.views}, faces by {detector.name}")
-        rates = _compare(
-            "raw pictures",
+        how = f"{bundle}, views {card.views}, {cores} cores, {rounds} rounds"
+        raw = _compare(
+            f"score {len(files):,} small pictures, faces by {detector.name}, {how}",
             len(files),
             rounds,
             {
@@ -67,12 +66,13 @@ def run(images: int, rounds: int, cores: int, bundle: str, prepared: bool = True
             },
         )
         if not prepared:
-            return rates
+            return [raw]
         faces = _shards(work, settings)
         parts = _parts(spark, work, faces)
-        _compare(
-            "prepared faces",
-            sum(pq.read_metadata(part).num_rows for part in parts),
+        count = sum(pq.read_metadata(part).num_rows for part in parts)
+        ready = _compare(
+            f"score {count:,} prepared faces, {how}",
+            count,
             rounds,
             {
                 "fer-spark score": lambda: _job(bundle, "shards", work / "shards", work, settings),
@@ -80,11 +80,11 @@ def run(images: int, rounds: int, cores: int, bundle: str, prepared: bool = True
                 "predict_batch_udf": lambda: _batch_udf(spark, work, bundle),
             },
         )
-    return rates
+    return [raw, ready]
 
 
-def _compare(title: str, pictures: int, rounds: int, contenders: dict[str, Callable[[], Any]]) -> Rates:
-    rates: Rates = {}
+def _compare(title: str, pictures: int, rounds: int, contenders: dict[str, Callable[[], Any]]) -> Compared:
+    rates: dict[str, list[float]] = {}
     for round_ in range(rounds + 1):
         for name, contender in contenders.items():
             seconds = contender()
@@ -93,11 +93,7 @@ def _compare(title: str, pictures: int, rounds: int, contenders: dict[str, Calla
             both = seconds if isinstance(seconds, tuple) else (seconds,)
             for part, value in zip(("", ", scoring"), both, strict=False):
                 rates.setdefault(name + part, []).append(pictures / value)
-    print(f"\n== {title}: {pictures:,}, {rounds} rounds in turn")
-    for name, values in rates.items():
-        against = [statistics.median(a / b for a, b in zip(values, rates[one], strict=True)) for one in ("bare loop",)]
-        print(f"{name:<28} {statistics.median(values):8.0f} pictures/s   of the bare loop: {against[0]:.2f}")
-    return rates
+    return Compared(title, "pictures/s", SCORING, rates)
 
 
 def _job(bundle: str, kind: str, source: Path, work: Path, settings: FaceSettings) -> tuple[float, float]:

@@ -15,12 +15,10 @@ import torch
 from fer_spark.training.pixels import bf16_pays
 from tests.benchmarks import lime, prepare, reader, score
 
-Rates = dict[str, list[float]]
-
 
 @dataclass(frozen=True)
 class Ratio:
-    """What is compared with what, the goal, and rates or seconds of rounds in turn: (ours, theirs); none where this
+    """What is compared with what, the goal, and rates of rounds in turn: (ours, theirs); none where this
     machine cannot."""
 
     what: str
@@ -29,25 +27,25 @@ class Ratio:
 
 
 def _reader() -> list[tuple[list[float], list[float]]]:
-    rates = reader.run(4_096, 2, 2)
+    rates = reader.run(4_096, 2, 2)[0].figures
     return [(rates[reader.OURS], seen) for name, seen in rates.items() if name != reader.OURS]
 
 
 def _prepare() -> list[tuple[list[float], list[float]]]:
-    rates = prepare.run("prepare", 3_000, 2, 2)
+    rates = prepare.run("prepare", 3_000, 2, 2)[-1].figures
     return [(rates[prepare.PREPARING], rates[prepare.EQUAL])]
 
 
 def _score() -> list[tuple[list[float], list[float]]]:
-    rates = score.run(1_500, 2, 2, "fer2013-tiny", prepared=False)
+    rates = score.run(1_500, 2, 2, "fer2013-tiny", prepared=False)[0].figures
     return [(rates[score.SCORING], rates[score.LOOP])]
 
 
 def _lime() -> list[tuple[list[float], list[float]]]:
     if not bf16_pays(torch.device("cpu")):
         return []
-    seconds = lime.run(1, 2)
-    return [(seconds[lime.STOCK_NAME], seconds[lime.BF16])]
+    rates = lime.run(1, 2)[0].figures
+    return [(rates[lime.BF16], rates[lime.STOCK_NAME])]
 
 
 RATIOS = [
