@@ -22,12 +22,16 @@ from pyspark.sql import SparkSession
 from fer_spark.sources.archives.find import ARCHIVE_NAME
 from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.files.globs import NameFilter
+from fer_spark.sources.files.listing import Listing
 from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
 from fer_spark.sources.lake import Root, file_system, first_line, hadoop_path
 from fer_spark.sources.settings import SourceError
 
 _STATUS = re.compile(r"path=(.*?); isDirectory=(?:true|false); length=(\d+);", re.DOTALL)
 _SLICE = 10_000
+MOST_LISTED_BY_SPARK = 100_000
+"""Local files of an input. With more, the Python workers open every file by the names that this pass collected: Spark's
+listing takes about a kilobyte of the driver's memory for each."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +41,6 @@ class Omitted:
     path: str
     reason: str
     detail: str
-
-
-@dataclass(frozen=True)
-class OwnFile:
-    """A picture that Spark does not list; `modified_us`: µs since 1970, None where unknown."""
-
-    path: str
-    size: int
-    modified_us: int | None
 
 
 @dataclass(frozen=True)
@@ -61,7 +56,9 @@ class Entry:
 
 @dataclass
 class Found:
-    """What the pass found. `spark_lists`: False where Spark's listing would fail; then `own` holds every picture.
+    """What the pass found. `own`: pictures that Spark does not list. `spark_lists`: False where its listing would fail,
+    or would be of more files than a driver's memory should hold; then `own` holds every picture, and `other_bytes`
+    are those of the other files that Spark would list.
 
     `not_pictures`: Java pattern of paths that are passed over; `lines`: one for each thing that the user should know;
     `only_archives`: no picture lies there, and archives do.
@@ -69,8 +66,9 @@ class Found:
 
     not_pictures: str
     omitted: list[Omitted] = field(default_factory=list)
-    own: list[OwnFile] = field(default_factory=list)
+    own: Listing = field(default_factory=Listing)
     spark_lists: bool = True
+    other_bytes: int = 0
     lines: list[str] = field(default_factory=list)
     only_archives: bool = False
 
@@ -86,11 +84,9 @@ def look_through(
     Raises SourceError for remote storage that cannot be listed.
     """
     try:
-        found = _pass(spark, root, glob, by_name, False, _list_test(root, lists))
+        found = _pass(spark, root, glob, by_name, _list_test(root, lists))
     except Py4JJavaError as error:
         raise SourceError(f"{root.uri} cannot be listed: {first_line(error)}") from error
-    if not found.spark_lists:
-        found = _pass(spark, root, glob, by_name, True, _list_test(root, lists))
     if found.own and not root.is_local:
         _reject_what_python_cannot_open(found, root)
     return found
@@ -104,20 +100,21 @@ def _list_test(root: Root, lists: Collection[str] | re.Pattern[str]) -> Callable
     return lambda path: f"{below}/{path}" in known
 
 
-def _pass(
-    spark: SparkSession, root: Root, glob: str, by_name: bool, everything: bool, is_list: Callable[[str], bool]
-) -> Found:
+def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Callable[[str], bool]) -> Found:
     names = PictureNames(glob, root.glob)
     by_name = by_name and not root.is_file
     found, accepted, passed_over = Found(names.pattern if by_name else ""), NameFilter(glob), Counter[str]()
     trouble: list[str] = []
-    archives = pictures = 0
+    everything = Listing()
+    archives = pictures = other_bytes = 0
     for entry in _walk_local(root, trouble) if root.is_local else _walk_remote(spark, root):
         archives += ARCHIVE_NAME.search(entry.path) is not None
         if not accepted.accepts(entry.path):
             continue
         hidden = next((part for part in entry.inner.split("/") if _is_hidden(part)), None)
         none = _why_none(names, entry, hidden) if by_name else None
+        if hidden is None and none is not None:
+            other_bytes += entry.size
         if none is not None:
             passed_over[none] += not is_list(entry.path)
             continue
@@ -127,9 +124,14 @@ def _pass(
             found.omitted.append(Omitted(entry.path, "hidden_name", detail))
         elif entry.size == 0:
             found.omitted.append(Omitted(entry.path, "empty", "the file has no bytes"))
-        elif hidden is not None or everything:
-            found.own.append(OwnFile(entry.path, entry.size, entry.modified_us))
-    found.spark_lists, found.only_archives = not trouble, archives > 0 and not pictures
+        else:
+            if root.is_local:
+                everything.add(entry.path, entry.size, entry.modified_us)
+            if hidden is not None:
+                found.own.add(entry.path, entry.size, entry.modified_us)
+    if trouble or everything.files > MOST_LISTED_BY_SPARK:
+        found.spark_lists, found.own, found.other_bytes = False, everything, 0 if trouble else other_bytes
+    found.only_archives = archives > 0 and not pictures
     found.lines = [*trouble, *accepted.missed_line(), *passed_over_line(+passed_over)]
     return found
 
@@ -149,15 +151,16 @@ def file_uri(root: Root, path: str) -> str:
 
 
 def _reject_what_python_cannot_open(found: Found, root: Root) -> None:
+    own = list(found.own)
     try:
-        with open_stream(file_uri(root, found.own[0].path)) as stream:
+        with open_stream(file_uri(root, own[0].path)) as stream:
             stream.read(1)
     except (OSError, ValueError, ImportError) as error:
-        for file in found.own:
+        for file in own:
             hidden = next(part for part in file.path.split("/") if _is_hidden(part))
             detail = f"Spark does not read what is named {hidden!r}, and Python cannot ({str(error)[:120]}): rename it"
             found.omitted.append(Omitted(file.path, "hidden_name", detail))
-        found.own = []
+        found.own.clear()
 
 
 def _is_hidden(name: str) -> bool:

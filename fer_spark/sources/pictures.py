@@ -15,11 +15,11 @@ from pyspark.sql import functions as F
 from fer_spark.rows import PICTURE
 from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
+from fer_spark.sources.files.listing import Listing
 from fer_spark.sources.lake import Root, listed_bytes, listed_files, local_path, open_root
-from fer_spark.sources.omitted import Found, file_uri, local_folder, look_through
+from fer_spark.sources.omitted import file_uri, local_folder, look_through
 from fer_spark.sources.settings import FileReading
 
-_OWN = pa.schema([("path", pa.string()), ("size", pa.int64()), ("modified_us", pa.int64())])
 _BATCH_BYTES = 16 << 20
 
 
@@ -66,7 +66,7 @@ def file_pictures(
     root = open_root(spark, text)
     found = look_through(spark, root, glob, lists=lists)
     scan = _scan(spark, root, glob) if found.spark_lists else None
-    own = _own_files(spark, found)
+    own = found.own.frame(spark) if found.own else None
     lost = _rows(spark, [(o.path, None, o.reason, o.detail) for o in found.omitted])
     by_path = reading.by_path and root.is_local
 
@@ -78,7 +78,8 @@ def file_pictures(
             whole = local_path(F.col("_metadata.file_path")).cast("binary") if by_path else F.col("content")
             rows = _sized(here, path, whole, F.col("_metadata.file_size"), reading.max_bytes).unionAll(rows)
         if own is not None:
-            rows = rows.unionAll(_read_own(part.of(own, key(F.col("path"))), root, by_path, reading.max_bytes))
+            here = _spread(part.of(own, key(F.col("path"))), found.own, part)
+            rows = rows.unionAll(_read_own(here, root, by_path, reading.max_bytes))
         return rows
 
     def listed() -> DataFrame:
@@ -93,7 +94,7 @@ def file_pictures(
         return names.select("path", F.lit(None).cast("binary").alias("content"), *_nothing()).unionAll(lost)
 
     def digest() -> str:
-        size = (listed_bytes(scan) if scan is not None else 0) + sum(file.size for file in found.own)
+        size = (listed_bytes(scan) if scan is not None else found.other_bytes) + found.own.total_bytes
         return digest_rows(listed().select("path"), size)
 
     encoding = "path" if by_path else "file"
@@ -106,7 +107,7 @@ def file_stats(spark: SparkSession, root: Root, glob: str, pictures: bool) -> Da
     `pictures`: without files that are passed over as none by their names.
     """
     found = look_through(spark, root, glob, by_name=pictures)
-    own = _own_files(spark, found)
+    own = found.own.frame(spark) if found.own else None
     stats = None if own is None else own.select("path", F.col("size").alias("length"), "modified_us")
     if found.spark_lists:
         listed = _of_pictures(stats_of(_scan(spark, root, glob), root), F.col("path"), found.not_pictures)
@@ -134,29 +135,41 @@ def _of_pictures(frame: DataFrame, path: Column, not_pictures: str) -> DataFrame
 def _sized(files: DataFrame, path: Column, content: Column, size: Column, most: int) -> DataFrame:
     """PICTURE rows; the content of files of more than `most` bytes is not touched."""
     fine = files.where(size <= most).select(path.alias("path"), content.alias("content"), *_nothing())
-    detail = F.format_string(f"%d bytes, the limit is {most}; see --max-file-mb", size)
     large = files.where(size > most)
-    return fine.unionAll(
-        large.select(path.alias("path"), F.lit(None).cast("binary").alias("content"), F.lit("too_large"), detail)
-    )
+    nothing, why = F.lit(None).cast("binary").alias("content"), _too_large(size, most)
+    return fine.unionAll(large.select(path.alias("path"), nothing, F.lit("too_large"), why))
 
 
-def _own_files(spark: SparkSession, found: Found) -> DataFrame | None:
-    if not found.own:
-        return None
-    rows = [[getattr(file, name) for file in found.own] for name in _OWN.names]
-    frame = spark.createDataFrame(pa.Table.from_arrays([pa.array(row) for row in rows], schema=_OWN))
+def _spread(files: DataFrame, listing: Listing, part: Slice) -> DataFrame:
+    """Files of a slice in tasks of like work, as many as Spark would make of them."""
+    spark = files.sparkSession
     tasks = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
-    return frame.repartition(tasks, "path") if len(found.own) > tasks else frame
+    if listing.files <= tasks:
+        return files
+    charged = listing.total_bytes + listing.files * _bytes(spark, "openCostInBytes")
+    return files.repartition(max(charged // part.chunks // _bytes(spark, "maxPartitionBytes") + 1, tasks), "path")
+
+
+def _bytes(spark: SparkSession, name: str) -> int:
+    jvm: Any = spark._jvm
+    return int(jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(spark.conf.get(f"spark.sql.files.{name}")))
 
 
 def _read_own(own: DataFrame, root: Root, by_path: bool, most: int) -> DataFrame:
-    """PICTURE rows of files that the Python workers open."""
-    if by_path:
-        place = F.concat(F.lit(local_folder(root).rstrip("/") + "/"), "path").cast("binary")
-        return _sized(own, F.col("path"), place, F.col("size"), most)
-    rows = _sized(own, F.col("path"), F.lit(None).cast("binary"), F.col("size"), most)
-    return rows.mapInArrow(_opener(root), PICTURE.ddl)
+    """PICTURE rows of files that the Python workers open; of more than `most` bytes they are not opened."""
+    large = F.col("size") > most
+    place = F.concat(F.lit(local_folder(root).rstrip("/") + "/"), "path").cast("binary") if by_path else F.lit(None)
+    rows = own.select(
+        "path",
+        F.when(~large, place).cast("binary").alias("content"),
+        F.when(large, "too_large").alias("reject_reason"),
+        F.when(large, _too_large(F.col("size"), most)).alias("reject_detail"),
+    )
+    return rows if by_path else rows.mapInArrow(_opener(root), PICTURE.ddl)
+
+
+def _too_large(size: Column, most: int) -> Column:
+    return F.format_string(f"%d bytes, the limit is {most}; see --max-file-mb", size)
 
 
 def _opener(root: Root) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:

@@ -54,6 +54,31 @@ def test_another_file_system_gives_the_same(spark: SparkSession, tmp_path: Path)
     assert open_images(spark, "viewfs://tests/lake").fingerprint == open_images(spark, root).fingerprint
 
 
+@pytest.mark.parametrize("workers_read", [False, True])
+def test_more_files_than_spark_should_list_give_the_same(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers_read: bool
+) -> None:
+    hidden = {"e/empty.jpg": b"", "_u.jpg": b"x", ".v/w.png": b"yy", "big.jpg": b"x" * 1001}
+    others = {"Thumbs.db": b"x", "notes.txt": b"text", "_SUCCESS": b"", "empty.txt": b""}
+    root = write(tmp_path, {**AWKWARD, **hidden, **others, **{f"many/{number}.jpg": b"z" for number in range(40)}})
+    (Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.jpg"))).write_bytes(b"Latin-1")
+    os.utime(root / "big.jpg", (1_600_000_000, 1_600_000_000))
+
+    def found() -> tuple[Any, ...]:
+        source = open_source(spark, SourceSettings(source="images", input=str(root)), 1000, workers_read)
+        stats = file_stats(spark, open_root(spark, str(root)), "", pictures=True)
+        stats = stats.where("path != 'caf\ufffd.jpg'")  # as Spark lists a name that is not UTF-8
+        frames = [source.raw(part, 3) for part in range(3)] + [source.keys(), stats]
+        rows = [sorted(repr(row) for row in frame.collect()) for frame in frames]
+        return rows, source.images, source.fingerprint, source.lines()
+
+    by_spark = found()
+    monkeypatch.setattr("fer_spark.sources.omitted.MOST_LISTED_BY_SPARK", 10)
+    monkeypatch.setattr("fer_spark.sources.pictures._scan", lambda *_: pytest.fail("Spark lists the files"))
+    for here, there in zip(found(), by_spark, strict=True):
+        assert here == there
+
+
 SIDECARS = {
     "2024/IMG_1.JPG.supplemental-metadata.json": b"{}",
     "2024/IMG_1.MOV": b"....ftypqt  ",
