@@ -166,7 +166,7 @@ def test_two_runs_that_both_hold_the_lease_double_nothing(
 def test_a_table_of_another_release_gets_its_new_columns_and_keeps_those_that_are_no_more(
     table: Table, bundle: Path, pictures: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Older(FORMATS[table.form]):  # type: ignore[misc]
+    class Older(FORMATS[table.form]):
         """A release without the column margin."""
 
         def __init__(self, spark: SparkSession, name: str, books: Storage) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,20 +27,17 @@ _NOT_IN_PATHS = frozenset("%[]^|\\")
 
 
 class PackageDelta(Backend):
-    """Unpartitioned tables of the first reader version: none of their rows is marked as deleted, no column renamed."""
+    """Unpartitioned tables of reader version 1 and writer version 2, which is what Delta makes unless told otherwise:
+    none of their rows is marked as deleted, no column renamed."""
 
     def standing(self) -> StructType | None:
-        from pyspark.sql.types import StructType
-
-        return StructType.fromJson(json.loads(self._open().schema().to_json()))
+        return _spark_schema(self._open())
 
     def rows(self) -> DataFrame:
-        from pyspark.sql.types import StructType
-
         opened, books = self._open(), self.table.books
         paths = opened.get_add_actions()["path"].to_pylist()
-        schema = StructType.fromJson(json.loads(opened.schema().to_json()))
-        return read_files(self.table.spark, [path if "://" in path else books.uri(path) for path in paths], schema)
+        uris = [path if "://" in path else books.uri(path) for path in paths]  # of a clone, whole addresses
+        return read_files(self.table.spark, uris, _spark_schema(opened))
 
     def commit(self, rows: DataFrame, standing: StructType | None, batch: int | None, name: str) -> None:
         from deltalake import Schema
@@ -53,9 +51,9 @@ class PackageDelta(Backend):
                     self._address(), schema, added, storage_options=self._options(), commit_properties=_numbered(batch)
                 )
                 return
+            self._add_columns(standing)
             opened = self._open()
             self._check_number(opened, batch)
-            self._add_columns(opened, standing)
             opened.create_write_transaction(
                 added, "overwrite" if batch is None else "append", opened.schema(), commit_properties=_numbered(batch)
             )
@@ -65,7 +63,10 @@ class PackageDelta(Backend):
             self._open().delete(condition)
 
     def check_new(self) -> None:
-        self._address()
+        from deltalake import DeltaTable
+
+        with self._opening():
+            DeltaTable.is_deltatable(self._address(), self._options())
 
     def fence(self, batch: int) -> None:
         opened = self._open()
@@ -75,18 +76,29 @@ class PackageDelta(Backend):
 
     def _open(self) -> Any:
         from deltalake import DeltaTable
+
+        with self._opening():
+            opened = DeltaTable(self._address(), storage_options=self._options())
+        needs = opened.protocol()
+        if opened.metadata().partition_columns:
+            raise self._refusal("it is partitioned")
+        if needs.min_writer_version > 2:  # a later reader's table is one of a later writer
+            raise self._refusal(
+                f"it takes a reader of version {needs.min_reader_version} and a writer of {needs.min_writer_version} "
+                "(deletion vectors, renamed columns, constraints)"
+            )
+        return opened
+
+    @contextmanager
+    def _opening(self) -> Iterator[None]:
         from deltalake.exceptions import DeltaError
 
         try:
-            opened = DeltaTable(self._address(), storage_options=self._options())
+            yield
         except DeltaError as error:
-            raise OutputError(f"{self.table.name}: deltalake cannot open it: {error}") from error
-        if opened.protocol().min_reader_version > 1 or opened.metadata().partition_columns:
-            raise OutputError(
-                f"{self.table.name}: it is partitioned, or of a later reader version than 1 (deletion vectors, "
-                "renamed columns): take a Spark that has Delta's jar, or another --output, with a new --checkpoint"
-            )
-        return opened
+            raise OutputError(f"{self.table.name}: deltalake cannot open it: {_plain(error)}") from error
+        except OSError as error:
+            raise CommitError(f"{self.table.name}: the storage does not answer: {_plain(error)}") from error
 
     def _address(self) -> str:
         address = plain_address(self.table.books.root)
@@ -96,6 +108,11 @@ class PackageDelta(Backend):
             )
         return address
 
+    def _refusal(self, why: str) -> OutputError:
+        return OutputError(
+            f"{self.table.name}: {why}: take a Spark that has Delta's jar, or another --output, with a new --checkpoint"
+        )
+
     def _options(self) -> dict[str, str]:
         return store_options(self.table.books.root, self.table.spark._jsc.hadoopConfiguration())
 
@@ -104,12 +121,17 @@ class PackageDelta(Backend):
         if batch is not None and last is not None and last >= batch:
             raise CommitError(f"{self.table.name}: another run has committed batch {last} and this one's is {batch}")
 
-    def _add_columns(self, opened: Any, standing: StructType) -> None:
+    def _add_columns(self, standing: StructType) -> None:
         from deltalake import Schema
 
         if new := missing_columns(self.table.columns, standing):
-            opened.alter.add_columns(Schema.from_arrow(Table("NEW", tuple(new)).arrow_schema).fields)
-            opened.update_incremental()
+            self._open().alter.add_columns(Schema.from_arrow(Table("NEW", tuple(new)).arrow_schema).fields)
+
+
+def _spark_schema(opened: Any) -> StructType:
+    from pyspark.sql.types import StructType
+
+    return StructType.fromJson(json.loads(opened.schema().to_json()))
 
 
 def _added(file: DataFile, batch: int | None) -> Any:
@@ -134,5 +156,10 @@ def _committing(name: str) -> Iterator[None]:
 
     try:
         yield
-    except DeltaError as error:
-        raise CommitError(f"{name}: deltalake has not committed: {error}; the next run does it again") from error
+    except (DeltaError, OSError) as error:
+        raise CommitError(f"{name}: deltalake has not committed: {_plain(error)}; the next run tries again") from error
+
+
+def _plain(error: Exception) -> str:
+    """In one line, without colours and arrows."""
+    return " ".join(re.sub(r"\x1b\[\d*m|↳", "", str(error)).split())

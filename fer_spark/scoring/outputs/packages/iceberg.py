@@ -49,7 +49,7 @@ class PackageIceberg(Backend):
         columns = self.table.columns
         if standing is None:
             catalog, identifier = self._catalog
-            with _committing(self.table.name):
+            with _talking(self.table.name):
                 catalog.create_namespace_if_not_exists(identifier.rpartition(".")[0])
                 transaction = catalog.create_table_transaction(identifier, schema=columns.arrow_schema)
             paths = self._write(rows, transaction.table_metadata.location, name)
@@ -59,7 +59,7 @@ class PackageIceberg(Backend):
             self._check_number(opened, batch)
             transaction = _single_try(opened).transaction()
         new = [] if standing is None else missing_columns(columns, standing)
-        with _committing(self.table.name), transaction:
+        with _talking(self.table.name), transaction:
             if new:
                 with transaction.update_schema() as update:
                     update.union_by_name(Table("NEW", tuple(new)).arrow_schema)
@@ -71,7 +71,7 @@ class PackageIceberg(Backend):
             transaction.add_files(paths, snapshot_properties=numbered, check_duplicate_files=False)
 
     def delete(self, condition: str) -> None:
-        with _committing(self.table.name):
+        with _talking(self.table.name):
             _single_try(self._standing_table()).delete(condition)
 
     def check_new(self) -> None:
@@ -80,20 +80,21 @@ class PackageIceberg(Backend):
     def fence(self, batch: int) -> None:
         opened = self._standing_table()
         if _number(opened) < batch:
-            with _committing(self.table.name), opened.transaction() as transaction:
+            with _talking(self.table.name), opened.transaction() as transaction:
                 transaction.set_properties({_NUMBER: str(batch)})
 
     @cached_property
     def _catalog(self) -> tuple[Any, str]:
         """The catalog, and the table's name in it."""
         from pyiceberg.catalog import load_catalog
+        from pyiceberg.exceptions import NotInstalledError
 
         catalog, _, identifier = self.table.name.partition(".")
         if "." not in identifier:
             raise OutputError(f"{self.table.name}: expected CATALOG.NAMESPACE.TABLE, such as lake.faces.scores")
         try:
             return load_catalog(catalog), identifier
-        except (ValueError, ImportError) as error:
+        except (ValueError, ImportError, NotInstalledError) as error:
             raise OutputError(
                 f"{self.table.name}: pyiceberg cannot open a catalog named {catalog} ({error}); describe it in "
                 f"~/.pyiceberg.yaml, or by PYICEBERG_CATALOG__{catalog.upper()}__URI and …__WAREHOUSE"
@@ -105,7 +106,8 @@ class PackageIceberg(Backend):
 
         catalog, identifier = self._catalog
         try:
-            opened = catalog.load_table(identifier)
+            with _talking(self.table.name):
+                opened = catalog.load_table(identifier)
         except (NoSuchTableError, NoSuchNamespaceError):
             return None
         if not opened.spec().is_unpartitioned():
@@ -156,10 +158,11 @@ def _single_try(opened: Any) -> Any:
 
 
 @contextmanager
-def _committing(name: str) -> Iterator[None]:
-    from pyiceberg.exceptions import CommitFailedException, TableAlreadyExistsError, ValidationException
+def _talking(name: str) -> Iterator[None]:
+    """What the catalog refuses, and its outages, as errors of ours."""
+    from pyiceberg.exceptions import CommitFailedException, RESTError, TableAlreadyExistsError, ValidationException
 
     try:
         yield
-    except (CommitFailedException, TableAlreadyExistsError, ValidationException) as error:
-        raise CommitError(f"{name}: pyiceberg has not committed: {error}; the next run does it again") from error
+    except (CommitFailedException, TableAlreadyExistsError, ValidationException, RESTError) as error:
+        raise CommitError(f"{name}: the catalog has not done it: {error}; the next run tries again") from error
