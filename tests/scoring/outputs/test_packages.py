@@ -85,24 +85,30 @@ def test_a_run_that_comes_late_commits_nothing_and_its_files_stay_unseen(night: 
 
 
 @pytest.mark.table
+@pytest.mark.parametrize("fenced", [False, True])
 @FORMS
 def test_of_two_runs_that_commit_a_batch_in_the_same_moment_one_succeeds(
-    night: Night, monkeypatch: pytest.MonkeyPatch
+    night: Night, monkeypatch: pytest.MonkeyPatch, fenced: bool
 ) -> None:
+    """Or none, where the other has but taken the number."""
     night.append(1, "a")
     kind, others = type(night.open().backend), list[str]()
     real = kind._check_number
 
     def overtaken(self: Any, opened: Any, batch: int) -> None:
         real(self, opened, batch)
-        if not others:
-            others.append("first")
+        if others:
+            return
+        others.append("first")
+        if fenced:
+            night.open().backend.fence(2)
+        else:
             night.append(2, *others)
 
     monkeypatch.setattr(kind, "_check_number", overtaken)
     with pytest.raises(CommitError, match="the next run"):
         night.append(2, "second")
-    assert night.paths() == ["a", "first"]
+    assert night.paths() == (["a"] if fenced else ["a", "first"])
 
 
 @pytest.mark.table

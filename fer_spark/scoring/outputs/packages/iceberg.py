@@ -65,10 +65,7 @@ class PackageIceberg(Backend):
                     update.union_by_name(Table("NEW", tuple(new)).arrow_schema)
             if batch is None and standing is not None:
                 transaction.delete("true")
-            if batch is not None:
-                transaction.set_properties({_NUMBER: str(batch)})
-            numbered = {} if batch is None else {_NUMBER: str(batch)}
-            transaction.add_files(paths, snapshot_properties=numbered, check_duplicate_files=False)
+            _add(transaction, paths, batch)
 
     def delete(self, condition: str) -> None:
         with _talking(self.table.name):
@@ -80,8 +77,8 @@ class PackageIceberg(Backend):
     def fence(self, batch: int) -> None:
         opened = self._standing_table()
         if _number(opened) < batch:
-            with _talking(self.table.name), opened.transaction() as transaction:
-                transaction.set_properties({_NUMBER: str(batch)})
+            with _talking(self.table.name), _single_try(opened).transaction() as transaction:
+                _add(transaction, [], batch)  # a snapshot without files: a commit that began before it fails
 
     @cached_property
     def _catalog(self) -> tuple[Any, str]:
@@ -149,6 +146,14 @@ def _spark_schema(opened: Any) -> StructType:
 
 def _number(opened: Any) -> int:
     return int(opened.properties.get(_NUMBER, 0))
+
+
+def _add(transaction: Any, paths: list[str], batch: int | None) -> None:
+    """A snapshot with these files; table and snapshot note the number of their batch."""
+    numbered = {} if batch is None else {_NUMBER: str(batch)}
+    if numbered:
+        transaction.set_properties(numbered)
+    transaction.add_files(paths, snapshot_properties=numbered, check_duplicate_files=False)
 
 
 def _single_try(opened: Any) -> Any:
