@@ -182,7 +182,8 @@ for name in {COMMANDS}:
             except SystemExit as end:
                 assert end.code == code, (name, words)
 """
-    assert loaded(code, {"torch", "petastorm", "pyspark", "pandas", "optuna", "altair"}) == "[]"
+    heavy = {"torch", "petastorm", "pyspark", "pandas", "optuna", "altair", "deltalake", "pyiceberg"}
+    assert loaded(code, heavy) == "[]"
 
 
 def test_nothing_in_the_package_unpickles() -> None:

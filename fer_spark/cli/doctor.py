@@ -38,6 +38,7 @@ EXTRAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "tune": ("searches", ("optuna", "sqlalchemy")),
     "track": ("TensorBoard, MLflow", ("tensorboard", "mlflow")),
     "export": ("ONNX files", ("onnx", "onnxscript", "onnxruntime")),
+    "tables": ("Delta and Iceberg without their jars", ("deltalake", "pyiceberg")),
 }
 """By the name of the extra: what for, and its modules."""
 

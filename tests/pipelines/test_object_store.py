@@ -145,6 +145,32 @@ def test_two_runs_that_both_hold_the_lease_double_nothing(
     assert found == ["a b.png", "c.png"]
 
 
+def test_a_delta_table_that_deltalake_commits_to(
+    spark: SparkSession, store: ObjectStore, bundle: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """deltalake has nothing in the environment: what S3A has been set to is passed on, and not shown."""
+    deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'fer-spark[tables]'")
+    source, place = lake(tmp_path / "in", {"a b.png": 51, "c.png": 204}), f"s3a://{BUCKET}/table"
+    words = ["--format", "delta", "--incremental", "--checkpoint", f"{place}/_ledger"]
+    for number in (2, 3):
+        assert score(bundle, source, place, *words) == 0
+        assert read_scores(spark, place).count() == number
+        picture(source / "new.png", 90)
+    options = {
+        "AWS_ENDPOINT_URL": store.endpoint,
+        "AWS_ACCESS_KEY_ID": store.key,
+        "AWS_SECRET_ACCESS_KEY": store.secret,
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }
+    table = deltalake.DeltaTable(f"s3://{BUCKET}/table", storage_options=options)
+    assert (table.version(), table.to_pyarrow_table().num_rows) == (1, 3)
+    shown = capfd.readouterr()
+    for text in (shown.out.encode(), shown.err.encode(), *objects("table").values()):
+        assert store.secret.encode() not in text
+        assert store.key.encode() not in text
+
+
 def test_of_many_that_create_a_name_at_once_one_succeeds(spark: SparkSession, store: ObjectStore) -> None:
     storage = Storage(spark, f"s3a://{BUCKET}/names")
     texts = [str(number) * 1000 for number in range(8)]

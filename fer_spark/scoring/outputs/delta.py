@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from fer_spark.rows import SCORE, Table
+from fer_spark.scoring.outputs.backend import Backend
 from fer_spark.scoring.outputs.files import STAGING
-from fer_spark.scoring.outputs.tables import Tables, completed, fitted
+from fer_spark.scoring.outputs.packages.delta import PackageDelta
+from fer_spark.scoring.outputs.tables import Tables, fitted
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
     from pyspark.sql.types import StructType
 
 _LOG = "_delta_log"
@@ -19,6 +20,13 @@ _LOG = "_delta_log"
 class Delta(Tables):
     form = "delta"
     package = "io.delta:delta-spark_2.13:VERSION"
+    python = "deltalake"
+
+    def by_spark(self) -> Backend:
+        return SparkDelta(self)
+
+    def by_package(self) -> Backend:
+        return PackageDelta(self)
 
     def occupied(self) -> bool:
         return any(not file.path.startswith(("_", ".")) for file in self.books.list_files())
@@ -26,40 +34,37 @@ class Delta(Tables):
     def standing(self) -> StructType | None:
         if not self.books.list_files(_LOG):
             return None  # a first commit that was killed leaves data files, but no table yet
-        return self._rows().schema
+        return super().standing()
 
-    def check_columns(self) -> None:
-        super().check_columns()
-        if self.standing() is None:
-            self._try_out()
 
-    def commit(self, rows: DataFrame, batch: int | None) -> None:
-        standing = self.standing()
-        chosen = rows.select(self.columns.names) if standing is None else fitted(rows, self.columns, standing)
-        writer = chosen.write.format(self.form).mode("overwrite").option("mergeSchema", "true")
+class SparkDelta(Backend):
+    """By Delta's jar."""
+
+    def standing(self) -> StructType | None:
+        return self.rows().schema
+
+    def rows(self) -> DataFrame:
+        return self.table.spark.read.format(self.table.form).load(self.table.books.root)
+
+    def commit(self, rows: DataFrame, standing: StructType | None, batch: int | None, name: str) -> None:
+        chosen = rows if standing is None else fitted(rows, self.table.columns, standing)
+        writer = chosen.write.format(self.table.form).mode("overwrite").option("mergeSchema", "true")
         if batch is not None:
             writer = writer.option("replaceWhere", f"batch = {batch}")
-        writer.save(self.books.root)
-
-    def holds(self, condition: str) -> bool:
-        return self.standing() is not None and not self._rows().where(condition).isEmpty()
+        writer.save(self.table.books.root)
 
     def delete(self, condition: str) -> None:
-        self.spark.sql(f"DELETE FROM delta.`{self.books.root}` WHERE {condition}")
+        self.table.spark.sql(f"DELETE FROM delta.`{self.table.books.root}` WHERE {condition}")
 
-    def _try_out(self) -> None:
+    def check_new(self) -> None:
         """Write and read an empty table: with Delta for another Spark writing succeeds, and all that follows fails."""
-        place = f"{STAGING}/delta-{uuid4().hex[:8]}"
+        place, spark, books = f"{STAGING}/delta-{uuid4().hex[:8]}", self.table.spark, self.table.books
         try:
-            empty = self.spark.createDataFrame([], self.columns.spark_schema)
-            empty.write.format(self.form).save(self.books.uri(place))
-            self.spark.read.format(self.form).load(self.books.uri(place)).isEmpty()
+            empty = spark.createDataFrame([], self.table.columns.spark_schema)
+            empty.write.format(self.table.form).save(books.uri(place))
+            spark.read.format(self.table.form).load(books.uri(place)).isEmpty()
         finally:
-            self.books.delete(place)
+            books.delete(place)
 
-    def _rows(self) -> DataFrame:
-        return self.spark.read.format(self.form).load(self.books.root)
-
-    @classmethod
-    def read(cls, spark: SparkSession, uri: str, summary: dict[str, Any], columns: Table = SCORE) -> DataFrame:
-        return completed(spark.read.format(cls.form).load(uri), columns)
+    def fence(self, batch: int) -> None:
+        """Its writer takes no number."""

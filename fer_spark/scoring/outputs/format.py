@@ -38,6 +38,9 @@ class Format(ABC):
     package: ClassVar[str] = ""
     """What a Spark without the format's classes needs; empty where every Spark has them."""
 
+    python: ClassVar[str] = ""
+    """The Python package that does without those classes; empty where there is none."""
+
     named: ClassVar[bool] = False
     """Whether --output is a table's name in a catalog: it has no place for summary and staging, --checkpoint has."""
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-from fer_spark.rows import Column, Table
+from fer_spark.artifacts import Storage
+from fer_spark.rows import SCORE, Column, Table
+from fer_spark.scoring.outputs.backend import Backend, check_known, in_spark
+from fer_spark.scoring.outputs.files import ROWS_PER_FILE
 from fer_spark.scoring.outputs.format import Format, OutputError
 
 if TYPE_CHECKING:
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
 
     from fer_spark.scoring.ledger import Ledger
@@ -19,20 +24,30 @@ class Tables(Format):
     """A commit of the ledger is one of the table; the summary lists no files."""
 
     @abstractmethod
+    def by_spark(self) -> Backend:
+        """Where Spark has the format's classes."""
+
+    @abstractmethod
+    def by_package(self) -> Backend:
+        """Where it has not."""
+
+    @cached_property
+    def backend(self) -> Backend:
+        """Raises OutputError where there is none."""
+        check_known(self.spark, type(self))
+        return self.by_spark() if in_spark(self.spark, self.form) else self.by_package()
+
     def standing(self) -> StructType | None:
         """The columns of the table as it stands; None where there is none yet."""
+        return self.backend.standing()
 
-    @abstractmethod
-    def commit(self, rows: DataFrame, batch: int | None) -> None:
-        """Replace the rows of one batch, or all of them with None, in one commit."""
-
-    @abstractmethod
     def holds(self, condition: str) -> bool:
         """Whether there are rows for which it is true."""
+        return self.standing() is not None and not self.backend.rows().where(condition).isEmpty()
 
-    @abstractmethod
     def delete(self, condition: str) -> None:
         """Remove the rows for which it is true, in one commit."""
+        self.backend.delete(condition)
 
     def check_free(self, published: bool, overwrite: bool) -> None:
         if self.occupied() and not overwrite:
@@ -40,7 +55,9 @@ class Tables(Format):
 
     def check_columns(self) -> None:
         standing = self.standing()
-        if standing is not None:
+        if standing is None:
+            self.backend.check_new()
+        else:
             check_fits(self.name, self.columns, standing)
 
     def lost(self, ledger: Ledger) -> str:
@@ -48,20 +65,30 @@ class Tables(Format):
         return "it" if wrote and not self.occupied() else ""
 
     def drop_uncommitted(self, ledger: Ledger) -> None:
+        if ledger.fences and self.standing() is not None:
+            self.backend.fence(max(ledger.fences))
         uncommitted = _not_in(ledger)
         if self.holds(uncommitted):
             self.delete(uncommitted)
 
     def replace(self, rows: DataFrame, count: int, name: str) -> list[str]:
-        self.commit(rows, None)
+        self._commit(rows.coalesce(max(math.ceil(count / ROWS_PER_FILE), 1)), None, name)
         return []
 
     def append(self, rows: DataFrame, batch: int, name: str) -> list[str]:
-        self.commit(rows, batch)
+        self._commit(rows.coalesce(1), batch, name)
         return []
 
     def drop_replaced(self, files: list[str]) -> None:
         """The table's own commit has done it."""
+
+    def _commit(self, rows: DataFrame, batch: int | None, name: str) -> None:
+        self.backend.commit(rows.select(self.columns.names), self.standing(), batch, name)
+
+    @classmethod
+    def read(cls, spark: SparkSession, uri: str, summary: dict[str, Any], columns: Table = SCORE) -> DataFrame:
+        table = cls(spark, str(summary["output"]) if cls.named else uri, Storage(spark, uri), columns)
+        return completed(table.backend.rows(), columns)
 
 
 def _not_in(ledger: Ledger) -> str:

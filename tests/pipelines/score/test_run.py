@@ -132,7 +132,7 @@ def test_too_many_bad_pictures_publish_nothing(
         (["--incremental"], "--checkpoint"),
         (["--abstain-below", "1.5"], "--abstain-below: 1.5, expected 0 to 1"),
         (["--format", "iceberg"], "--checkpoint"),
-        (["--format", "delta"], "spark.jars.packages"),
+        (["--format", "delta"], "pip install 'fer-spark[tables]', or add --conf spark.jars.packages=io.delta"),
         (["--device", "gpu"], "spark.task.resource.gpu.amount"),
         (["--bundle", "no-such-bundle"], "no-such-bundle"),
         (["--input", "/no/such/place"], "does not exist"),
@@ -152,6 +152,7 @@ def test_wrong_usage_is_code_2_with_the_way_out(
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr("fer_spark.scoring.outputs.backend.find_spec", lambda package: None)
     assert score(bundle, pictures, tmp_path / "out", *words) == 2
     assert said.lower() in capsys.readouterr().err.lower()
     assert not list((tmp_path / "out").glob("*.*"))

@@ -1,7 +1,7 @@
-"""Scores in tables that keep their own books, on a Spark that knows them; without their packages these tests skip.
+"""Scores in tables that keep their own books: by Python packages, or by Spark where it knows them, else they skip.
 
-Neither Delta nor Iceberg has a release for the lock's Spark 4.3 (CONTRIBUTING: What was run where). To run them on
-4.1.2, with a catalog named lake for Iceberg:
+Neither Delta nor Iceberg has a release for the lock's Spark 4.3 (CONTRIBUTING: What was run where). To run them by
+Spark, on 4.1.2, with a catalog named lake for Iceberg:
 
     pip install pyspark==4.1.2
     PYSPARK_SUBMIT_ARGS="--packages io.delta:delta-spark_4.1_2.13:4.4.0,$ICEBERG
@@ -21,9 +21,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
+from fer_spark.artifacts import Storage
 from fer_spark.cli.commands.report import main as report
+from fer_spark.rows import SCORE
+from fer_spark.rows import Table as Columns
+from fer_spark.scoring.outputs.catalog import FORMATS
 from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import (
@@ -37,7 +41,7 @@ from tests.pipelines.score.worlds import (
     picture,
     score,
 )
-from tests.scoring.outputs.places import place
+from tests.scoring.outputs.places import Reader, place, reader_of
 
 GRAYS = {"a.png": DARK, "b.png": MIDDLE, "c/d.png": BRIGHT, "c/e.png": 60, "f.png": 90}
 
@@ -55,33 +59,21 @@ class Table:
     def words(self) -> list[str]:
         return ["--format", self.form, "--checkpoint", str(self.books)]
 
-    def frame(self) -> DataFrame:
-        if self.form == "iceberg":
-            return self.spark.table(self.name)
-        return self.spark.read.format(self.form).load(self.name)
+    @property
+    def place(self) -> str:
+        """Where the summary lies."""
+        return str(self.books) if self.form == "iceberg" else self.name
+
+    @property
+    def reader(self) -> Reader:
+        return reader_of(self.spark, self.form, self.name)
 
     def paths(self) -> list[str]:
         """Paths of the rows that a reader of the table sees."""
-        return sorted(row["source_path"] for row in self.frame().select("source_path").collect())
-
-    def commits(self) -> int:
-        if self.form == "iceberg":
-            return self.spark.table(f"{self.name}.snapshots").count()
-        return len(list((Path(self.name) / "_delta_log").glob("*.json")))
-
-    def versions(self) -> list[DataFrame]:
-        """The table as it stood after each of its commits, the first one first."""
-        if self.form == "iceberg":
-            snapshots = self.spark.table(f"{self.name}.snapshots").orderBy("committed_at").collect()
-            return [
-                self.spark.sql(f"SELECT * FROM {self.name} VERSION AS OF {row['snapshot_id']}") for row in snapshots
-            ]
-        reader = self.spark.read.format("delta")
-        return [reader.option("versionAsOf", number).load(self.name) for number in range(self.commits())]
+        return sorted(row["source_path"] for row in self.reader.rows())
 
     def summary(self) -> dict[str, Any]:
-        where = self.books if self.form == "iceberg" else Path(self.name)
-        return dict(json.loads((where / "_summary.json").read_text(encoding="utf-8")))
+        return dict(json.loads((Path(self.place) / "_summary.json").read_text(encoding="utf-8")))
 
 
 @pytest.fixture(scope="module")
@@ -95,9 +87,11 @@ def pictures(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(params=["iceberg", "delta"])
-def table(request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path) -> Table:
+def table(
+    request: pytest.FixtureRequest, spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Table:
     form = str(request.param)
-    return Table(spark, form, place(spark, form, tmp_path), tmp_path / "books")
+    return Table(spark, form, place(spark, form, tmp_path, monkeypatch), tmp_path / "books")
 
 
 @pytest.mark.table
@@ -112,8 +106,7 @@ def test_a_whole_run_replaces_what_is_there_and_the_report_reads_it(
     assert score(bundle, pictures, table.name, *words, "--overwrite") == 0
     assert table.paths() == sorted(set(GRAYS) - {"a.png"})
     page = tmp_path / "page.html"
-    scores = str(table.books) if table.form == "iceberg" else table.name
-    assert report(["--scores", scores, "--output", str(page)]) == 0
+    assert report(["--scores", table.place, "--output", str(page)]) == 0
     assert "c/d.png" in page.read_text(encoding="utf-8")
 
 
@@ -127,17 +120,17 @@ def test_nights_add_what_is_new_and_an_unchanged_night_commits_nothing(
 
     assert night()["scored_pictures"] == 5
     assert table.paths() == sorted(GRAYS)
-    assert table.frame().select("batch").distinct().count() >= 2
-    commits = table.commits()
-    assert (night()["scored_pictures"], table.commits()) == (0, commits)
+    assert len({row["batch"] for row in table.reader.rows()}) >= 2
+    counts = table.reader.counts()
+    assert (night()["scored_pictures"], table.reader.counts()) == (0, counts)
     picture(pictures / "new.png", 200)
     done = night()
     assert (done["scored_pictures"], done["unchanged"]) == (1, 5)
     assert table.paths() == sorted([*GRAYS, "new.png"])
-    counts = [version.count() for version in table.versions()]
+    counts = table.reader.counts()
     assert counts[-2:] == [5, 6]  # time travel to the night before
     assert counts == sorted(counts)
-    assert {row["source_path"]: row["label"] for row in table.frame().collect()}["a.png"] == NAMES[0]
+    assert {row["source_path"]: row["label"] for row in table.reader.rows()}["a.png"] == NAMES[0]
 
 
 @pytest.mark.table
@@ -171,18 +164,24 @@ def test_two_runs_that_both_hold_the_lease_double_nothing(
 
 @pytest.mark.table
 def test_a_table_of_another_release_gets_its_new_columns_and_keeps_those_that_are_no_more(
-    table: Table, bundle: Path, pictures: Path, spark: SparkSession
+    table: Table, bundle: Path, pictures: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if table.form != "iceberg":
-        pytest.skip("Delta drops a column only with column mapping: tests/scoring/outputs has its columns")
+    class Older(FORMATS[table.form]):
+        """A release without the column margin."""
+
+        def __init__(self, spark: SparkSession, name: str, books: Storage) -> None:
+            columns = tuple(column for column in SCORE.columns if column.name != "margin")
+            super().__init__(spark, name, books, Columns("OLDER", columns))
+
     words = [*table.words, "--incremental"]
-    assert score(bundle, pictures, table.name, *words) == 0
-    spark.sql(f"ALTER TABLE {table.name} DROP COLUMN margin")  # as if an older release had written it
-    spark.sql(f"ALTER TABLE {table.name} ADD COLUMNS (mood string)")
-    assert read_scores(spark, str(table.books)).where("margin IS NOT NULL").isEmpty()
+    with monkeypatch.context() as patched:
+        patched.setitem(FORMATS, table.form, Older)
+        assert score(bundle, pictures, table.name, *words) == 0
+    table.reader.add_column("mood")
+    assert read_scores(spark, table.place).where("margin IS NOT NULL").isEmpty()
     picture(pictures / "new.png", 200)
     assert score(bundle, pictures, table.name, *words) == 0
-    rows = {row["source_path"]: row for row in table.frame().collect()}
+    rows = {row["source_path"]: row for row in table.reader.rows()}
     assert rows.keys() == {*GRAYS, "new.png"}
     assert {name for name, row in rows.items() if row["margin"] is not None} == {"new.png"}
     assert {row["mood"] for row in rows.values()} == {None}

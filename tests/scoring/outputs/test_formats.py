@@ -23,7 +23,7 @@ from fer_spark.scoring.outputs.format import Format, OutputError
 from fer_spark.scoring.outputs.read import read_scores
 from fer_spark.scoring.outputs.tables import check_fits, completed, fitted, missing_columns
 from fer_spark.scoring.settings import ScoreSettings
-from tests.scoring.outputs.places import place
+from tests.scoring.outputs.places import place, reader_of
 
 PATH, BATCH = Column("path", "string", "which"), Column("batch", "int", "when")
 SHADE, TILT = Column("shade", "double", "how dark"), Column("tilt", "map<string,float>", "how far")
@@ -43,18 +43,14 @@ def opened(spark: SparkSession, form: str, folder: Path, name: str, columns: Tab
 
 def everything(spark: SparkSession, scores: Format) -> list[dict[str, Any]]:
     """All rows with all columns that any of them has, as a reader sees them who knows nothing of us."""
-    if scores.named:
-        rows = spark.table(scores.name)
-    else:
-        rows = spark.read.format(scores.form).option("mergeSchema", "true").load(scores.name)
-    return sorted((row.asDict() for row in rows.collect()), key=lambda row: str(row["path"]))
+    return sorted(reader_of(spark, scores.form, scores.name).rows(), key=lambda row: str(row["path"]))
 
 
 @pytest.mark.parametrize("form", EVERY)
 def test_a_newer_release_adds_its_column_and_keeps_one_that_is_no_more(
-    spark: SparkSession, tmp_path: Path, form: str
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
 ) -> None:
-    name = place(spark, form, tmp_path)
+    name = place(spark, form, tmp_path, monkeypatch)
     older, newer = (opened(spark, form, tmp_path, name, columns) for columns in (OLDER, NEWER))
     files = older.append(frame(spark, OLDER, ("a", 0.5, 1), ("b", 0.25, 1)), 1, "batch-000001")
     newer.check_columns()
@@ -71,8 +67,10 @@ def test_a_newer_release_adds_its_column_and_keeps_one_that_is_no_more(
 
 
 @pytest.mark.parametrize("form", EVERY)
-def test_a_single_run_is_replaced_by_one_with_other_columns(spark: SparkSession, tmp_path: Path, form: str) -> None:
-    name = place(spark, form, tmp_path)
+def test_a_single_run_is_replaced_by_one_with_other_columns(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    name = place(spark, form, tmp_path, monkeypatch)
     older, newer = (opened(spark, form, tmp_path, name, columns) for columns in (OLDER, NEWER))
     older.check_free(published=False, overwrite=False)
     assert not older.occupied()
