@@ -20,7 +20,7 @@ def main() -> int:
     """0 where all jobs ran and all rows are equal; 1 where not; 2 where the store or the package is missing."""
     line = argparse.ArgumentParser(prog="python -m tests.cluster", description=_DESCRIPTION)
     add = line.add_argument
-    add("--count", type=int, default=400, help="pictures to draw (default: %(default)s)")
+    add("--count", type=int, default=300, help="pictures to draw (default: %(default)s)")
     add("--output", type=Path, default=Path("cluster-demo-output"), help="for pages, model and logs")
     add("--package", type=Path, default=Path("dist/fer_spark.zip"), help="fer_spark, as `make zip` makes it")
     flags = line.parse_args()
