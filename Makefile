@@ -4,6 +4,7 @@ VENV   ?= .venv
 PEERS  ?= .venv-peers
 BIN    := $(VENV)/bin
 OUT    ?= demo-output
+CLUSTER_OUT ?= cluster-demo-output
 DIST   ?= dist
 # what `make jars` fetches, once for all checkouts of this user
 CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
@@ -12,7 +13,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test test-long test-all check lint bench bench-smoke peers gpu-check setup jars weights zip dist lock clean
+.PHONY: demo cluster-demo test test-long test-all check lint bench bench-smoke peers gpu-check setup jars weights zip dist lock clean
 
 setup: $(VENV)/.ready
 
@@ -42,6 +43,10 @@ demo: setup ## draws labelled faces, explores, builds shards, trains, measures, 
 	    --keep-crop --explain 1 --samples 500
 	$(BIN)/fer-spark report --scores $(OUT)/photograph-scores --output $(OUT)/photographs.html
 	@echo "Open $(OUT)/exploration/report.html, $(OUT)/evaluation/report.html, $(OUT)/scores.html, $(OUT)/photographs.html"
+
+# pictures to draw: COUNT=3000
+cluster-demo: jars zip ## all jobs by spark-submit on a cluster of two workers, from S3 to S3, compared with local mode
+	$(BIN)/python -m tests.cluster --output $(CLUSTER_OUT) $(if $(COUNT),--count $(COUNT))
 
 jars: setup ## the jars, the object store and Hadoop's servers that the groups store, table and cluster need, into the user's cache
 	PYTHON=$(BIN)/python docker/jars/fetch "$(CACHE)"
@@ -102,4 +107,4 @@ lock: ## renew docker/requirements.lock from pyproject.toml
 	$(BIN)/pip freeze --all --exclude pip --exclude-editable > docker/requirements.lock
 
 clean:
-	rm -rf $(VENV) $(OUT) build dist *.egg-info
+	rm -rf $(VENV) $(OUT) $(CLUSTER_OUT) build dist *.egg-info

@@ -1,8 +1,9 @@
 """Shards → a model, on a cluster.
 
-    spark-submit --master yarn jobs/train.py --shards s3a://lake/shards --output /shared/model --processes 4
+    spark-submit --master yarn --py-files dist/fer_spark.zip jobs/train.py \\
+        --shards s3a://lake/shards --output /shared/model --processes 4
 
-Each process is a Spark task; the package is installed on the executors, --output lies on a disk that they share. The
+Each process is a Spark task; its packages are installed on the executors, --output lies on a disk that they share. The
 flags are those of `fer-spark train`; --help lists them.
 """
 

@@ -23,6 +23,7 @@ from tests.check import ROOT
 
 SUMS = ROOT / "docker" / "jars" / "SHA256SUMS"
 MISSING = "`make jars` has not fetched the jars and the servers: it needs Maven, pip and the network"
+_WEED = cache_dir() / "servers" / "bin" / "weed"
 
 
 def jars() -> list[Path]:
@@ -56,11 +57,14 @@ class ObjectStore:
         return {"endpoint_url": self.endpoint, "key": self.key, "secret": self.secret}
 
 
+def has_object_store() -> bool:
+    return _WEED.exists() and bool(jars())
+
+
 @contextmanager
 def object_store(folder: Path) -> Iterator[ObjectStore]:
     """SeaweedFS on free ports, its data in `folder`: signatures, conditions and limits as S3 has them."""
-    program = cache_dir() / "servers" / "bin" / "weed"
-    if not program.exists() or not jars():
+    if not has_object_store():
         pytest.skip(MISSING)
     key, secret = "AKIDTESTKEY0000001", "a+secret/of=tests"
     identity = {"name": "tests", "credentials": [{"accessKey": key, "secretKey": secret}], "actions": ["Admin"]}
@@ -71,7 +75,7 @@ def object_store(folder: Path) -> Iterator[ObjectStore]:
     words += ["-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3", f"-s3.config={folder / 's3.json'}", "-volume.max=100"]
     words += ["-s3.allowDeleteBucketNotEmpty=false", "-master.volumeSizeLimitMB=64", "-master.telemetry=false"]
     with (folder / "log").open("wb") as log:
-        command = [str(program), f"-logdir={folder}", "server", f"-dir={folder}", *words]
+        command = [str(_WEED), f"-logdir={folder}", "server", f"-dir={folder}", *words]
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         endpoint = f"http://127.0.0.1:{ports['s3.port']}"

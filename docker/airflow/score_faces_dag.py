@@ -15,7 +15,7 @@ import re
 from datetime import datetime, timedelta
 from typing import Any
 
-from airflow.exceptions import AirflowException, AirflowFailException
+from airflow.exceptions import AirflowException
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 
 try:
@@ -23,6 +23,10 @@ try:
 except ImportError:  # Airflow 2
     from airflow import DAG
     from airflow.models.param import Param
+try:
+    from airflow.sdk.exceptions import AirflowFailException
+except ImportError:  # Airflow 2, and the first of 3
+    from airflow.exceptions import AirflowFailException
 
 HOME = "/opt/fer_spark"
 _FINAL = re.compile(r"Error code is: [23]\.")

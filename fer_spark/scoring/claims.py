@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 
 class Claims:
-    """A ClaimStore (fer_spark.scoring.lease). Times are those of the storage."""
+    """A ClaimStore (fer_spark.scoring.lease). Servers of object stores and of HDFS stamp every file; of a folder, which
+    hosts may share by a mount, it is not known who does."""
 
     def __init__(self, spark: SparkSession, checkpoint: str) -> None:
         self._storage = Storage(spark, checkpoint)
         self._jvm: Any = spark._jvm
         self._conf: Any = spark._jsc.hadoopConfiguration()
+
+    @property
+    def one_clock(self) -> bool:
+        return not self._storage.root.startswith("file:")
 
     def write(self, name: str, text: str) -> None:
         self._storage.publish_text(f"{DIRECTORY}/{name}", text)

@@ -2,21 +2,20 @@
 
 Each run writes a claim of its own and then lists: it holds the lease when it sees no other claim that is alive. Of two
 runs that begin at once, each writes before it lists, so at least one sees the other: two never hold it. A claim is dead
-when its heartbeat is older than the expiry by the storage's own clock, or when its process on this machine is gone.
+when its process on this machine is gone, or when it has had no heartbeat for the expiry: by the storage's own clock
+where that one stamps every file; elsewhere, as in a mounted folder whose hosts stamp what they write (CephFS, Lustre),
+by how long this run has seen the same stamp, whatever the stamp says. No host's clock is compared with another's.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import socket
 import threading
 import time
-import uuid
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol
+from typing import NamedTuple, Protocol
+
+from fer_spark.scoring.owner import Claim, Owner
 
 DIRECTORY = "lease"
 _TRIES = 20
@@ -33,7 +32,13 @@ class LeaseHeld(Exception):  # noqa: N818 - not an error: somebody else is doing
 
 
 class ClaimStore(Protocol):
-    """Small files by name, and when each was last written, by one clock."""
+    """Small files by name, and when each was last written.
+
+    one_clock  whether the storage's own clock stamps every file; else each host's may
+    """
+
+    @property
+    def one_clock(self) -> bool: ...
 
     def write(self, name: str, text: str) -> None: ...
 
@@ -45,65 +50,44 @@ class ClaimStore(Protocol):
         """Names with the time of their last writing."""
 
 
-@dataclass(frozen=True)
-class Owner:
-    """Who claims: a token of the run, and the process with what tells it from a later one of the same number."""
+class _Stamp(NamedTuple):
+    """When a claim was written by its own clock, since when this run has seen that, and whether the claim is known to
+    be alive: its stamp changed under this run's eyes, or is no further away than the expiry."""
 
-    token: str
-    host: str
-    pid: int
-    process: str
-
-    @classmethod
-    def here(cls) -> Owner:
-        return cls(uuid.uuid4().hex, socket.gethostname(), os.getpid(), _process(os.getpid()))
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether this process ran on this machine and is no more."""
-        return bool(self.process) and self.host == socket.gethostname() and _process(self.pid) != self.process
-
-    @property
-    def described(self) -> str:
-        return f"process {self.pid} on {self.host}" if self.host else "a claim that cannot be read yet"
-
-
-@dataclass(frozen=True)
-class Claim:
-    """What a claim's file says: whose it is, and whether it became the lease."""
-
-    owner: Owner
-    held: bool
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self), indent=1)
-
-    @classmethod
-    def from_json(cls, text: str) -> Claim:
-        """A text that is no claim, or not whole yet, counts as a claim of nobody known: alive until it expires."""
-        try:
-            content = json.loads(text)
-            return cls(Owner(**content["owner"]), bool(content["held"]))
-        except (KeyError, TypeError, ValueError):
-            return cls(Owner("", "", 0, ""), True)
+    when: float
+    since: float
+    alive: bool
 
 
 class Lease:
-    """Holds the lease while the `with` block runs. Entering raises LeaseHeld if another run holds it."""
+    """Holds the lease while the `with` block runs. Entering raises LeaseHeld if another run holds it.
 
-    def __init__(self, store: ClaimStore, expiry_s: float, owner: Owner | None = None) -> None:
+    Where hosts stamp files by their own clocks, entering may wait up to `expiry_s` for a heartbeat; `report` gets a
+    line then.
+    """
+
+    def __init__(
+        self,
+        store: ClaimStore,
+        expiry_s: float,
+        owner: Owner | None = None,
+        report: Callable[[str], None] = lambda line: None,
+    ) -> None:
         self.owner = owner or Owner.here()
         self._store = store
         self._expiry_s = expiry_s
         self._name = f"{self.owner.token}.json"
+        self._report = report
         self._held = False
+        self._first_seen: dict[str, _Stamp] = {}
         self._stop = threading.Event()
         self._writing = threading.Lock()
         self._beats: threading.Thread | None = None
 
     def __enter__(self) -> Lease:
         self._beat()
-        for _ in range(_TRIES):
+        tries = 0
+        while tries < _TRIES:
             others = self._others() or self._after_a_pause()
             if not others:
                 self._held = True
@@ -112,8 +96,13 @@ class Lease:
                 self._beats.start()
                 return self
             first = min(others, key=lambda name: (not others[name].held, name))
+            if self._is_doubtful(first):
+                self._report_once(others[first])
+                time.sleep(self._expiry_s / 50)
+                continue
             if others[first].held or first < self._name:  # of several that begin at once, the first by name waits
                 break
+            tries += 1
             time.sleep(_PAUSE_S)
         self._store.delete(self._name)
         raise LeaseHeld(others[first].owner.described)
@@ -133,6 +122,11 @@ class Lease:
                 f"this run sent no heartbeat for {self._expiry_s:g} s and another run took the lease; nothing is lost, "
                 "what was not committed is scored by the other. Raise --lease-s if pauses are usual"
             )
+
+    def stamped_s(self) -> float:
+        """A heartbeat, and its time by the clock that stamps files there; 0 where another run took the lease."""
+        self._renew()
+        return self._store.modified_s().get(self._name, 0.0)
 
     def _beat(self) -> None:
         with self._writing:
@@ -166,11 +160,34 @@ class Lease:
             if text is None:
                 continue
             claim = Claim.from_json(text)
-            if now - when > self._expiry_s or claim.owner.has_ended:
+            if claim.owner.has_ended or self._is_silent(name, when, now):
                 self._store.delete(name)
             else:
                 alive[name] = claim
         return alive
+
+    def _is_silent(self, name: str, when: float, now: float) -> bool:
+        """Whether a claim with the stamp `when` has had no heartbeat for the expiry; this run's own has `now`."""
+        if self._store.one_clock:
+            return now - when > self._expiry_s
+        seen = self._first_seen.get(name)
+        if seen is None or seen.when != when:
+            near = seen is not None or abs(now - when) <= self._expiry_s
+            self._first_seen[name] = _Stamp(when, time.monotonic(), near)
+            return False
+        return time.monotonic() - seen.since > self._expiry_s
+
+    def _is_doubtful(self, name: str) -> bool:
+        """Whether a claim's stamp is far from this run's own clock and was not seen to change."""
+        seen = self._first_seen.get(name)
+        return seen is not None and not seen.alive
+
+    def _report_once(self, claim: Claim) -> None:
+        self._report(
+            f"Waiting for a heartbeat of {claim.owner.described}, up to {self._expiry_s:g} s: its claim to the lease "
+            "is old, or its clock is another."
+        )
+        self._report = lambda line: None
 
     def _after_a_pause(self) -> dict[str, Claim]:
         """A second look: a claim that is just being replaced may be missing from one listing."""
@@ -185,13 +202,3 @@ class Lease:
                 return text
             time.sleep(_LOOK_PAUSE_S)
         return None
-
-
-def _process(pid: int) -> str:
-    """Boot and start time of a process: empty where it cannot be told, or there is none, or it is dead."""
-    try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()
-    except (OSError, IndexError):
-        return ""
-    return "" if stat[0] in "ZX" else f"{boot} {stat[19]}"

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from fer_spark.scoring.lease import Claim, Lease, LeaseError, LeaseHeld, Owner
+from fer_spark.scoring.lease import Lease, LeaseError, LeaseHeld
+from fer_spark.scoring.owner import Claim, Owner, _process
 
 
 class Folder:
     """A claim store in memory whose clock is turned by hand."""
+
+    one_clock = True
 
     def __init__(self) -> None:
         self.files: dict[str, tuple[float, str]] = {}
@@ -127,8 +130,6 @@ def test_the_heartbeat_keeps_a_long_run_alive() -> None:
 def test_a_process_of_this_machine_that_is_dead_is_not_waited_for() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     owner = replace(Owner.here(), token="child", pid=child.pid)
-    from fer_spark.scoring.lease import _process
-
     owner = replace(owner, process=_process(child.pid))
     store = Folder()
     lease = Lease(store, 3600, owner)
@@ -147,6 +148,52 @@ def test_a_number_that_another_process_has_now_is_not_the_owner() -> None:
     assert old.pid == os.getpid()
     assert old.has_ended
     assert not Owner.here().has_ended
+
+
+class Mounted:
+    """A folder that two hosts have mounted, as one of them sees it, whose clock is `ahead_s` before the true time: on
+    CephFS or Lustre a file gets the time of the host that writes it."""
+
+    one_clock = False
+
+    def __init__(self, shared: Folder, ahead_s: float) -> None:
+        self._shared, self._ahead_s = shared, ahead_s
+        self.read, self.delete, self.modified_s = shared.read, shared.delete, shared.modified_s
+
+    def write(self, name: str, text: str) -> None:
+        self._shared.now_s = time.time() + self._ahead_s
+        self._shared.write(name, text)
+
+
+HOUR_S = 3600.0
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR_S, 0, HOUR_S])
+def test_a_host_whose_clock_is_wrong_takes_no_lease_that_is_alive(ahead_s: float) -> None:
+    shared, expiry_s = Folder(), 0.5
+    reported: list[str] = []
+    with Lease(Mounted(shared, 0), expiry_s, elsewhere("right")) as right:
+        with pytest.raises(LeaseHeld, match="process 7 on another-machine"):
+            Lease(Mounted(shared, ahead_s), expiry_s, elsewhere("wrong"), reported.append).__enter__()
+        right.verify()
+        assert list(shared.files) == ["right.json"]
+    assert len(reported) == (ahead_s != 0)  # how long it may wait, where a stamp says nothing
+
+
+@pytest.mark.parametrize("ahead_s", [-HOUR_S, HOUR_S])
+def test_the_dead_claim_of_a_host_whose_clock_was_wrong_is_waited_for_until_the_expiry_and_no_longer(
+    ahead_s: float,
+) -> None:
+    shared, expiry_s = Folder(), 0.5
+    dead = Lease(Mounted(shared, ahead_s), expiry_s, elsewhere("dead"))
+    dead._held = True
+    dead._beat()
+    began = time.monotonic()
+    with Lease(Mounted(shared, 0), expiry_s, elsewhere("next")) as lease:
+        assert expiry_s <= time.monotonic() - began < 10 * expiry_s
+        lease.verify()
+        with pytest.raises(LeaseError, match="another run took the lease"):
+            dead.verify()
 
 
 class Replacing(Folder):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from fer_spark.cli.run import OK, STOPPED, Command, Given
 from fer_spark.cli.training import GROUPS, settings_of, stop_signals
 from fer_spark.pipelines.train.rank import run_rank
@@ -35,8 +33,7 @@ def _run(given: Given) -> int:
 
     settings = settings_of(given)
     if settings.run.processes:
-        program = partial(run_rank, main, (OK, STOPPED))
-        return run_on_spark(program, given.arguments, settings, given.conf, given.master)
+        return run_on_spark(rank, given.arguments, settings, given.conf, given.master)
     with stop_signals() as stopping:
         return OK if run(settings, stopping) else STOPPED
 
@@ -53,3 +50,8 @@ COMMAND = Command(
     spark="spark, for --processes",
 )
 main = COMMAND.main
+
+
+def rank(arguments: list[str]) -> int:
+    """The command in one of the processes that --processes starts; its exit code."""
+    return run_rank(main, (OK, STOPPED), arguments)

@@ -65,7 +65,8 @@ def open_books(run: Run, lease: Lease) -> Books:
     ledger, scores = Ledger(storage), run.output.scores
     ledger.bind(scores.address, scores.form, scores.occupied(), scores.name)
     _check_there(run.output, ledger)
-    books = Books(ledger, storage, lease, int(time.time() * 1e6), ledger.figures(), Explained())
+    now_s = min(time.time(), lease.stamped_s())  # this machine's clock may be ahead of the one that stamps the pictures
+    books = Books(ledger, storage, lease, int(now_s * 1e6), ledger.figures(), Explained())
     _tidy(run, books)
     return books
 

@@ -64,7 +64,8 @@ def score(spark: SparkSession, request: ScoreRequest) -> Scored | None:
         check_place(output, settings)
         return score_whole(open_run(spark, request, output, progress))
     try:
-        with Lease(Claims(spark, settings.checkpoint), settings.lease_s) as lease:
+        claims = Claims(spark, settings.checkpoint)
+        with Lease(claims, settings.lease_s, report=progress.print_line) as lease:
             scheduled = score_stream if settings.trigger == "stream" else score_new
             return scheduled(open_run(spark, request, output, progress), lease)
     except LeaseHeld as held:

@@ -99,7 +99,7 @@ def _print_stopped(console: Console, output: Path, overwrite: bool) -> None:
 def run_on_spark(
     program: Callable[[list[str]], int], arguments: list[str], settings: AllSettings, conf: Sequence[str], master: str
 ) -> int:
-    """Run `program`, the command made of rank.run_rank, in several processes on Spark's executors; its exit code."""
+    """Run `program`, the command by rank.run_rank, in several processes on Spark's executors; its exit code."""
     from fer_spark.spark.session import get_session
 
     output = Path(settings.run.output)

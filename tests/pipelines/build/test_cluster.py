@@ -12,12 +12,13 @@ import psutil
 import pytest
 
 from fer_spark.sample import WriteSettings, write_folder
+from tests.cluster.standalone import standalone
 from tests.pipelines.build.builds import ROOT, manifest, shards, start
-from tests.pipelines.build.standalone import standalone
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LOCAL = ["spark.master=local[2,4]"]
-CLUSTER = ["spark.master=local-cluster[2,1,1024]", f"spark.executorEnv.PYTHONPATH={ROOT}"]
+PACKAGE = f"spark.executorEnv.PYTHONPATH={ROOT}"
+CLUSTER = ["spark.master=local-cluster[2,1,1024]", PACKAGE]
 FLAGS = {"source": "folder", "detector": "haar", "size": ["48:gray", "96:rgb"]}
 
 
@@ -77,7 +78,7 @@ def test_a_node_that_stands_still_holds_nobody_up_where_tasks_may_run_twice(
     conf = ["spark.speculation=true", "spark.speculation.interval=200ms", "spark.speculation.quantile=0.1"]
     conf += ["spark.speculation.minTaskRuntime=1s"]
     with standalone(tmp_path / "cluster") as cluster:
-        process = start(tmp_path / "shards", [*cluster.conf, *conf], input=pictures, **FLAGS)
+        process = start(tmp_path / "shards", [*cluster.conf, PACKAGE, *conf], input=pictures, **FLAGS)
         stopped = cluster.busy("127.0.0.3", process)
         for worker in stopped:
             worker.suspend()
@@ -98,7 +99,7 @@ def test_a_worker_that_is_away_longer_than_the_time_limit_and_back_costs_no_row(
         "spark.storage.blockManagerHeartbeatTimeoutMs=6000",
     ]
     with standalone(tmp_path / "cluster") as cluster:
-        process = start(tmp_path / "shards", [*cluster.conf, *conf], input=pictures, **FLAGS)
+        process = start(tmp_path / "shards", [*cluster.conf, PACKAGE, *conf], input=pictures, **FLAGS)
         cluster.busy("127.0.0.3", process)
         away = cluster.everything_on("127.0.0.3")
         for member in away:

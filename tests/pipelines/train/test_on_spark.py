@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from tests.cluster.nodes import bare_python
 from tests.pipelines.train.trainings import (
     COUNTS,
     ROOT,
@@ -26,7 +27,7 @@ from tests.pipelines.train.trainings import (
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LIMIT_S = 400
-CLUSTER = ["--master", "local-cluster[2,1,1024]", "--conf", f"spark.executorEnv.PYTHONPATH={ROOT}"]
+CLUSTER = ["--master", "local-cluster[2,1,1024]", "--conf", "spark.executorEnv.PYTHONPATH="]
 
 
 @pytest.fixture(scope="module")
@@ -47,8 +48,9 @@ def shared(shards: Path, output: Path, *more: str) -> list[str]:
     return words(shards, output, "--partition", "batches", "--batch-size", "16", *more, flags=SMALL_CNN)
 
 
-def finish(arguments: list[str], torchrun: int = 0) -> tuple[int, str]:
-    process = start(arguments, torchrun, PYSPARK_SUBMIT_ARGS="--conf spark.ui.enabled=false pyspark-shell")
+def finish(arguments: list[str], torchrun: int = 0, **environment: str) -> tuple[int, str]:
+    submit = "--conf spark.ui.enabled=false pyspark-shell"
+    process = start(arguments, torchrun, PYSPARK_SUBMIT_ARGS=submit, **environment)
     said, _ = process.communicate(timeout=LIMIT_S)
     return process.returncode, said
 
@@ -136,7 +138,12 @@ def test_a_stop_on_spark_is_a_stop_and_a_failure_a_failure(shards: Path, tmp_pat
     assert "Traceback (most recent call last):\n  File" not in said.split("one of the 2 processes")[1]
 
 
-def test_executors_of_a_cluster_equal_one_process(shards: Path, alone: Path, tmp_path: Path) -> None:
-    code, said = finish(shared(shards, tmp_path / "out", "--processes", "2", *CLUSTER))
+def test_executors_of_a_cluster_that_get_the_package_as_a_zip_equal_one_process(
+    shards: Path, alone: Path, tmp_path: Path
+) -> None:
+    package = shutil.make_archive(str(tmp_path / "fer_spark"), "zip", ROOT, "fer_spark")
+    cluster = [*CLUSTER, "--conf", f"spark.submit.pyFiles={package}"]
+    python = str(bare_python(tmp_path / "python"))
+    code, said = finish(shared(shards, tmp_path / "out", "--processes", "2", *cluster), PYSPARK_PYTHON=python)
     assert code == 0, said
     assert_same(tmp_path / "out", alone)

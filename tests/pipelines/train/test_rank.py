@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pickle
-from functools import partial
 
 import pytest
 
-from fer_spark.cli.commands.train import main
+from fer_spark.cli.commands.train import rank
 from fer_spark.pipelines.train.rank import run_rank
 
 given: list[list[str]] = []
@@ -32,7 +31,7 @@ def test_the_process_ends_where_the_command_fails(code: int) -> None:
 
 
 def test_train_itself_travels_to_the_other_processes(capsys: pytest.CaptureFixture[str]) -> None:
-    program = pickle.loads(pickle.dumps(partial(run_rank, main, (0, 4))))
+    program = pickle.loads(pickle.dumps(rank))
     with pytest.raises(SystemExit) as ended:
         program(["--shards", "somewhere"])
     assert ended.value.code == 2

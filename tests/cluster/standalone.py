@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 from pyspark.find_spark_home import _find_spark_home
 
-from tests.pipelines.build.builds import ROOT
+from tests.cluster.nodes import without_python
 
 LIGHT = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
@@ -33,7 +32,6 @@ class Standalone:
             "spark.driver.host=127.0.0.1",
             "spark.driver.bindAddress=127.0.0.1",
             "spark.executor.memory=768m",
-            f"spark.executorEnv.PYTHONPATH={ROOT}",
         ]
 
     def busy(self, address: str, process: subprocess.Popen[str], seconds: float = 300) -> list[psutil.Process]:
@@ -58,12 +56,14 @@ class Standalone:
 
 
 @contextlib.contextmanager
-def standalone(folder: Path, addresses: tuple[str, ...] = ("127.0.0.2", "127.0.0.3")) -> Iterator[Standalone]:
-    """One core for each address. Logs are in `folder`."""
+def standalone(
+    folder: Path, addresses: tuple[str, ...] = ("127.0.0.2", "127.0.0.3"), nodes: Mapping[str, str] | None = None
+) -> Iterator[Standalone]:
+    """One core for each address. Logs are in `folder`. `nodes`: environment variables that every node has."""
     home = _find_spark_home()
     port = _free_port()
-    environment = os.environ | {"SPARK_HOME": home, "SPARK_DAEMON_JAVA_OPTS": LIGHT, "SPARK_DAEMON_MEMORY": "256m"}
-    environment |= {"SPARK_WORKER_DIR": str(folder / "work"), "PYTHONPATH": str(ROOT)}
+    environment = without_python() | {"SPARK_HOME": home, "SPARK_DAEMON_JAVA_OPTS": LIGHT, **(nodes or {})}
+    environment |= {"SPARK_WORKER_DIR": str(folder / "work"), "SPARK_DAEMON_MEMORY": "256m"}
     started: list[subprocess.Popen[bytes]] = []
 
     def run(name: str, kind: str, host: str, *words: str) -> subprocess.Popen[bytes]:
