@@ -20,7 +20,7 @@ def measure(name: str, asked: argparse.Namespace) -> list[Compared]:
     if name in ("build", "score"):
         from tests.benchmarks.whole import run as run_whole
 
-        return run_whole(name, images, rounds, cores, asked.bundle, asked.peers)
+        return run_whole(name, images, rounds, cores, asked.bundle, asked.peers, asked.without)
     if name in ("prepare", "photographs"):
         from tests.benchmarks.prepare import run as run_prepare
 
@@ -70,6 +70,9 @@ def _parser() -> argparse.ArgumentParser:
     peers = ".venv-peers/bin/python"
     line.add_argument(
         "--peers", default=peers if os.path.exists(peers) else "", help="the Python of make peers (found by itself)"
+    )
+    line.add_argument(
+        "--without", action="append", default=[], metavar="NAME", help="of build and score: a contender to leave out"
     )
     return line
 

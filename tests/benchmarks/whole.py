@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import psutil
@@ -67,13 +67,17 @@ def _with_children(process: psutil.Process) -> list[psutil.Process]:
         return []
 
 
-def run(kind: str, images: int, rounds: int, cores: int, bundle: str, peers: str) -> list[Compared]:
-    """`kind`: build or score (single view); `peers`: the Python that has the other engines, "" for none."""
+def run(
+    kind: str, images: int, rounds: int, cores: int, bundle: str, peers: str, without: Collection[str] = ()
+) -> list[Compared]:
+    """`kind`: build or score (single view); `peers`: the Python that has the other engines, "" for none; `without`:
+    names of contenders that are left out."""
     with tempfile.TemporaryDirectory(prefix="fer-spark-whole-") as directory:
         work = Path(directory)
         files = small_pictures(work / "lake", images or 15_000, cores)
         single = _single_view(bundle, work / "bundle") if kind == "score" else ""
-        jobs = _jobs(kind, work / "lake", single, cores, peers)
+        every = _jobs(kind, work / "lake", single, cores, peers)
+        jobs = {name: words for name, words in every.items() if name not in without}
         print(f"{kind}: {len(files):,} small pictures, {cores} cores, rounds in turn: {rounds}", flush=True)
         found: dict[str, list[tuple[float, float, float]]] = {}
         for number in range(rounds):
