@@ -6,7 +6,7 @@ from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.faces.settings import FaceSettings
 from fer_spark.settings import require
 from fer_spark.shards.settings import ShardSettings
-from fer_spark.sources.files.few import few_files
+from fer_spark.sources.files.few import is_brief
 from fer_spark.sources.settings import SourceSettings, SplitSettings
 from fer_spark.telemetry import MetricsSettings
 
@@ -21,10 +21,6 @@ _DESCRIPTION = """Face pictures → Parquet shards of prepared faces, every pict
 Exit codes: 0 published, or nothing left to do; 1 failed; 2 wrong usage; 3 more bad pictures than --max-bad-fraction.
 """
 
-_BRIEF_FILES = 20_000
-_BRIEF_BYTES = 1 << 30
-"""A lightly compiling JVM was the better at 4,000 and 15,000 pictures; with long shuffles it is not measured."""
-
 
 def _check(given: Given) -> None:
     require(given.of(SourceSettings), "input")
@@ -35,7 +31,7 @@ def _check(given: Given) -> None:
 
 
 def _brief(given: Given) -> bool:
-    return few_files(given.of(SourceSettings).input, _BRIEF_FILES, _BRIEF_BYTES)
+    return is_brief(given.of(SourceSettings).input)
 
 
 def _run(given: Given) -> int:

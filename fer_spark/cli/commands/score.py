@@ -5,10 +5,11 @@ from __future__ import annotations
 from fer_spark.cli.run import OK, TOO_MANY_BAD, Command, Given
 from fer_spark.explaining.settings import LimeSettings
 from fer_spark.faces.settings import DETECTORS
-from fer_spark.pipelines.score.plain import few_files, plain_settings
+from fer_spark.pipelines.score.plain import plain_settings
 from fer_spark.pipelines.score.request import ScoreRequest
 from fer_spark.pipelines.score.sources import ALL_SOURCES
 from fer_spark.scoring.settings import ScoreSettings
+from fer_spark.sources.files.few import is_brief
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.telemetry import MetricsSettings
 
@@ -68,7 +69,7 @@ COMMAND = Command(
     needs="; scoring needs pip install 'fer-spark[train]', --explain also [explain]",
     spark="spark",
     session=True,
-    brief=lambda given: few_files(request(given).source.input),
+    brief=lambda given: is_brief(request(given).source.input),
     choices=(("source", ALL_SOURCES), ("detector", ("", *DETECTORS))),
     words=("PICTURES", "folders or files of pictures; the answers are shown, and a page is left beside them"),
 )

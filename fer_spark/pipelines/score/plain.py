@@ -11,7 +11,6 @@ from pathlib import Path
 from fer_spark.artifacts import literal
 from fer_spark.machine import check_place
 from fer_spark.scoring.settings import ScoreSettings
-from fer_spark.sources.files.few import few_files as fewer_files
 from fer_spark.sources.settings import AUTO, SourceSettings
 
 SHIPPED = "fer2013"
@@ -21,7 +20,6 @@ PAGE = ".html"
 """Behind the output's name: the page lies beside it, as readers take every file in it for scores."""
 
 _SUFFIX = "-scores"
-_FEW_FILES = 1_000
 _GLOB = re.compile(r"[*?\[{]")
 
 
@@ -52,11 +50,6 @@ def plain_settings(
 def input_of(words: Sequence[str]) -> tuple[str, str]:
     """What --input names all of `words`, and a place beside them; empty where there is none. Raises ValueError."""
     return _single(words[0]) if len(words) == 1 else _joined(words)
-
-
-def few_files(text: str) -> bool:
-    """Whether --input is on this machine and holds so few files that starting takes longer than scoring them."""
-    return fewer_files(text, _FEW_FILES)
 
 
 def page_of(output: str) -> str:

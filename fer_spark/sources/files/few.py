@@ -6,6 +6,16 @@ import itertools
 import os
 from pathlib import Path
 
+_BRIEF_FILES = 100_000
+_BRIEF_BYTES = 2 << 30
+"""Of a job on so many pictures a lightly compiling JVM takes less: 12 % less processor time of the whole job for
+scores of 15,000 pictures and for shards of 60,000, where both were measured; with long shuffles it was not."""
+
+
+def is_brief(text: str) -> bool:
+    """Whether --input is on this machine and holds so little that a lightly compiling JVM serves better."""
+    return few_files(text, _BRIEF_FILES, _BRIEF_BYTES)
+
 
 def few_files(text: str, most_files: int, most_bytes: int | None = None) -> bool:
     """Whether what --input names is on this machine, and comes to fewer files and folders than `most_files`, and to no

@@ -9,8 +9,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.cli.commands.score import main
-from fer_spark.pipelines.score import plain
-from fer_spark.pipelines.score.plain import few_files, input_of, plain_settings
+from fer_spark.pipelines.score.plain import input_of, plain_settings
 from fer_spark.scoring.settings import ScoreSettings
 from fer_spark.sources.settings import SourceSettings
 from tests.pipelines.evaluate.evaluations import write_bundle
@@ -72,19 +71,6 @@ def test_what_the_user_gives_stays_and_the_rest_is_filled_in(here: Path) -> None
     settings, source = plain_settings(["x.png"], given, SourceSettings(source="table"), keep_crop=False)
     assert settings == given
     assert source.source == "table"
-
-
-def test_few_files_are_counted_no_further_than_needed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (here / "pictures" / "loop").symlink_to(here)
-    assert few_files("pictures")
-    assert few_files("x.png")
-    assert not few_files("gone")
-    assert not few_files("")
-    assert not few_files("s3a://lake/in")
-    monkeypatch.setattr(plain, "_FEW_FILES", 6)  # the folder, the one in it, three pictures and the link
-    assert not few_files("pictures")
-    monkeypatch.setattr(plain, "_FEW_FILES", 7)
-    assert few_files("pictures")
 
 
 @pytest.mark.parametrize(

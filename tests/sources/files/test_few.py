@@ -34,6 +34,12 @@ def test_a_lone_file_counts_by_its_bytes(here: Path) -> None:
     assert not few_files(str(here / "in/inner/0.png"), 2, 99)
 
 
+def test_a_link_is_one_more_and_not_followed(here: Path) -> None:
+    (here / "in" / "loop").symlink_to(here)
+    assert few_files(str(here / "in"), 7)  # two folders, three files, the link, and one to spare
+    assert not few_files(str(here / "in"), 6)
+
+
 @pytest.mark.parametrize("text", ["", "gone", "s3a://lake/in"])
 def test_what_cannot_be_seen_is_not_small(text: str) -> None:
     assert not few_files(text, 10, 10)
