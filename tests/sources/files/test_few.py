@@ -40,6 +40,11 @@ def test_a_link_is_one_more_and_not_followed(here: Path) -> None:
     assert not few_files(str(here / "in"), 6)
 
 
+def test_what_is_not_seen_in_time_is_not_small(here: Path) -> None:
+    assert few_files(str(here / "in"), 6, 300, most_s=60.0)
+    assert not few_files(str(here / "in"), 6, 300, most_s=-1.0)
+
+
 @pytest.mark.parametrize("text", ["", "gone", "s3a://lake/in"])
 def test_what_cannot_be_seen_is_not_small(text: str) -> None:
     assert not few_files(text, 10, 10)
