@@ -19,9 +19,9 @@ from fer_spark.sample import WriteSettings, write_folder
 from tests.pipelines.build.builds import manifest, quarantine, shards, start
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(1200)]
-COUNT = 300
+COUNT = 150
 CONF = ["spark.master=local[2,4]", "spark.sql.files.minPartitionNum=8"]
-FLAGS = {"source": "folder", "detector": "haar", "chunk_images": 60, "size": ["48:gray", "96:rgb"]}
+FLAGS = {"source": "folder", "detector": "haar", "chunk_images": 30, "size": ["48:gray", "96:rgb"]}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def test_a_killed_overwrite_leaves_the_previous_shards_readable(
 ) -> None:
     """Above a minute: five runs of a process, each on what the one before left."""
     small = tmp_path / "few"
-    write_folder(small, 60, seed=4)
+    write_folder(small, 30, seed=4)
     output = tmp_path / "out"
     process = start(output, CONF, input=small, **FLAGS)
     out, _ = process.communicate(timeout=300)
