@@ -24,6 +24,12 @@ _RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
 _CONDITIONAL = "fs.option.create.conditional.overwrite"
 """What S3A of Hadoop 3.4.2 or newer calls it that the store itself refuses to write over an object."""
 _EXISTS = ("FileAlreadyExistsException", "RemoteFileChangedException")
+_CONDITION = "412 Precondition Failed"
+"""What Google's store answers when a file is closed whose name another has got since, an IOException like any other."""
+_LOST = "Upload failed for "
+"""What its connector says of an upload that broke off, and does not repeat. Its client closes the connection of each
+error, such as of a file that is not there, though Java may have given that connection to another thread since."""
+_TRIES = 4
 
 
 def replace_file(target: Path, content: bytes | str) -> None:
@@ -107,7 +113,7 @@ class Storage:
 
     @classmethod
     def to_write(cls, spark: SparkSession, root: str) -> Storage:
-        """A directory that Spark's tasks will write to: on S3 their files are committed without renaming."""
+        """A directory that Spark's tasks will write to: on stores they commit without renaming folders."""
         storage = cls(spark, root)
         commit_without_renaming(spark, storage._scheme)
         return storage
@@ -193,7 +199,18 @@ class Storage:
         return self._jvm.org.apache.hadoop.fs.Path(self._root, path) if path else self._root
 
     def _write(self, target: Any, content: bytes, over: bool = True) -> None:
-        """Without `over`, raises a Py4JJavaError of one of _EXISTS where something is there."""
+        """Without `over`, raises a Py4JJavaError of one of _EXISTS, or with _CONDITION, where something is there."""
+        from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+
+        for left in reversed(range(_TRIES)):
+            try:
+                self._write_once(target, content, over)
+                return
+            except Py4JJavaError as error:
+                if _LOST not in str(error) or (_CONDITION in str(error) and not over) or left == 0:
+                    raise
+
+    def _write_once(self, target: Any, content: bytes, over: bool) -> None:
         if over or not self._fs.hasPathCapability(target, _CONDITIONAL):
             stream = self._fs.create(target, over)
         else:
@@ -213,12 +230,12 @@ class Storage:
 
     @staticmethod
     def _unless_exists(write: Callable[[], None]) -> bool:
-        from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+        from py4j.protocol import Py4JJavaError
 
         try:
             write()
         except Py4JJavaError as error:
-            if error.java_exception.getClass().getSimpleName() not in _EXISTS:
+            if error.java_exception.getClass().getSimpleName() not in _EXISTS and _CONDITION not in str(error):
                 raise
             return False
         return True
