@@ -24,11 +24,12 @@ _RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
 _CONDITIONAL = "fs.option.create.conditional.overwrite"
 """What S3A of Hadoop 3.4.2 or newer calls it that the store itself refuses to write over an object."""
 _EXISTS = ("FileAlreadyExistsException", "RemoteFileChangedException")
-_CONDITION = "412 Precondition Failed"
-"""What Google's store answers when a file is closed whose name another has got since, an IOException like any other."""
 _LOST = "Upload failed for "
-"""What its connector says of an upload that broke off, and does not repeat. Its client closes the connection of each
-error, such as of a file that is not there, though Java may have given that connection to another thread since."""
+"""What connectors to Google's store say when a file is closed and is not there: an upload broke off, which they do not
+repeat, or another has got the name since it was opened (412 Precondition Failed). A second try tells these apart.
+
+The client closes the connection of each error, such as of a file that is not there, though Java may have given that
+connection to another thread since: uploads break off where several threads write."""
 _TRIES = 4
 
 
@@ -199,7 +200,7 @@ class Storage:
         return self._jvm.org.apache.hadoop.fs.Path(self._root, path) if path else self._root
 
     def _write(self, target: Any, content: bytes, over: bool = True) -> None:
-        """Without `over`, raises a Py4JJavaError of one of _EXISTS, or with _CONDITION, where something is there."""
+        """Without `over`, raises a Py4JJavaError of one of _EXISTS where something is there."""
         from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 
         for left in reversed(range(_TRIES)):
@@ -207,7 +208,7 @@ class Storage:
                 self._write_once(target, content, over)
                 return
             except Py4JJavaError as error:
-                if _LOST not in str(error) or (_CONDITION in str(error) and not over) or left == 0:
+                if _LOST not in str(error) or left == 0:
                     raise
 
     def _write_once(self, target: Any, content: bytes, over: bool) -> None:
@@ -235,7 +236,7 @@ class Storage:
         try:
             write()
         except Py4JJavaError as error:
-            if error.java_exception.getClass().getSimpleName() not in _EXISTS and _CONDITION not in str(error):
+            if error.java_exception.getClass().getSimpleName() not in _EXISTS:
                 raise
             return False
         return True

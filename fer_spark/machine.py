@@ -26,7 +26,8 @@ _GOOGLE_KEYS = (
     "account that may read and write there"
 )
 _REFUSED_BY_GOOGLE = re.compile(
-    r"Error getting access token|default credentials were not found|metadata server|does not have storage\.\S+ access"
+    r"Error getting access token.*: 4\d\d |default credentials were not found|cannot find the metadata server"
+    r"|does not have storage\.\S+ access"
 )
 _GOOGLE_BUCKET = re.compile(r"googleapis\.com/\S*/b/([^/?\s]+)/o\b")
 """In the address that a request went to: its errors name no place otherwise."""
