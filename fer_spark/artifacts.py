@@ -24,6 +24,13 @@ _RENAMING_SCHEMES = frozenset({"file", "hdfs", "viewfs"})
 _CONDITIONAL = "fs.option.create.conditional.overwrite"
 """What S3A of Hadoop 3.4.2 or newer calls it that the store itself refuses to write over an object."""
 _EXISTS = ("FileAlreadyExistsException", "RemoteFileChangedException")
+_LOST = "Upload failed for "
+"""What connectors to Google's store say when a file is closed and is not there: an upload broke off, which they do not
+repeat, or another has got the name since it was opened (412 Precondition Failed). A second try tells these apart.
+
+The client closes the connection of each error, such as of a file that is not there, though Java may have given that
+connection to another thread since: uploads break off where several threads write."""
+_TRIES = 4
 
 
 def replace_file(target: Path, content: bytes | str) -> None:
@@ -107,7 +114,7 @@ class Storage:
 
     @classmethod
     def to_write(cls, spark: SparkSession, root: str) -> Storage:
-        """A directory that Spark's tasks will write to: on S3 their files are committed without renaming."""
+        """A directory that Spark's tasks will write to: on stores they commit without renaming folders."""
         storage = cls(spark, root)
         commit_without_renaming(spark, storage._scheme)
         return storage
@@ -194,6 +201,17 @@ class Storage:
 
     def _write(self, target: Any, content: bytes, over: bool = True) -> None:
         """Without `over`, raises a Py4JJavaError of one of _EXISTS where something is there."""
+        from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+
+        for left in reversed(range(_TRIES)):
+            try:
+                self._write_once(target, content, over)
+                return
+            except Py4JJavaError as error:
+                if _LOST not in str(error) or left == 0:
+                    raise
+
+    def _write_once(self, target: Any, content: bytes, over: bool) -> None:
         if over or not self._fs.hasPathCapability(target, _CONDITIONAL):
             stream = self._fs.create(target, over)
         else:
@@ -213,7 +231,7 @@ class Storage:
 
     @staticmethod
     def _unless_exists(write: Callable[[], None]) -> bool:
-        from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+        from py4j.protocol import Py4JJavaError
 
         try:
             write()

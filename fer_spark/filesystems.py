@@ -7,6 +7,8 @@ from typing import Any
 
 _NAMES = {"s3a": "s3", "s3n": "s3", "wasb": "abfs", "wasbs": "abfs", "abfss": "abfs"}
 """Hadoop's name of a scheme, and fsspec's."""
+_PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "abfs": "adlfs"}
+"""What brings a scheme of fsspec's."""
 _HDFS = ("hdfs", "viewfs")
 _LIBHDFS = ("HADOOP_HOME", "ARROW_LIBHDFS_DIR")
 """Where Arrow looks for Hadoop's own library, which needs a JVM and Hadoop's class path besides."""
@@ -25,8 +27,13 @@ def open_file_system(uri: str) -> tuple[Any, str]:
         return found
     if scheme in _HDFS and not _has_client(scheme):
         raise ImportError(f"{uri}: Python has no client for {scheme}://; pip install hdfs-native, or give webhdfs://")
+    name = _NAMES.get(scheme, scheme)
     try:
-        found = fsspec.core.url_to_fs(f"{_NAMES.get(scheme, scheme)}://{rest}")
+        found = fsspec.core.url_to_fs(f"{name}://{rest}")
+    except ImportError as error:
+        if name not in _PACKAGES:
+            raise
+        raise ImportError(f"{uri}: Python has no client for {scheme}://; pip install {_PACKAGES[name]}") from error
     except RuntimeError as error:  # hdfs-native, of a name that is no host
         raise OSError(f"{error}; HADOOP_CONF_DIR has to name a folder with core-site.xml and hdfs-site.xml") from error
     return found

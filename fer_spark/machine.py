@@ -20,10 +20,20 @@ NO_READER = "no reader for "
 _NO_TEMPORARY = "No usable temporary directory"
 _REFUSED = ("AccessDeniedException", "NoAuthWithAWSException", "Status Code: 403")
 _STORE = re.compile(r"\b(?:s3a|gs|abfss?|wasbs?)://[^\s:,;'\")]+")
-KEYS = "give S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role, other stores what their guide says"
+_KEYS = "give S3 AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a profile or a role, other stores what their guide says"
+_GOOGLE_KEYS = (
+    "give GOOGLE_APPLICATION_CREDENTIALS, and Spark --conf spark.hadoop.fs.gs.auth.type=APPLICATION_DEFAULT, of an "
+    "account that may read and write there"
+)
+_REFUSED_BY_GOOGLE = re.compile(
+    r"Error getting access token.*: 4\d\d |default credentials were not found|cannot find the metadata server"
+    r"|does not have storage\.\S+ access"
+)
+_GOOGLE_BUCKET = re.compile(r"googleapis\.com/\S*/b/([^/?\s]+)/o\b")
+"""In the address that a request went to: its errors name no place otherwise."""
 _CONNECTORS = {
     "org.apache.hadoop.fs.s3a.S3AFileSystem not found": "org.apache.hadoop:hadoop-aws",
-    "GoogleHadoopFileSystem not found": "com.google.cloud.bigdataoss:gcs-connector",
+    "org.apache.hadoop.fs.gs.GoogleHadoopFileSystem not found": "org.apache.hadoop:hadoop-gcp",
     "AzureBlobFileSystem not found": "org.apache.hadoop:hadoop-azure",
 }
 """What Java says of a class that an address needs, and the package that has it."""
@@ -134,13 +144,15 @@ def fault_in(error: BaseException, places: Iterable[tuple[str, str]] = ()) -> st
 def store_fault(text: str) -> str | None:
     """What keeps Spark from an object store or a table, in one line with the next step: keys that are refused, a
     package that is missing, one that was built for another Spark; None where it is something else."""
-    line = next((line for word in _REFUSED for line in text.splitlines() if word in line and _STORE.search(line)), "")
-    if place := _STORE.search(line):
-        return f"{place[0]}: the store refuses these credentials, or there are none; {KEYS}"
+    if place := _refusing(text):
+        return f"{place}: the store refuses these credentials, or there are none; {keys_for(place)}"
     if package := next((package for words, package in _CONNECTORS.items() if words in text), None):
         return f"Spark lacks the classes for this; add --conf spark.jars.packages={package}:VERSION, that of its Hadoop"
     if 'No FileSystem for scheme "s3"' in text:
         return "Spark knows no s3://; spell it s3a://"
+    if 'No FileSystem for scheme "gs"' in text or "hadoop.fs.gcs.GoogleHadoopFileSystem not found" in text:
+        jar = "the shaded jar of com.google.cloud.bigdataoss:gcs-connector"
+        return f"Spark lacks the classes for gs://; add {jar} by --jars"
     if (
         "glassfish.jersey.internal.RuntimeDelegateImpl" in text
     ):  # not among the classes that Spark has of Hadoop's client
@@ -153,6 +165,22 @@ def store_fault(text: str) -> str | None:
         if line
         else None
     )
+
+
+def _refusing(text: str) -> str:
+    """The place, of an object store, that an error says is closed to this user; empty where it says something else."""
+    line = next((line for word in _REFUSED for line in text.splitlines() if word in line and _STORE.search(line)), "")
+    if not line and not _REFUSED_BY_GOOGLE.search(text):
+        return ""
+    if place := _STORE.search(line or text):
+        return place[0]
+    bucket = _GOOGLE_BUCKET.search(text)
+    return f"gs://{bucket[1]}" if bucket else "gs://"
+
+
+def keys_for(place: str) -> str:
+    """What to give the store of a URL."""
+    return _GOOGLE_KEYS if place.startswith("gs://") else _KEYS
 
 
 def storage_outage(text: str) -> str | None:

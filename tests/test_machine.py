@@ -139,6 +139,24 @@ def test_windows_is_told_where_it_runs(monkeypatch: pytest.MonkeyPatch) -> None:
         ),
         ('org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme "s3"', "spell it s3a://"),
         (
+            "com.google.cloud.storage.StorageException: a@p.iam does not have storage.objects.get access to it.\n"
+            "Caused by: GoogleJsonResponseException: 403 Forbidden\n"
+            "GET https://storage.googleapis.com/storage/v1/b/lake/o/y%2Fa%2F?projection=full",
+            "gs://lake: the store refuses these credentials, or there are none; give GOOGLE_APPLICATION_CREDENTIALS",
+        ),
+        (
+            "com.google.cloud.storage.StorageException: Error getting access token for service account: 400 Bad",
+            "gs://: the store refuses these credentials, or there are none; give GOOGLE_APPLICATION_CREDENTIALS",
+        ),
+        (
+            "java.lang.ClassNotFoundException: Class org.apache.hadoop.fs.gs.GoogleHadoopFileSystem not found",
+            "add --conf spark.jars.packages=org.apache.hadoop:hadoop-gcp:VERSION, that of its Hadoop",
+        ),
+        (
+            'org.apache.hadoop.fs.UnsupportedFileSystemException: No FileSystem for scheme "gs"',
+            "add the shaded jar of com.google.cloud.bigdataoss:gcs-connector by --jars",
+        ),
+        (
             "java.lang.NoSuchMethodError: 'void org.apache.spark.sql.execution.LogicalRDD.<init>(scala.Option)'",
             "built for another Spark (NoSuchMethodError: 'void org.apache.spark.sql.execution.LogicalRDD.<init>",
         ),

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from fer_spark.filesystems import open_file_system
-from fer_spark.machine import KEYS
+from fer_spark.machine import keys_for
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError, ShardFile
 from fer_spark.shards.read.remedies import no_such_split
@@ -65,8 +65,10 @@ class ShardFiles:
         except FileNotFoundError as error:
             raise ShardError(f"{uri}: no {NAME} there: give the output directory of build-shards") from error
         except _no_access() as error:
-            raise ShardError(f"{uri}: no access ({error}); {KEYS}") from error
-        except (OSError, UnicodeDecodeError, ManifestError) as error:
+            raise ShardError(f"{uri}: no access ({error}); {keys_for(uri)}") from error
+        except _unreadable() as error:
+            if _is_refused(error):
+                raise ShardError(f"{uri}: no access ({' '.join(str(error).split())}); {keys_for(uri)}") from error
             raise ShardError(f"{uri.rstrip('/')}/{NAME}: cannot be read ({error})") from error
         files = cls(uri.rstrip("/"), split, manifest, filesystem, root.rstrip("/"))
         splits = sorted({file.split for file in manifest.files})
@@ -141,7 +143,7 @@ class ShardFiles:
                 yield file
         except FileNotFoundError as error:
             raise ShardError(f"{where}: not there, though {NAME} lists it") from error
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, *_of_clients()) as error:
             raise ShardError(f"{where}: damaged or unreadable ({error})") from error
 
     @contextmanager
@@ -174,5 +176,25 @@ def _size_order(pixels: StoredPixels) -> tuple[int, int, bool]:
 def _no_access() -> tuple[type[Exception], ...]:
     """What file systems raise where they are refused; and clients of stores, where one is loaded, for keys that are
     missing: that is no OSError."""
-    found = (("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError"))
-    return (PermissionError, *(getattr(sys.modules[module], name) for module, name in found if module in sys.modules))
+    return (
+        PermissionError,
+        *_loaded(("botocore.exceptions", "BotoCoreError"), ("google.auth.exceptions", "GoogleAuthError")),
+    )
+
+
+def _unreadable() -> tuple[type[Exception], ...]:
+    return (OSError, UnicodeDecodeError, ManifestError, *_of_clients())
+
+
+def _of_clients() -> tuple[type[Exception], ...]:
+    """What clients of stores raise for answers that are none, and is no OSError."""
+    return _loaded(("gcsfs.retry", "HttpError"))
+
+
+def _loaded(*found: tuple[str, str]) -> tuple[type[Exception], ...]:
+    return tuple(getattr(sys.modules[module], name) for module, name in found if module in sys.modules)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Of gcsfs: an OSError that says so, or an error of its own with HTTP's code."""
+    return str(error).startswith("Forbidden: ") or getattr(error, "code", None) in (401, 403)
