@@ -107,4 +107,4 @@ lock: ## renew docker/requirements.lock from pyproject.toml
 	$(BIN)/pip freeze --all --exclude pip --exclude-editable > docker/requirements.lock
 
 clean:
-	rm -rf $(VENV) $(OUT) $(CLUSTER_OUT) build dist *.egg-info
+	rm -rf $(VENV) $(PEERS) $(OUT) $(CLUSTER_OUT) bench-output build dist *.egg-info

@@ -19,8 +19,9 @@ from fer_spark.cli.commands.report import main as report
 from fer_spark.cli.commands.train import main as train
 from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
-from tests.pipelines.google_store import FORBIDDEN, TOKEN, GoogleStore, for_hadoop, google_store, reached_by
+from tests.pipelines.google_store import GoogleStore, for_hadoop, google_store, reached_by
 from tests.pipelines.score.worlds import NAMES, score
+from tests.pipelines.store_front import FORBIDDEN, TOKEN
 from tests.pipelines.test_object_store import BUILD, GRAYS, PATHS, configure, pictures
 
 __all__ = ["pictures"]  # a fixture
