@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from fer_spark.spark.launch import QUICK
 from tests.docker.commands import DOCKER, ROOT
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import BRIGHT, DARK, NAMES, lake, scores, summary
@@ -61,6 +62,7 @@ def test_two_workers_score_what_the_submit_service_asks_for(tmp_path: Path) -> N
     environment = {
         **os.environ,
         "SPARK_LOCAL_IP": "127.0.0.1",
+        "JAVA_TOOL_OPTIONS": QUICK,
         "PYSPARK_PYTHON": sys.executable,
         "PYTHONPATH": str(ROOT),
     }

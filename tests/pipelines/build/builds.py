@@ -16,7 +16,11 @@ from fer_spark.cli.commands.build_shards import main
 from tests.jvm import quick_jvm
 
 ROOT = Path(__file__).parents[3]
-QUICK_JVM = ["spark.ui.enabled=false", f"spark.driver.extraJavaOptions={quick_jvm()}"]
+QUICK_JVM = [
+    "spark.ui.enabled=false",
+    f"spark.driver.extraJavaOptions={quick_jvm()}",
+    f"spark.executor.extraJavaOptions={quick_jvm()}",
+]
 """For processes that live for half a minute."""
 
 

@@ -15,6 +15,7 @@ from pyspark.find_spark_home import _find_spark_home
 from pyspark.sql import SparkSession
 
 from fer_spark.sample import write_folder
+from fer_spark.spark.launch import QUICK
 from tests.hadoop import Hadoop, hadoop, java_home, put, text
 from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest
 
@@ -28,6 +29,7 @@ CONF = {
     "spark.executor.memory": "768m",
     "spark.driver.memory": "768m",
     "spark.yarn.am.memory": "512m",
+    "spark.yarn.am.extraJavaOptions": QUICK,
     "spark.pyspark.python": sys.executable,
     "spark.yarn.maxAppAttempts": "1",  # else YARN runs once more what ended with a code that says not to
 }
