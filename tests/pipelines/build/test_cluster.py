@@ -10,10 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pyspark.sql import SparkSession
 
 from fer_spark.sample import WriteSettings, write_folder
 from tests.cluster.standalone import standalone
-from tests.pipelines.build.builds import ROOT, manifest, shards, start
+from tests.pipelines.build.builds import ROOT, build, manifest, shards, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LOCAL = ["spark.master=local[2,4]"]
@@ -30,9 +31,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def locally(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def locally(spark: SparkSession, pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process gives, on the running session."""
     output = tmp_path_factory.mktemp("local") / "shards"
-    _finish(start(output, LOCAL, input=pictures, **FLAGS))
+    assert build(output, input=pictures, **FLAGS) == 0
     return output
 
 
@@ -42,7 +44,7 @@ def _finish(process: subprocess.Popen[str]) -> None:
 
 
 def test_two_executors_give_the_rows_of_one_process(pictures: Path, locally: Path, tmp_path: Path) -> None:
-    """Above a minute: a driver and two executors, each a JVM of its own; and one process to compare with."""
+    """Above a minute: a driver and two executors, each a JVM of its own."""
     _finish(start(tmp_path, CLUSTER, input=pictures, **FLAGS))
     assert manifest(tmp_path)["checksum"] == manifest(locally)["checksum"]
     assert shards(tmp_path).equals(shards(locally))

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pyspark.sql import SparkSession
 
 from tests.pipelines.build.builds import QUICK_JVM, ROOT
 from tests.pipelines.evaluate.evaluations import write_bundle
-from tests.pipelines.score.worlds import NAMES, every_score, picture, scores, summary
+from tests.pipelines.score.worlds import NAMES, every_score, picture, score, scores, summary
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(1800)]
 COUNT = 180
@@ -114,12 +115,16 @@ def test_two_submissions_at_once_score_each_face_once(bundle: Path, pictures: Pa
     assert sum("another run holds the lease" in out or "Nothing new" in out for out in outs) == 1
 
 
-def test_a_cluster_of_processes_gives_the_same(bundle: Path, pictures: Path, tmp_path: Path) -> None:
-    """Above a minute: a process alone, then a driver with two executors, each of which loads the model."""
-    for name, master in (("one", "local[1,4]"), ("cluster", "local-cluster[2,1,1024]")):
-        process = start(bundle, pictures, tmp_path / name, master, chunk=70)
-        out, _ = process.communicate(timeout=900)
-        assert process.returncode == 0, out
+def test_a_cluster_of_processes_gives_the_same(
+    spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path
+) -> None:
+    """Above a minute: a driver with two executors, each of which loads the model."""
+    process = start(bundle, pictures, tmp_path / "cluster", "local-cluster[2,1,1024]", chunk=70)
+    out, _ = process.communicate(timeout=900)
+    assert process.returncode == 0, out
+    nightly = ["--incremental", "--checkpoint", str(tmp_path / "one" / "ledger"), "--chunk-images", "70"]
+    assert score(bundle, pictures, tmp_path / "one" / "scores", *nightly) == 0
+    for name in ("one", "cluster"):
         each_face_once(tmp_path / name)
     one, cluster = (scores(tmp_path / name / "scores") for name in ("one", "cluster"))
     for ours, theirs in zip(one, cluster, strict=True):
