@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -35,30 +36,44 @@ def store(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Iter
             fsspec.config.conf.update(before)
 
 
+@dataclass(frozen=True)
+class Near:
+    """Pictures, the checksum of the shards that a disk gets of them, and a bundle."""
+
+    pictures: Path
+    checksum: str
+    bundle: Path
+
+
+@pytest.fixture(scope="module")
+def near(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Near:
+    folder = tmp_path_factory.mktemp("near")
+    pictures = lake(folder / "in", GRAYS)
+    assert build(["--input", str(pictures), "--output", str(folder / "shards"), *BUILD]) == 0
+    manifest = json.loads((folder / "shards" / "_manifest.json").read_text(encoding="utf-8"))
+    return Near(pictures, manifest["checksum"], write_bundle(folder / "bundle", NAMES, views="single"))
+
+
 FAULTS: list[dict[str, Any]] = [{"throttled": 10}, {"cut": 2}, {"away_s": 20.0}]
 
 
 @pytest.mark.parametrize("kind", FAULTS, ids=["throttled", "cut", "away"])
 def test_a_store_with_faults_holds_what_one_without_does(
-    spark: SparkSession, store: ObjectStore, kind: dict[str, Any], tmp_path: Path
+    spark: SparkSession, store: ObjectStore, near: Near, kind: dict[str, Any]
 ) -> None:
     """Above a minute: S3A waits between its tries, with its own defaults, and one store is away for 20 s."""
     bucket = f"faulty-{next(iter(kind)).replace('_', '-')}"
     fsspec.filesystem("s3").mkdir(bucket)
-    source = lake(tmp_path / "in", GRAYS)
-    assert build(["--input", str(source), "--output", str(tmp_path / "near"), *BUILD]) == 0
-    bundle = write_bundle(tmp_path / "bundle", NAMES, views="single")
     faults = Faults(**kind)
     with faulty(store.endpoint, faults) as address:
         conf: Any = spark._jsc.hadoopConfiguration()
         for name, value in store.for_hadoop(bucket, endpoint=address).items():
             conf.set(name, value)
-        assert build(["--input", str(source), "--output", f"s3a://{bucket}/shards", *BUILD]) == 0
+        assert build(["--input", str(near.pictures), "--output", f"s3a://{bucket}/shards", *BUILD]) == 0
         nightly = ["--incremental", "--checkpoint", f"s3a://{bucket}/ledger"]
-        assert score(bundle, source, f"s3a://{bucket}/scores", *nightly) == 0
+        assert score(near.bundle, near.pictures, f"s3a://{bucket}/scores", *nightly) == 0
         rows = read_scores(spark, f"s3a://{bucket}/scores").select("source_path").collect()
     assert sum(faults.seen[name] for name in ("throttle", "cut", "away")) > 0, faults.seen
     kept = fsspec.filesystem("s3", use_listings_cache=False).cat_file(f"{bucket}/shards/_manifest.json")
-    here = json.loads((tmp_path / "near" / "_manifest.json").read_text(encoding="utf-8"))
-    assert json.loads(kept)["checksum"] == here["checksum"]
+    assert json.loads(kept)["checksum"] == near.checksum
     assert sorted(row["source_path"] for row in rows) == sorted(GRAYS)
