@@ -54,6 +54,7 @@ def publish(
     counts.check()
     draft = _draft(build, decided, counts, run)
     if counts.bad_fraction > build.settings.shards.max_bad_fraction:
+        draft = replace(draft, duplicates=decided.duplicates())
         return Published(draft, published=False, too_many_bad=True, examples=decided.examples)
     replaced = set() if old is None else {*(file.path for file in old.files), *old.quarantine_files}
     if build.plan.leftovers:
@@ -67,6 +68,8 @@ def publish(
     with build.progress.step("reading back"):
         measured = measure(build.spark, storage, paths, columns)
         files = describe_files(build.spark, storage, paths, measured.rows)
+    with build.progress.step("counting duplicates"):
+        duplicates = decided.duplicates()
     counts = replace(counts, per_label=measured.per_label)
     manifest = replace(
         draft,
@@ -75,6 +78,7 @@ def publish(
         quarantine_files=quarantine,
         checksum=f"{measured.checksum:016x}",
         images=_images(build, decided.moments),
+        duplicates=duplicates,
     )
     counts_written = sum(measured.rows.values())
     if counts_written != counts.written_faces:
@@ -147,7 +151,7 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
             "grouping": f"{decided.grouping.by}: {decided.grouping.why}",
         },
         sources=[source | ({"listing": lines} if lines else {})],
-        duplicates=decided.duplicates,
+        duplicates={},
         decodes_per_picture=decided.decodes_per_picture,
         run=run,
         package_version=__version__,
