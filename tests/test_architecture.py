@@ -80,7 +80,7 @@ def test_a_full_folder_and_a_shared_prefix_are_found() -> None:
 
 
 def test_every_folder_of_the_package_is_on_a_floor_and_every_pipeline_has_its_run() -> None:
-    contracts = {"metrics", "pixels", "preparation", "spark", "pretrained"}
+    contracts = {"metrics", "pixels", "preparation", "spark", "tables", "pretrained"}
     folders = {path.name for path in HOUSE.root.iterdir() if path.is_dir() and path.name != "__pycache__"}
     assert folders == (set(FLOORS) - {"__main__", "api", "udf"}) | contracts
     pipelines = [path for path in (HOUSE.root / "pipelines").iterdir() if path.is_dir() and path.name != "__pycache__"]

@@ -104,6 +104,11 @@ class Manifest:
     notes: list[str] = field(default_factory=list)
 
     @property
+    def paths(self) -> set[str]:
+        """Of all files that count, the quarantine's too."""
+        return {*(file.path for file in self.files), *self.quarantine_files}
+
+    @property
     def preparation(self) -> Preparation:
         """How the faces were prepared. Raises ManifestError for settings that this release does not know."""
         try:

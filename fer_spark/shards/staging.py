@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 DIRECTORY = "_staging"  # Spark, pyarrow and Petastorm all pass over names that begin with an underscore
 _JOB = f"{DIRECTORY}/job.json"
+_PUBLISHED = f"{DIRECTORY}/published.sha256"
 
 
 class StagingError(Exception):
@@ -94,6 +96,14 @@ class Staging:
                 "files were removed from it; build again with --on-existing overwrite"
             )
 
+    def announce(self, manifest: str) -> None:
+        """Before a manifest is published, note which it is: once it is there, only to clear away is left."""
+        self._storage.publish_text(_PUBLISHED, _digest(manifest))
+
+    def announced(self, manifest: str) -> bool:
+        """Whether the job here has announced this manifest."""
+        return self._storage.read_text(_PUBLISHED) == _digest(manifest)
+
     def size_bytes(self) -> int:
         return sum(file.length for file in self._storage.list_files(DIRECTORY))
 
@@ -103,6 +113,10 @@ class Staging:
     def _read(self, chunks: list[int], like: DataFrame) -> DataFrame:
         paths = [literal(self._storage.uri(f"{_chunk_directory(chunk)}/rows")) for chunk in chunks]
         return self._spark.read.schema(like.schema).parquet(*paths)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _chunk_directory(chunk: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pyspark.sql import functions as F
 
@@ -12,6 +12,7 @@ from fer_spark.artifacts import Storage, literal
 from fer_spark.rows import FACE, QUARANTINE
 from fer_spark.shards.layout import Layout, arrange
 from fer_spark.shards.manifest import ManifestError, ShardFile
+from fer_spark.spark.footers import row_groups
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame, SparkSession
@@ -51,11 +52,10 @@ def write_faces(
 
 def write_quarantine(storage: Storage, rows: DataFrame) -> list[str]:
     """Write the quarantine table, few files, in a stable order; returns the paths of the new files."""
-    before = {file.path for file in storage.list_files(QUARANTINE_DIRECTORY)}
+    before = set(_quarantine_files(storage))
     ordered = rows.select(QUARANTINE.names).coalesce(1).sortWithinPartitions("source_path", "source_row")
     ordered.write.mode("append").parquet(storage.uri(QUARANTINE_DIRECTORY))
-    after = {file.path for file in storage.list_files(QUARANTINE_DIRECTORY)}
-    return sorted(path for path in after - before if path.endswith(".parquet"))
+    return sorted(set(_quarantine_files(storage)) - before)
 
 
 def data_files(storage: Storage) -> list[str]:
@@ -65,14 +65,16 @@ def data_files(storage: Storage) -> list[str]:
     ]
 
 
+def _quarantine_files(storage: Storage) -> list[str]:
+    """The same of the quarantine; a table's log beside them has Parquet files of its own, a folder deeper."""
+    files = [file.path for file in storage.list_files(QUARANTINE_DIRECTORY)]
+    return [path for path in files if path.endswith(".parquet") and path.count("/") == 1]
+
+
 def remove_orphans(storage: Storage, listed: set[str]) -> int:
     """Delete files that a crashed run left and no manifest lists; returns how many."""
     orphans = [path for path in data_files(storage) if path not in listed]
-    orphans += [
-        file.path
-        for file in storage.list_files(QUARANTINE_DIRECTORY)
-        if file.path.endswith(".parquet") and file.path not in listed
-    ]
+    orphans += [path for path in _quarantine_files(storage) if path not in listed]
     for path in orphans:
         storage.delete(path)
     return len(orphans)
@@ -119,19 +121,10 @@ def row_hash(image_columns: list[str]) -> Column:
 
 def describe_files(spark: SparkSession, storage: Storage, paths: list[str], rows: dict[str, int]) -> list[ShardFile]:
     """Manifest entries from the files' footers. Raises ManifestError where a footer disagrees with the rows read."""
-    jvm: Any = spark._jvm
-    conf = spark._jsc.hadoopConfiguration()
     sizes = {file.path: file.length for file in storage.list_files()}
 
     def describe(path: str) -> ShardFile:
-        location = jvm.org.apache.hadoop.fs.Path(storage.uri(path))
-        reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(
-            jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(location, conf)
-        )
-        try:
-            groups = [int(block.getRowCount()) for block in reader.getFooter().getBlocks()]
-        finally:
-            reader.close()
+        groups = row_groups(spark, storage.uri(path))
         if sum(groups) != rows.get(path, 0):
             raise ManifestError(
                 f"{storage.uri(path)}: {sum(groups):,} rows in its footer, {rows.get(path, 0):,} when read"

@@ -16,6 +16,7 @@ _DESCRIPTION = """Face pictures → Parquet shards of prepared faces, every pict
   fer-spark build-shards --source folder  --input pictures/                 --output shards/
   fer-spark build-shards --source fer2013 --input fer2013.csv               --output shards/
   fer-spark build-shards --source images  --input s3a://lake/2026/          --output s3a://lake/shards --size 256:rgb
+  fer-spark build-shards --input fer2013/ --output shards/ --format delta   (the same shards, a Delta table too)
   spark-submit jobs/build_shards.py       --source legend --input legend.csv --images images/ --output hdfs:///shards
 
 Exit codes: 0 published, or nothing left to do; 1 failed; 2 wrong usage; 3 more bad pictures than --max-bad-fraction.

@@ -12,6 +12,7 @@ from fer_spark.pipelines.build.plan import Plan
 from fer_spark.preparation.preparation import Preparation
 from fer_spark.shards.settings import ShardSettings
 from fer_spark.shards.staging import Staging
+from fer_spark.shards.tables.open import ShardTables
 from fer_spark.sources.base import Source
 from fer_spark.sources.settings import SourceSettings, SplitSettings
 
@@ -48,3 +49,4 @@ class Build:
     preparation: Preparation
     plan: Plan
     progress: JobProgress
+    tables: ShardTables | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 from fer_spark import __version__
 from fer_spark.pipelines.build.context import Build
 from fer_spark.pipelines.build.decide import Decided
+from fer_spark.pipelines.build.tables import commit_tables, table_note
 from fer_spark.rows import QUARANTINE
 from fer_spark.shards.layout import Layout
 from fer_spark.shards.manifest import NAME, Counts, ImageColumn, Manifest, ManifestError
@@ -56,7 +58,7 @@ def publish(
     if counts.bad_fraction > build.settings.shards.max_bad_fraction:
         draft = replace(draft, duplicates=decided.duplicates())
         return Published(draft, published=False, too_many_bad=True, examples=decided.examples)
-    replaced = set() if old is None else {*(file.path for file in old.files), *old.quarantine_files}
+    replaced = set() if old is None else old.paths
     if build.plan.leftovers:
         remove_orphans(storage, replaced)
     faces = _with_splits(build, staged.where("reason IS NULL"), decided)
@@ -87,9 +89,13 @@ def publish(
         manifest = merged(base, manifest, superseded)
     requested = build.settings.shards.petastorm_metadata
     noted = publish_petastorm_metadata(storage, manifest, old, requested)
+    noted |= table_note(build.settings.shards)
     manifest = replace(manifest, run=manifest.run | noted | {"total_s": round(time.monotonic() - began, 2)})
+    build.staging.announce(manifest.to_json())
     _publish_manifest(storage, manifest, first=old is None)
-    for path in sorted(replaced - {*(file.path for file in manifest.files), *manifest.quarantine_files}):
+    with build.progress.step("committing the tables") if build.tables else nullcontext():
+        replaced |= commit_tables(build.spark, storage, build.tables, manifest)
+    for path in sorted(replaced - manifest.paths):
         storage.delete(path)
     build.staging.drop()
     return Published(manifest, published=True, too_many_bad=False, examples=decided.examples)

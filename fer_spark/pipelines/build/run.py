@@ -23,10 +23,12 @@ from fer_spark.pipelines.build.existing import check_appendable, check_finished,
 from fer_spark.pipelines.build.plan import ExistingOutputError, described_id, plan_run
 from fer_spark.pipelines.build.publish import Published, publish
 from fer_spark.pipelines.build.summary import job_figures, print_summary
+from fer_spark.pipelines.build.tables import catch_up, check_same_table, commit_tables
 from fer_spark.preparation.older import described
 from fer_spark.preparation.preparation import NO_DETECTOR, OWN_BOX, Preparation
-from fer_spark.shards.manifest import Manifest, ManifestError, read_manifest
+from fer_spark.shards.manifest import NAME, Manifest, ManifestError, read_manifest
 from fer_spark.shards.staging import Job, Staging, StagingError
+from fer_spark.shards.tables.open import ShardTables, open_tables
 from fer_spark.shards.write import data_files, read_files, read_quarantine, remove_orphans
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source, recognised
@@ -35,13 +37,14 @@ from fer_spark.sources.splits import named_grouping
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session, in_short_tasks, sized_for
 from fer_spark.spark.workers import start_workers
+from fer_spark.tables.errors import CommitError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
 __all__ = ["FAILURES", "USAGE", "BuildSettings", "Published", "read_built", "run", "run_build"]
 USAGE = (ExistingOutputError, ModelFileError, ValueError)
-FAILURES = (ManifestError, StagingError)
+FAILURES = (ManifestError, StagingError, CommitError)
 PRELOAD = ("fer_spark.faces.on_spark",)
 _BROADCAST_IDS = 1_000_000
 
@@ -63,7 +66,10 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     storage = Storage.to_write(spark, settings.shards.output)
     old, staging = read_manifest(storage), Staging(spark, storage)
     if old is not None:
-        _tidy_up(old, staging, storage)
+        check_same_table(old, settings.shards, storage)
+    tables = open_tables(spark, storage, settings.shards)
+    if old is not None:
+        _tidy_up(spark, old, staging, storage, tables)
     if old is None and staging.unfinished() is None and data_files(storage):
         raise ExistingOutputError(
             f"{storage.root} holds Parquet files under split=… but no manifest: they are not ours to replace; "
@@ -82,10 +88,11 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     plan = plan_run(settings.shards.on_existing, old, staging, job, _by_older_releases(job, settings, detector))
     if plan.base is not None:
         settings = replace(settings, splits=splits_of(plan.base, settings.splits))
-    build = Build(spark, settings, storage, staging, source, detector, preparation, plan, progress)
+    build = Build(spark, settings, storage, staging, source, detector, preparation, plan, progress, tables)
     if plan.finished and plan.base is not None:
         check_finished(plan.base, settings.as_dict())
-        return Published(plan.base, published=False, too_many_bad=False, examples={})
+        manifest = catch_up(spark, storage, tables, plan.base, settings.shards)
+        return Published(manifest, published=False, too_many_bad=False, examples={})
     if plan.base is not None:
         check_appendable(plan.base, settings.as_dict(), preparation, source.label_names)
     progress.print_line(f"{source.description}; faces by {detector.name}")
@@ -134,11 +141,18 @@ def read_built(spark: SparkSession, output: str) -> DataFrame:
     return read_files(spark, storage, [file.path for file in manifest.files])
 
 
-def _tidy_up(old: Manifest, staging: Staging, storage: Storage) -> None:
-    """Finish what an append that was killed right after its manifest left to do: only to clear away is left of it."""
+def _tidy_up(
+    spark: SparkSession, old: Manifest, staging: Staging, storage: Storage, tables: ShardTables | None
+) -> None:
+    """Finish what a job that was killed right after its manifest left to do: to commit the tables, and to clear away.
+
+    An append of an older release has announced nothing; its manifest names it.
+    """
     unfinished = staging.unfinished() or {}
-    if unfinished.get("mode") == "append" and old.run.get("job") == described_id(unfinished):
-        remove_orphans(storage, {*(file.path for file in old.files), *old.quarantine_files})
+    appended = unfinished.get("mode") == "append" and old.run.get("job") == described_id(unfinished)
+    if unfinished and (appended or staging.announced(storage.read_text(NAME) or "")):
+        commit_tables(spark, storage, tables, old)
+        remove_orphans(storage, old.paths)
         staging.drop()
 
 

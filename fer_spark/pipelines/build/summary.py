@@ -8,6 +8,7 @@ from rich.table import Table
 
 from fer_spark.pipelines.build.publish import Published
 from fer_spark.pipelines.build.remarks import remarks
+from fer_spark.pipelines.build.tables import table_lines
 from fer_spark.rows import NOT_BAD
 from fer_spark.shards.manifest import NAME, Manifest
 from fer_spark.shards.settings import ShardSettings
@@ -18,8 +19,9 @@ def print_summary(done: Published, shards: ShardSettings, console: Console | Non
     """Counts, quarantine by reason with an example each, faces per split and label, speed, where it is."""
     console, manifest = console or Console(), done.manifest
     if not done.published and not done.too_many_bad:
+        complete = f"Nothing to do: {shards.output} is complete ({manifest.counts.written_faces:,} faces)."
         console.print(
-            f"Nothing to do: {shards.output} is complete ({manifest.counts.written_faces:,} faces).",
+            "\n".join([complete, *table_lines(manifest, shards.output)]),
             highlight=False,
             markup=False,
             soft_wrap=True,
@@ -115,5 +117,6 @@ def _tail(console: Console, manifest: Manifest, shards: ShardSettings) -> None:
     lines.append(
         f"Prepared {run['images_per_s']:,.0f} pictures/s on {run['cores']} cores; {run['total_s']:,.1f} s in all."
     )
+    lines += table_lines(manifest, shards.output)
     lines.append(f"Manifest: {shards.output.rstrip('/')}/{NAME}   checksum {manifest.checksum}")
     console.print("\n".join(lines), highlight=False, soft_wrap=True, markup=False)

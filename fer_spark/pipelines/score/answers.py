@@ -12,8 +12,8 @@ from rich.table import Table
 from fer_spark.artifacts import Storage
 from fer_spark.pipelines.score.plain import page_of
 from fer_spark.scoring.columns import OK
-from fer_spark.scoring.outputs.format import OutputError
 from fer_spark.scoring.outputs.read import read_scores
+from fer_spark.tables.errors import OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -16,8 +16,8 @@ from fer_spark.rows import NOT_BAD
 from fer_spark.scoring.columns import ALREADY_KNOWN
 from fer_spark.scoring.drift import drift
 from fer_spark.scoring.figures import Figures
-from fer_spark.scoring.outputs.format import OutputError
 from fer_spark.scoring.outputs.read import SUMMARY
+from fer_spark.tables.errors import OutputError
 from fer_spark.telemetry import JobFigures
 
 if TYPE_CHECKING:

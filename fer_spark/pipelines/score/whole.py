@@ -10,9 +10,10 @@ from fer_spark.pipelines.score.explain import Explained, explain_scored
 from fer_spark.pipelines.score.summary import publish_summary, summarise
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.on_spark import figures_of, in_tasks, missing_rows, salted, score_frame
-from fer_spark.scoring.outputs.format import SINGLE_RUN, OutputError
+from fer_spark.scoring.outputs.format import SINGLE_RUN
 from fer_spark.sources.base import Slice
 from fer_spark.spark.session import sized_for
+from fer_spark.tables.errors import OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame

@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 
-from fer_spark.scoring.outputs.format import Format, OutputError
+from fer_spark.scoring.outputs.format import Format
+from fer_spark.tables.errors import OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
     from pyspark.sql.types import StructType
-
-
-class CommitError(RuntimeError):
-    """The table has not taken a commit, as another has been there first. Its files stay unseen."""
 
 
 @dataclass(frozen=True)

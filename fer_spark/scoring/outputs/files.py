@@ -8,7 +8,8 @@ from uuid import uuid4
 
 from fer_spark.artifacts import Storage, literal
 from fer_spark.rows import SCORE, Table
-from fer_spark.scoring.outputs.format import SINGLE_RUN, Format, OutputError
+from fer_spark.scoring.outputs.format import SINGLE_RUN, Format
+from fer_spark.tables.errors import OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -19,10 +19,6 @@ SINGLE_RUN = "scores-"
 """The names of what a single run writes begin so; those of a commit with `batch-`, as scoring/ledger.py says."""
 
 
-class OutputError(ValueError):
-    """The output cannot be written to as the settings say; the message says what would work."""
-
-
 @dataclass(frozen=True)
 class Format(ABC):
     """An output in one format. A subclass, listed in catalog.FORMATS, is all that knows the format.

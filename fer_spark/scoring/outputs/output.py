@@ -10,8 +10,9 @@ from fer_spark.artifacts import Storage, literal
 from fer_spark.rows import EXPLANATION
 from fer_spark.scoring.outputs.catalog import FORMATS, check_format
 from fer_spark.scoring.outputs.files import STAGING, put_files
-from fer_spark.scoring.outputs.format import Format, OutputError
+from fer_spark.scoring.outputs.format import Format
 from fer_spark.scoring.outputs.read import read_summary
+from fer_spark.tables.errors import OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_spark.artifacts import Storage
 from fer_spark.scoring.outputs.catalog import FORMATS
-from fer_spark.scoring.outputs.format import OutputError
+from fer_spark.tables.errors import OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

@@ -11,7 +11,8 @@ from fer_spark.artifacts import Storage
 from fer_spark.rows import SCORE, Column, Table
 from fer_spark.scoring.outputs.backend import Backend, check_known, in_spark
 from fer_spark.scoring.outputs.files import ROWS_PER_FILE
-from fer_spark.scoring.outputs.format import Format, OutputError
+from fer_spark.scoring.outputs.format import Format
+from fer_spark.tables.errors import OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

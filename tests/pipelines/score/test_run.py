@@ -13,8 +13,8 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.cli.commands.score import main
-from fer_spark.scoring.outputs.format import OutputError
 from fer_spark.scoring.outputs.read import read_scores
+from fer_spark.tables.errors import OutputError
 from tests.pipelines.evaluate.evaluations import expected, write_bundle
 from tests.pipelines.score.worlds import BRIGHT, DARK, MIDDLE, NAMES, lake, picture, score, scores, summary
 

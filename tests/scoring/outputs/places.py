@@ -12,7 +12,8 @@ from pyspark.sql import SparkSession
 
 from fer_spark.scoring.outputs.backend import in_spark
 from fer_spark.scoring.outputs.catalog import FORMATS, check_format
-from fer_spark.scoring.outputs.format import OutputError
+from fer_spark.tables.errors import OutputError
+from tests.tables.catalogs import catalog_in
 
 
 def place(spark: SparkSession, form: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
@@ -24,21 +25,10 @@ def place(spark: SparkSession, form: str, folder: Path, monkeypatch: pytest.Monk
     if not FORMATS[form].named:
         return str(folder / "scores")
     if not in_spark(spark, form):
-        _catalog_in(folder / "catalog", monkeypatch)
+        catalog_in(folder / "catalog", monkeypatch)
     elif not spark.conf.get("spark.sql.catalog.lake", None):
         pytest.skip("no catalog named lake")
     return f"lake.tests.t{uuid4().hex}"
-
-
-def _catalog_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pyiceberg's catalog named lake, as the environment of a new process would describe it."""
-    from pyiceberg import catalog
-    from pyiceberg.utils.config import Config
-
-    folder.mkdir(exist_ok=True)
-    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__URI", f"sqlite:///{folder / 'catalog.db'}")
-    monkeypatch.setenv("PYICEBERG_CATALOG__LAKE__WAREHOUSE", f"file://{folder / 'warehouse'}")
-    monkeypatch.setattr(catalog, "_ENV_CONFIG", Config())
 
 
 @dataclass(frozen=True)

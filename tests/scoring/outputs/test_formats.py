@@ -19,10 +19,11 @@ from fer_spark.artifacts import Storage
 from fer_spark.rows import Column, Table
 from fer_spark.scoring import outputs
 from fer_spark.scoring.outputs.catalog import FORMATS
-from fer_spark.scoring.outputs.format import Format, OutputError
+from fer_spark.scoring.outputs.format import Format
 from fer_spark.scoring.outputs.read import read_scores
 from fer_spark.scoring.outputs.tables import check_fits, completed, fitted, missing_columns
 from fer_spark.scoring.settings import ScoreSettings
+from fer_spark.tables.errors import OutputError
 from tests.scoring.outputs.places import place, reader_of
 
 PATH, BATCH = Column("path", "string", "which"), Column("batch", "int", "when")

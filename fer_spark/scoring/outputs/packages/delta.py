@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from fer_spark.rows import Table
-from fer_spark.scoring.outputs.backend import Backend, CommitError
-from fer_spark.scoring.outputs.format import OutputError
+from fer_spark.scoring.outputs.backend import Backend
 from fer_spark.scoring.outputs.packages.parquet import DataFile, read_files, write_files
-from fer_spark.scoring.outputs.packages.stores import plain_address, store_options
 from fer_spark.scoring.outputs.tables import missing_columns
+from fer_spark.tables.delta import DeltaPlace
+from fer_spark.tables.errors import CommitError, OutputError
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -22,8 +19,6 @@ if TYPE_CHECKING:
 
 _APPLICATION = "fer_spark"
 """Under this name the table's log keeps the number of the last batch: it is committed once, and none before it."""
-_NOT_IN_PATHS = frozenset("%[]^|\\")
-"""deltalake takes a local path with one of these for another, or breaks off."""
 
 
 class PackageDelta(Backend):
@@ -44,11 +39,12 @@ class PackageDelta(Backend):
         from deltalake.transaction import create_table_with_add_actions
 
         added = [_added(file, batch) for file in write_files(self.table.books, rows, name)]
-        with _committing(self.table.name):
+        place = self._place
+        with place.committing():
             if standing is None:
                 schema = Schema.from_arrow(self.table.columns.arrow_schema)
                 create_table_with_add_actions(
-                    self._address(), schema, added, storage_options=self._options(), commit_properties=_numbered(batch)
+                    place.address, schema, added, storage_options=place.options, commit_properties=_numbered(batch)
                 )
                 return
             self._add_columns(standing)
@@ -59,26 +55,20 @@ class PackageDelta(Backend):
             )
 
     def delete(self, condition: str) -> None:
-        with _committing(self.table.name):
+        with self._place.committing():
             self._open().delete(condition)
 
     def check_new(self) -> None:
-        from deltalake import DeltaTable
-
-        with self._opening():
-            DeltaTable.is_deltatable(self._address(), self._options())
+        self._place.is_there()
 
     def fence(self, batch: int) -> None:
         opened = self._open()
         if (opened.transaction_version(_APPLICATION) or 0) < batch:
-            with _committing(self.table.name):
+            with self._place.committing():
                 opened.create_write_transaction([], "append", opened.schema(), commit_properties=_numbered(batch))
 
     def _open(self) -> Any:
-        from deltalake import DeltaTable
-
-        with self._opening():
-            opened = DeltaTable(self._address(), storage_options=self._options())
+        opened = self._place.open()
         needs = opened.protocol()
         if opened.metadata().partition_columns:
             raise self._refusal("it is partitioned")
@@ -89,32 +79,14 @@ class PackageDelta(Backend):
             )
         return opened
 
-    @contextmanager
-    def _opening(self) -> Iterator[None]:
-        from deltalake.exceptions import DeltaError
-
-        try:
-            yield
-        except DeltaError as error:
-            raise OutputError(f"{self.table.name}: deltalake cannot open it: {_plain(error)}") from error
-        except OSError as error:
-            raise CommitError(f"{self.table.name}: the storage does not answer: {_plain(error)}") from error
-
-    def _address(self) -> str:
-        address = plain_address(self.table.books.root)
-        if bad := sorted(_NOT_IN_PATHS & set(address)):
-            raise OutputError(
-                f"{self.table.name}: deltalake takes no {' '.join(bad)} in a path: choose another --output"
-            )
-        return address
-
     def _refusal(self, why: str) -> OutputError:
         return OutputError(
             f"{self.table.name}: {why}: take a Spark that has Delta's jar, or another --output, with a new --checkpoint"
         )
 
-    def _options(self) -> dict[str, str]:
-        return store_options(self.table.books.root, self.table.spark._jsc.hadoopConfiguration())
+    @property
+    def _place(self) -> DeltaPlace:
+        return DeltaPlace.of(self.table.name, self.table.books.root, self.table.spark._jsc.hadoopConfiguration())
 
     def _check_number(self, opened: Any, batch: int | None) -> None:
         last = opened.transaction_version(_APPLICATION)
@@ -148,18 +120,3 @@ def _numbered(batch: int | None) -> Any:
     from deltalake import CommitProperties, Transaction
 
     return CommitProperties(app_transactions=[] if batch is None else [Transaction(_APPLICATION, batch)])
-
-
-@contextmanager
-def _committing(name: str) -> Iterator[None]:
-    from deltalake.exceptions import DeltaError
-
-    try:
-        yield
-    except (DeltaError, OSError) as error:
-        raise CommitError(f"{name}: deltalake has not committed: {_plain(error)}; the next run tries again") from error
-
-
-def _plain(error: Exception) -> str:
-    """In one line, without colours and arrows."""
-    return " ".join(re.sub(r"\x1b\[\d*m|↳", "", str(error)).split())

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fer_spark.artifacts import Storage, literal
+from fer_spark.spark.footers import row_groups
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -26,7 +27,7 @@ def write_files(storage: Storage, rows: DataFrame, folder: str) -> list[DataFile
     rows.write.option("compression", "zstd").parquet(storage.uri(folder))
     written = [file for file in storage.list_files(folder) if "/part-" in file.path]
     counted = [
-        DataFile(file.path, file.length, _rows_in(rows.sparkSession, storage.uri(file.path))) for file in written
+        DataFile(file.path, file.length, sum(row_groups(rows.sparkSession, storage.uri(file.path)))) for file in written
     ]
     return [file for file in counted if file.rows]
 
@@ -36,15 +37,3 @@ def read_files(spark: SparkSession, uris: list[str], schema: StructType) -> Data
     if not uris:
         return spark.createDataFrame([], schema)
     return spark.read.schema(schema).parquet(*map(literal, uris))
-
-
-def _rows_in(spark: SparkSession, uri: str) -> int:
-    """As the file's footer says."""
-    jvm: Any = spark._jvm
-    path = jvm.org.apache.hadoop.fs.Path(uri)
-    opened = jvm.org.apache.parquet.hadoop.util.HadoopInputFile.fromPath(path, spark._jsc.hadoopConfiguration())
-    reader = jvm.org.apache.parquet.hadoop.ParquetFileReader.open(opened)
-    try:
-        return int(reader.getRecordCount())
-    finally:
-        reader.close()
