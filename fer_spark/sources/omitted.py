@@ -13,7 +13,6 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote, unquote
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
@@ -24,11 +23,10 @@ from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.files.globs import NameFilter
 from fer_spark.sources.files.listing import Listing
 from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
+from fer_spark.sources.files.remote import remote_files
 from fer_spark.sources.lake import Root, file_system, first_line, hadoop_path
 from fer_spark.sources.settings import SourceError
 
-_STATUS = re.compile(r"path=(.*?); isDirectory=(?:true|false); length=(\d+);", re.DOTALL)
-_SLICE = 10_000
 MOST_LISTED_BY_SPARK = 100_000
 """Local files of an input. With more, the Python workers open every file by the names that this pass collected: Spark's
 listing takes about a kilobyte of the driver's memory for each."""
@@ -226,29 +224,17 @@ def _entry(path: bytes, base: bytes, start: bytes, status: os.stat_result) -> En
 
 
 def _walk_remote(spark: SparkSession, root: Root) -> Iterator[Entry]:
-    iterators: Any = spark._jvm.org.apache.hadoop.util.functional.RemoteIterators  # type: ignore[union-attr]
     system = file_system(spark, root.uri)
     below = len(unquote(root.encoded_path)) + 1
     for target in root.targets:
         start = len(_without_scheme(target)) + 1
-        statuses = iterators.toList(system.listFiles(hadoop_path(spark, target), True))
-        for first in range(0, statuses.size(), _SLICE):
-            for uri, size in _uris_and_sizes(statuses.subList(first, min(first + _SLICE, statuses.size()))):
-                path = _without_scheme(uri)
-                inner = path[start:] if len(path) >= start else path.rsplit("/", 1)[-1]
-                yield Entry(path[below:], inner, True, size, None)
+        for file in remote_files(spark, system.listFiles(hadoop_path(spark, target), True)):
+            inner = file.path[start:] if len(file.path) >= start else file.path.rsplit("/", 1)[-1]
+            yield Entry(file.path[below:], inner, True, file.size, file.modified_us)
 
 
 def _without_scheme(uri: str) -> str:
     return re.sub(r"^[A-Za-z][A-Za-z0-9+.-]*:(//[^/]*)?", "", uri)
-
-
-def _uris_and_sizes(statuses: Any) -> list[tuple[str, int]]:
-    # One call for thousands of files: fetching them one by one over the gateway takes minutes.
-    found = [(uri, int(size)) for uri, size in _STATUS.findall(statuses.toString())]
-    if len(found) == statuses.size() and all(uri != "null" for uri, _ in found):
-        return found
-    return [(str(status.getPath().toString()), int(status.getLen())) for status in statuses]  # viewfs prints no paths
 
 
 def local_folder(root: Root) -> str:
