@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -160,7 +161,10 @@ def test_the_dockerfile_copies_what_is_there_and_runs_as_nobody_of_weight() -> N
             assert source in kept, f"{source} is ignored by Dockerfile.dockerignore"
     assert re.findall(r"^USER (.+)$", dockerfile(), re.MULTILINE) == ["$UID"]  # a number, which Kubernetes can check
     assert re.search(r"^ARG UID=1000$", dockerfile(), re.MULTILINE)
-    assert re.search(r'^ENTRYPOINT \["tini", "--", "fer-spark"\]$', dockerfile(), re.MULTILINE)
+    (words,) = re.findall(r"^ENTRYPOINT (.+)$", dockerfile(), re.MULTILINE)
+    place = "/opt/fer_spark/docker/entrypoint"  # WORKDIR, and where COPY puts it
+    assert json.loads(words) == ["tini", "--", place]
+    assert os.access(ROOT / place.removeprefix("/opt/fer_spark/"), os.X_OK)
 
 
 def test_the_cpu_image_leaves_out_the_gpus_libraries_and_nothing_else(tmp_path: Path) -> None:
@@ -233,13 +237,14 @@ def test_every_flag_named_in_these_files_is_one(tmp_path: Path) -> None:
         "--no-cache-dir",
         "--no-deps",
         "--index-url",
+        "--clusterrole",
+        "--serviceaccount",
     }
     theirs |= {"--no-install-recommends", "--help"}
     assert flag("abstain_below") in known
     for path in sorted(DOCKER.rglob("*")):
-        ours = (
-            path.name != "requirements.lock" and path.suffix != ".pyc" and path.parent.name not in ("jars", "weights")
-        )
-        if path.is_file() and ours:  # these two speak to Maven and pip alone
+        ours = path.name not in ("requirements.lock", "entrypoint") and path.suffix != ".pyc"
+        ours = ours and path.parent.name not in ("jars", "weights")
+        if path.is_file() and ours:  # these two speak to Maven and pip alone, the entrypoint to Spark
             named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", path.read_text(encoding="utf-8")))
             assert named <= known | theirs, f"{path.name}: {sorted(named - known - theirs)}"
