@@ -76,7 +76,10 @@ class DeltaPlace:
         except DeltaError as error:
             raise OutputError(f"{self.name}: deltalake cannot open it: {_plain(error)}") from error
         except OSError as error:
-            raise CommitError(f"{self.name}: the storage does not answer: {_plain(error)}") from error
+            raise CommitError(
+                f"{self.name}: the storage does not answer: {_plain(error)}; deltalake takes fs.s3a.… for s3a://, and "
+                "the environment for other stores"
+            ) from error
 
 
 def _plain(error: Exception) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,22 @@ def objects(below: str) -> dict[str, bytes]:
     return {path.removeprefix(f"{root}/"): system.cat_file(path) for path in system.find(root)}
 
 
+def for_deltalake(store: ObjectStore) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": store.endpoint,
+        "AWS_ACCESS_KEY_ID": store.key,
+        "AWS_SECRET_ACCESS_KEY": store.secret,
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }
+
+
 @pytest.fixture(scope="module")
 def shards(store: ObjectStore, pictures: Path) -> str:
-    """Shards built on S3 from pictures there."""
+    """Shards built on S3 from pictures there, a table too where deltalake is installed."""
     fsspec.filesystem("s3").put(f"{pictures}/", f"{BUCKET}/in/", recursive=True)
-    assert build(["--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/shards", *BUILD]) == 0
+    words = [*BUILD, "--format", "delta"] if find_spec("deltalake") else BUILD
+    assert build(["--input", f"s3a://{BUCKET}/in", "--output", f"s3a://{BUCKET}/shards", *words]) == 0
     return f"s3a://{BUCKET}/shards"
 
 
@@ -97,6 +109,15 @@ def test_shards_are_those_of_a_disk_and_committed_without_renaming(
     assert {name.removeprefix("/") for name in committed["filenames"]} == {
         f"shards/{file['path']}" for file in there["files"]
     }
+
+
+def test_deltalake_reads_them_as_a_table(spark: SparkSession, store: ObjectStore, shards: str) -> None:
+    deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'fer-spark[tables]'")
+    table = deltalake.DeltaTable(f"s3://{BUCKET}/shards", storage_options=for_deltalake(store))
+    found = table.to_pyarrow_table(columns=["face_id", "split", "label"]).to_pylist()
+    own = spark.read.parquet(shards).select("face_id", "split", "label").collect()
+    assert sorted(map(str, found)) == sorted(str(row.asDict()) for row in own)
+    assert sorted(row["label"] for row in found) == sorted(path.split("/")[0] for path in PATHS)
 
 
 def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
@@ -156,14 +177,7 @@ def test_a_delta_table_that_deltalake_commits_to(
         assert score(bundle, source, place, *words) == 0
         assert read_scores(spark, place).count() == number
         picture(source / "new.png", 90)
-    options = {
-        "AWS_ENDPOINT_URL": store.endpoint,
-        "AWS_ACCESS_KEY_ID": store.key,
-        "AWS_SECRET_ACCESS_KEY": store.secret,
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-    table = deltalake.DeltaTable(f"s3://{BUCKET}/table", storage_options=options)
+    table = deltalake.DeltaTable(f"s3://{BUCKET}/table", storage_options=for_deltalake(store))
     assert (table.version(), table.to_pyarrow_table().num_rows) == (1, 3)
     shown = capfd.readouterr()
     for text in (shown.out.encode(), shown.err.encode(), *objects("table").values()):

@@ -136,6 +136,7 @@ def test_a_finished_build_is_known_wherever_it_was_written_and_refused_with_anot
     splits, shards = dataclasses.asdict(SplitSettings()), dataclasses.asdict(ShardSettings(output="/lake/shards"))
     base: Any = SimpleNamespace(settings={"splits": splits, "shards": shards})
     other = {"output": "/x", "on_existing": "resume", "max_bad_fraction": 0.9, "chunk_images": 7}
+    other |= {"format": "iceberg", "table": "lake.faces.shards"}
     check_finished(base, {"splits": splits, "shards": shards | other})
     for name in shards.keys() - other.keys():
         with pytest.raises(ExistingOutputError, match=f"{flag(name)}: "):

@@ -89,8 +89,13 @@ def test_orphans_of_a_crash_go_and_listed_files_stay(spark: SparkSession, tmp_pa
     layout = Layout({"train": 1, "val": 1, "test": 1}, 64)
     kept = write_faces(spark, storage, frame_of(spark, [face_row(number) for number in range(10)]), layout, [COLUMN])
     write_faces(spark, storage, frame_of(spark, [face_row(number) for number in range(10, 20)]), layout, [COLUMN])
-    assert remove_orphans(storage, set(kept)) == 3
+    log = tmp_path / "_quarantine" / "_delta_log" / "00000000000000000100.checkpoint.parquet"  # where it is a table too
+    log.parent.mkdir(parents=True)
+    for path in (log, tmp_path / "_quarantine" / "part-0.parquet"):
+        path.write_bytes(b"bytes")
+    assert remove_orphans(storage, set(kept)) == 3 + 1
     assert data_files(storage) == sorted(kept)
+    assert [path for path in (tmp_path / "_quarantine").rglob("*") if path.is_file()] == [log]
 
 
 def test_counts_that_do_not_add_up_are_refused() -> None:

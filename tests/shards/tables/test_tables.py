@@ -27,7 +27,7 @@ from tests.shards.tables.tables import NAME, Others, faces_table
 GROUPS = {"train": [[5, 3], [4]], "val": [[2]]}
 
 
-@pytest.fixture(params=["delta", "iceberg"])
+@pytest.fixture(params=["delta", pytest.param("iceberg", marks=pytest.mark.table)])  # pyiceberg loads for seconds
 def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
