@@ -6,7 +6,7 @@ import contextlib
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,22 +15,26 @@ from pyspark.find_spark_home import _find_spark_home
 
 from tests.cluster.nodes import without_python
 
+LOOPBACK = "127.0.0.1"
 LIGHT = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
 @dataclass
 class Standalone:
-    """`workers`: the processes, by their addresses; an executor is a child of its worker."""
+    """`workers`: the processes, by their addresses; an executor is a child of its worker. `driver`: its address.
+    `folder`: with the nodes' logs."""
 
     master: str
     workers: dict[str, subprocess.Popen[bytes]]
+    driver: str
+    folder: Path
 
     @property
     def conf(self) -> list[str]:
         return [
             f"spark.master={self.master}",
-            "spark.driver.host=127.0.0.1",
-            "spark.driver.bindAddress=127.0.0.1",
+            f"spark.driver.host={self.driver}",
+            f"spark.driver.bindAddress={self.driver}",
             "spark.executor.memory=768m",
         ]
 
@@ -49,17 +53,31 @@ class Standalone:
         process.kill()
         raise AssertionError(f"nothing was computed on {address}: {process.communicate()[0]}")
 
-    def everything_on(self, address: str) -> list[psutil.Process]:
-        """The worker and all that it started."""
-        worker = psutil.Process(self.workers[address].pid)
-        return [worker, *worker.children(recursive=True)]
+    def wait_for(self, node: str, words: str, process: subprocess.Popen[str], seconds: float = 120) -> None:
+        """Until the log of a node, `master` or a worker's address, has these words, while a job runs. AssertionError
+        with the job's output."""
+        log, deadline = self.folder / f"{node}.log", time.monotonic() + seconds
+        while words not in log.read_text(errors="replace"):
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.kill()
+                raise AssertionError(f"{node} does not log {words!r}: {process.communicate()[0]}")
+            time.sleep(0.2)
+
+
+def _here(address: str) -> list[str]:
+    return []
 
 
 @contextlib.contextmanager
 def standalone(
-    folder: Path, addresses: tuple[str, ...] = ("127.0.0.2", "127.0.0.3"), nodes: Mapping[str, str] | None = None
+    folder: Path,
+    addresses: tuple[str, ...] = ("127.0.0.2", "127.0.0.3"),
+    nodes: Mapping[str, str] | None = None,
+    driver: str = LOOPBACK,
+    inside: Callable[[str], list[str]] = _here,
 ) -> Iterator[Standalone]:
-    """One core for each address. Logs are in `folder`. `nodes`: environment variables that every node has."""
+    """One core for each address. Logs are in `folder`. `nodes`: environment variables that every node has. `driver`:
+    the address of the master and of drivers. `inside`: the words that run a command where an address is."""
     home = _find_spark_home()
     port = _free_port()
     environment = without_python() | {"SPARK_HOME": home, "SPARK_DAEMON_JAVA_OPTS": LIGHT, **(nodes or {})}
@@ -68,6 +86,7 @@ def standalone(
 
     def run(name: str, kind: str, host: str, *words: str) -> subprocess.Popen[bytes]:
         line = [
+            *inside(host),
             f"{home}/bin/spark-class",
             f"org.apache.spark.deploy.{kind}",
             "--host",
@@ -84,14 +103,14 @@ def standalone(
 
     folder.mkdir(parents=True, exist_ok=True)
     try:
-        first = run("master", "master.Master", "127.0.0.1", "--port", str(port))
+        first = run("master", "master.Master", driver, "--port", str(port))
         _wait_for(first, folder / "master.log", "I have been elected leader")
-        master, workers = f"spark://127.0.0.1:{port}", {}
+        master, workers = f"spark://{driver}:{port}", {}
         for address in addresses:
             workers[address] = run(address, "worker.Worker", address, "--cores", "1", "--memory", "1g", master)
         for address in addresses:
             _wait_for(workers[address], folder / f"{address}.log", "Successfully registered with master")
-        yield Standalone(master, workers)
+        yield Standalone(master, workers, driver, folder)
     finally:
         for process in started:
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -103,7 +122,7 @@ def standalone(
 
 def _free_port() -> int:
     with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((LOOPBACK, 0))
         return int(free.getsockname()[1])
 
 

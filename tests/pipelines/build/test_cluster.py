@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -10,11 +10,14 @@ from pathlib import Path
 
 import psutil
 import pytest
+from pyspark.find_spark_home import _find_spark_home
 from pyspark.sql import SparkSession
 
 from fer_spark.sample import WriteSettings, write_folder
-from tests.cluster.standalone import standalone
-from tests.pipelines.build.builds import ROOT, build, manifest, shards, start
+from tests.cluster.network import network
+from tests.cluster.nodes import bare_python, without_python
+from tests.cluster.standalone import LIGHT, standalone
+from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest, shards, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LOCAL = ["spark.master=local[2,4]"]
@@ -89,31 +92,54 @@ def test_a_node_that_stands_still_holds_nobody_up_where_tasks_may_run_twice(
     assert shards(tmp_path / "shards").equals(shards(locally))
 
 
-def test_a_worker_that_is_away_longer_than_the_time_limit_and_back_costs_no_row(
+def test_a_worker_cut_off_from_the_network_and_back_after_the_time_limit_costs_and_doubles_no_row(
     pictures: Path, locally: Path, tmp_path: Path
 ) -> None:
-    """Above a minute, as above. The worker and all its processes are stopped, as one that the network has lost, until
-    the driver has given its executor up, and go on then with what they had begun."""
+    """The master beside the driver and two workers are hosts with addresses of their own, and spark-submit runs in a
+    folder that is not the checkout. The cut-off executor goes on with its task and writes to the disk that all share;
+    its worker has the cable back once the master has given it up, and another executor then."""
+    driver, *workers = "10.77.0.1", "10.77.0.2", "10.77.0.3"
+    limits = {"SPARK_DAEMON_JAVA_OPTS": f"{LIGHT} -Dspark.worker.timeout=4"}
     conf = [
         "spark.network.timeout=6s",
         "spark.network.timeoutInterval=2s",
         "spark.executor.heartbeatInterval=1s",
         "spark.storage.blockManagerHeartbeatTimeoutMs=6000",
+        "spark.log.level=WARN",
     ]
-    with standalone(tmp_path / "cluster") as cluster:
-        process = start(tmp_path / "shards", [*cluster.conf, PACKAGE, *conf], input=pictures, **FLAGS)
-        cluster.busy("127.0.0.3", process)
-        away = cluster.everything_on("127.0.0.3")
-        for member in away:
-            member.suspend()
-        time.sleep(14)
-        assert process.poll() is None, process.communicate()[0]
-        for member in away:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                member.resume()
+    with (
+        network((driver, *workers)) as cables,
+        standalone(tmp_path / "cluster", tuple(workers), limits, driver, cables.inside) as cluster,
+    ):
+        conf = [*QUICK_JVM, *cluster.conf, *conf]
+        words = arguments(tmp_path / "shards", input=pictures, **FLAGS)
+        process = submit(tmp_path, cables.inside(driver), conf, words)
+        cluster.busy(workers[1], process)
+        cables.cut(workers[1])
+        cluster.wait_for("master", "because we got no heartbeat", process)
+        cables.join(workers[1])
+        cluster.wait_for(workers[1], "requested this worker to reconnect", process)
         _finish(process)
     assert manifest(tmp_path / "shards")["checksum"] == manifest(locally)["checksum"]
     assert shards(tmp_path / "shards").equals(shards(locally))
+
+
+def submit(folder: Path, there: list[str], conf: list[str], words: list[str]) -> subprocess.Popen[str]:
+    """jobs/build_shards.py by spark-submit, with the package as a zip, from a folder that is not the checkout. `there`:
+    the words that run it on a host."""
+    package = shutil.make_archive(str(folder / "fer_spark"), "zip", ROOT, "fer_spark")
+    conf = [*conf, f"spark.pyspark.python={bare_python(folder / 'python')}"]
+    line = [*there, f"{_find_spark_home()}/bin/spark-submit", "--py-files", package]
+    line += [word for item in conf for word in ("--conf", item)]
+    return subprocess.Popen(
+        [*line, str(ROOT / "jobs" / "build_shards.py"), *words],
+        cwd=folder,
+        env=without_python() | {"SPARK_HOME": _find_spark_home()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
 
 
 def test_executors_that_come_and_go_give_the_same_rows(pictures: Path, locally: Path, tmp_path: Path) -> None:
