@@ -14,8 +14,8 @@ _LIBHDFS = ("HADOOP_HOME", "ARROW_LIBHDFS_DIR")
 """Where Arrow looks for Hadoop's own library, which needs a JVM and Hadoop's class path besides."""
 
 
-def open_file_system(uri: str) -> tuple[Any, str]:
-    """fsspec's file system of a path or a URL, and the path there.
+def open_file_system(uri: str, **options: Any) -> tuple[Any, str]:
+    """fsspec's file system of a path or a URL, set up with `options`, and the path there.
 
     Raises ImportError naming the package that a scheme needs, OSError where that one cannot be set up.
     """
@@ -23,13 +23,13 @@ def open_file_system(uri: str) -> tuple[Any, str]:
 
     scheme, separator, rest = uri.partition("://")
     if not separator:
-        found: tuple[Any, str] = fsspec.core.url_to_fs(uri)
+        found: tuple[Any, str] = fsspec.core.url_to_fs(uri, **options)
         return found
     if scheme in _HDFS and not _has_client(scheme):
         raise ImportError(f"{uri}: Python has no client for {scheme}://; pip install hdfs-native, or give webhdfs://")
     name = _NAMES.get(scheme, scheme)
     try:
-        found = fsspec.core.url_to_fs(f"{name}://{rest}")
+        found = fsspec.core.url_to_fs(f"{name}://{rest}", **options)
     except ImportError as error:
         if name not in _PACKAGES:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -45,6 +46,12 @@ def local_path(encoded: Column) -> Column:
     """The unescaped path of a URL-encoded `file:` URI, as a program on this machine opens it."""
     path = F.regexp_replace(encoded, "^file:(//)?", "")
     return F.url_decode(F.replace(path, F.lit("+"), F.lit("%2B")))
+
+
+def file_uri(folder: str, path: str) -> str:
+    """The URL-encoded URI of a path below a folder, whose URI is not encoded."""
+    scheme, _, place = folder.partition(":")
+    return f"{scheme}:{quote(place.rstrip('/'))}/{quote(path)}"
 
 
 def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:

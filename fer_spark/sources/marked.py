@@ -16,9 +16,8 @@ from fer_spark.sources.base import Source
 from fer_spark.sources.boxes import BOX, BoxColumns, with_boxes
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.labelling import reject, rule_of
-from fer_spark.sources.lake import Root, open_root
+from fer_spark.sources.lake import Root, file_uri, open_root
 from fer_spark.sources.numbering.stored import names_beside
-from fer_spark.sources.omitted import file_uri
 from fer_spark.sources.pictures import Pictures, file_name, file_pictures, whole_path
 from fer_spark.sources.plain_rows import annotation_rows, below_its_table
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
@@ -85,7 +84,7 @@ def pictures_beside(
     settings: SourceSettings, reading: FileReading, table: AnnotationTable, lists: Sequence[str]
 ) -> Pictures:
     """Those in the folder of the lists, or in --images."""
-    own = [file_uri(table.root, path) for path in lists]
+    own = [file_uri(table.root.uri, path) for path in lists]
     where = settings.images or table.root.uri
     return file_pictures(table.frame.sparkSession, where, settings.glob, reading, whole_path, own)
 

@@ -13,23 +13,23 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.archives.find import ARCHIVE_NAME
-from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.files.globs import NameFilter
 from fer_spark.sources.files.listing import Listing
 from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
 from fer_spark.sources.files.remote import remote_files
+from fer_spark.sources.files.store import Store, why_closed
 from fer_spark.sources.lake import Root, file_system, first_line, hadoop_path
 from fer_spark.sources.settings import SourceError
 
 MOST_LISTED_BY_SPARK = 100_000
-"""Local files of an input. With more, the Python workers open every file by the names that this pass collected: Spark's
-listing takes about a kilobyte of the driver's memory for each."""
+"""Files of an input. With more, the Python workers open every file by the names that this pass collected, where they
+can: Spark's listing takes about a kilobyte of the driver's memory for each."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,7 @@ class Found:
     or would be of more files than a driver's memory should hold; then `own` holds every picture, and `other_bytes`
     are those of the other files that Spark would list.
 
+    `probe`: a picture that the Python workers can open, where `own` lies beyond this machine.
     `not_pictures`: Java pattern of paths that are passed over; `lines`: one for each thing that the user should know;
     `only_archives`: no picture lies there, and archives do.
     """
@@ -67,6 +68,7 @@ class Found:
     own: Listing = field(default_factory=Listing)
     spark_lists: bool = True
     other_bytes: int = 0
+    probe: str = ""
     lines: list[str] = field(default_factory=list)
     only_archives: bool = False
 
@@ -82,12 +84,9 @@ def look_through(
     Raises SourceError for remote storage that cannot be listed.
     """
     try:
-        found = _pass(spark, root, glob, by_name, _list_test(root, lists))
+        return _pass(spark, root, glob, by_name, _list_test(root, lists))
     except Py4JJavaError as error:
         raise SourceError(f"{root.uri} cannot be listed: {first_line(error)}") from error
-    if found.own and not root.is_local:
-        _reject_what_python_cannot_open(found, root)
-    return found
 
 
 def _list_test(root: Root, lists: Collection[str] | re.Pattern[str]) -> Callable[[str], bool]:
@@ -103,7 +102,7 @@ def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Ca
     by_name = by_name and not root.is_file
     found, accepted, passed_over = Found(names.pattern if by_name else ""), NameFilter(glob), Counter[str]()
     trouble: list[str] = []
-    everything = Listing()
+    everything, unlisted = Listing(), Listing()
     archives = pictures = other_bytes = 0
     for entry in _walk_local(root, trouble) if root.is_local else _walk_remote(spark, root):
         archives += ARCHIVE_NAME.search(entry.path) is not None
@@ -123,15 +122,30 @@ def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Ca
         elif entry.size == 0:
             found.omitted.append(Omitted(entry.path, "empty", "the file has no bytes"))
         else:
-            if root.is_local:
-                everything.add(entry.path, entry.size, entry.modified_us)
+            everything.add(entry.path, entry.size, entry.modified_us)
             if hidden is not None:
-                found.own.add(entry.path, entry.size, entry.modified_us)
-    if trouble or everything.files > MOST_LISTED_BY_SPARK:
-        found.spark_lists, found.own, found.other_bytes = False, everything, 0 if trouble else other_bytes
+                unlisted.add(entry.path, entry.size, entry.modified_us)
+    too_many = everything.files > MOST_LISTED_BY_SPARK
+    found.own = everything if trouble or too_many else unlisted
+    found.probe = next((file.path for file in found.own), "")
+    why = why_closed(spark, Store.of(spark, root.uri), found.probe) if found.own and not root.is_local else ""
+    if why:
+        found.own = Listing()
+        _reject_hidden(found, unlisted, why)
+        if too_many:
+            trouble.append(_listed_by_spark(everything.files, why))
+    elif trouble or too_many:
+        found.spark_lists, found.other_bytes = False, 0 if trouble else other_bytes
     found.only_archives = archives > 0 and not pictures
     found.lines = [*trouble, *accepted.missed_line(), *passed_over_line(+passed_over)]
     return found
+
+
+def _listed_by_spark(files: int, why: str) -> str:
+    return (
+        f"Spark lists these {files:,} files, in about a kilobyte of the driver's memory each, as the Python workers "
+        f"cannot open them: {why}"
+    )
 
 
 def _why_none(names: PictureNames, entry: Entry, hidden: str | None) -> str | None:
@@ -142,23 +156,12 @@ def _why_none(names: PictureNames, entry: Entry, hidden: str | None) -> str | No
     return hidden if entry.inner.endswith(hidden) else f"in {hidden}"
 
 
-def file_uri(root: Root, path: str) -> str:
-    """URL-encoded, as `open_stream` takes it."""
-    scheme, _, place = root.uri.partition(":")
-    return f"{scheme}:{quote(place.rstrip('/'))}/{quote(path)}"
-
-
-def _reject_what_python_cannot_open(found: Found, root: Root) -> None:
-    own = list(found.own)
-    try:
-        with open_stream(file_uri(root, own[0].path)) as stream:
-            stream.read(1)
-    except (OSError, ValueError, ImportError) as error:
-        for file in own:
-            hidden = next(part for part in file.path.split("/") if _is_hidden(part))
-            detail = f"Spark does not read what is named {hidden!r}, and Python cannot ({str(error)[:120]}): rename it"
-            found.omitted.append(Omitted(file.path, "hidden_name", detail))
-        found.own.clear()
+def _reject_hidden(found: Found, hidden: Listing, why: str) -> None:
+    """What neither Spark lists nor Python opens."""
+    for file in hidden:
+        name = next(part for part in file.path.split("/") if _is_hidden(part))
+        detail = f"Spark does not read what is named {name!r}, and Python cannot ({why[:120]}): rename it"
+        found.omitted.append(Omitted(file.path, "hidden_name", detail))
 
 
 def _is_hidden(name: str) -> bool:

@@ -4,23 +4,21 @@ cannot be read becomes a row with a reason."""
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
-from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.base import TASKS_PER_CORE, Slice, digest_rows
+from fer_spark.sources.files.contents import local_contents, remote_contents
 from fer_spark.sources.files.listing import Listing
+from fer_spark.sources.files.store import Store
 from fer_spark.sources.lake import Root, listed_bytes, listed_files, local_path, open_root
-from fer_spark.sources.omitted import file_uri, local_folder, look_through
+from fer_spark.sources.omitted import local_folder, look_through
 from fer_spark.sources.settings import FileReading
-
-_BATCH_BYTES = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def file_pictures(
             rows = _sized(here, path, whole, F.col("_metadata.file_size"), reading.max_bytes).unionAll(rows)
         if own is not None:
             here = _spread(part.of(own, key(F.col("path"))), found.own, part)
-            rows = rows.unionAll(_read_own(here, root, by_path, reading.max_bytes))
+            rows = rows.unionAll(_read_own(here, root, by_path, reading.max_bytes, found.probe))
         return rows
 
     def listed() -> DataFrame:
@@ -155,8 +153,9 @@ def _bytes(spark: SparkSession, name: str) -> int:
     return int(jvm.org.apache.spark.network.util.JavaUtils.byteStringAsBytes(spark.conf.get(f"spark.sql.files.{name}")))
 
 
-def _read_own(own: DataFrame, root: Root, by_path: bool, most: int) -> DataFrame:
-    """PICTURE rows of files that the Python workers open; of more than `most` bytes they are not opened."""
+def _read_own(own: DataFrame, root: Root, by_path: bool, most: int, probe: str) -> DataFrame:
+    """PICTURE rows of files that the Python workers open; of more than `most` bytes they are not opened. `probe`: a
+    file that can be opened, where they lie beyond this machine."""
     large = F.col("size") > most
     place = F.concat(F.lit(local_folder(root).rstrip("/") + "/"), "path").cast("binary") if by_path else F.lit(None)
     rows = own.select(
@@ -164,37 +163,16 @@ def _read_own(own: DataFrame, root: Root, by_path: bool, most: int) -> DataFrame
         F.when(~large, place).cast("binary").alias("content"),
         F.when(large, "too_large").alias("reject_reason"),
         F.when(large, _too_large(F.col("size"), most)).alias("reject_detail"),
+        *([] if by_path else ["size"]),
     )
-    return rows if by_path else rows.mapInArrow(_opener(root), PICTURE.ddl)
+    if by_path:
+        return rows
+    store = None if root.is_local else Store.of(own.sparkSession, root.uri)
+    return rows.mapInArrow(local_contents(root.uri) if store is None else remote_contents(store, probe), PICTURE.ddl)
 
 
 def _too_large(size: Column, most: int) -> Column:
     return F.format_string(f"%d bytes, the limit is {most}; see --max-file-mb", size)
-
-
-def _opener(root: Root) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            rows: list[dict[str, object]] = []
-            size = 0
-            for row in batch.to_pylist():
-                if row["reject_reason"] is None:
-                    try:
-                        with open_stream(file_uri(root, row["path"])) as stream:
-                            row["content"] = stream.read()
-                    except FileNotFoundError:  # found missing by its key, as where Spark reads
-                        continue
-                    except PermissionError:
-                        row |= {"reject_reason": "missing_file", "reject_detail": "listed, but may not be opened"}
-                rows.append(row)
-                size += len(row["content"] or b"")
-                if size >= _BATCH_BYTES:
-                    yield pa.RecordBatch.from_pylist(rows, schema=PICTURE.arrow_schema)
-                    rows, size = [], 0
-            if rows:
-                yield pa.RecordBatch.from_pylist(rows, schema=PICTURE.arrow_schema)
-
-    return read
 
 
 def _rows(spark: SparkSession, rows: list[tuple[Any, ...]]) -> DataFrame:

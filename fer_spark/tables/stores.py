@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from typing import Any
-from urllib.parse import urlsplit
 
-_S3A = {
+from fer_spark.spark.stores import s3a_settings
+
+_NAMES = {
     "endpoint": "AWS_ENDPOINT_URL",
     "endpoint.region": "AWS_REGION",
     "access.key": "AWS_ACCESS_KEY_ID",
@@ -30,23 +31,9 @@ def hadoop_address(uri: str) -> str:
 
 def store_options(uri: str, conf: Any) -> dict[str, str]:
     """Settings by which deltalake opens what Hadoop opens with `conf`. They hold keys: not to be shown."""
-    address = urlsplit(uri)
-    if address.scheme != "s3a":
+    if not uri.startswith("s3a://"):
         return {}
-    found = {name: _setting(conf, address.netloc, key) for key, name in _S3A.items()}
-    options = {name: value for name, value in found.items() if value}
-    endpoint = options.get("AWS_ENDPOINT_URL", "")
-    if endpoint and "://" not in endpoint:
-        secure = conf.getBoolean("fs.s3a.connection.ssl.enabled", True)
-        endpoint = options["AWS_ENDPOINT_URL"] = f"{'https' if secure else 'http'}://{endpoint}"
-    if (endpoint or os.environ.get("AWS_ENDPOINT_URL", "")).startswith("http://"):
+    options = {_NAMES[name]: value for name, value in s3a_settings(uri, conf).items()}
+    if (options.get("AWS_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL", "")).startswith("http://"):
         options["AWS_ALLOW_HTTP"] = "true"
     return options
-
-
-def _setting(conf: Any, bucket: str, key: str) -> str:
-    """Of this bucket, else of all; keys also from Hadoop's credential providers."""
-    for name in (f"fs.s3a.bucket.{bucket}.{key}", f"fs.s3a.{key}"):
-        if characters := conf.getPassword(name):
-            return "".join(characters)
-    return ""

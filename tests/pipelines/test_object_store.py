@@ -22,6 +22,7 @@ from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, picture, score
 from tests.servers import ObjectStore, object_store
+from tests.sources.lakes import open_images, whole
 
 pytestmark = pytest.mark.store
 
@@ -120,6 +121,31 @@ def test_deltalake_reads_them_as_a_table(spark: SparkSession, store: ObjectStore
     assert sorted(row["label"] for row in found) == sorted(path.split("/")[0] for path in PATHS)
 
 
+def test_rows_are_the_same_whether_spark_lists_the_pictures_or_the_workers_open_them(
+    spark: SparkSession, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names, sizes, ages, contents and reasons, also of what Spark does not list."""
+    root, system = f"{BUCKET}/both [1] %20 ä", fsspec.filesystem("s3")
+    files = {f"a=b/{name}": name.encode() for name in ODD} | {f"many/{number}.jpg": b"z" for number in range(30)}
+    files |= {"_u.jpg": b"x", ".v/w.png": b"yy", "e/empty.jpg": b"", "big.jpg": b"x" * 1001, "notes.txt": b"text"}
+    for name, content in files.items():
+        system.pipe_file(f"{root}/{name}", content)
+    by_spark = whole(spark, f"s3a://{root}")
+    assert by_spark[1] == len(files) - 1  # notes.txt is no picture
+    monkeypatch.setattr("fer_spark.sources.omitted.MOST_LISTED_BY_SPARK", 10)
+    monkeypatch.setattr("fer_spark.sources.pictures._scan", lambda *_: pytest.fail("Spark lists the files"))
+    for here, there in zip(whole(spark, f"s3a://{root}"), by_spark, strict=True):
+        assert here == there
+    source = open_images(spark, f"s3a://{root}")
+    for name in ("many/7.jpg", "a=b/100%.png"):
+        system.rm_file(f"{root}/{name}")
+    pictures = {name: content for name, content in files.items() if 0 < len(content) <= 1000 and name != "notes.txt"}
+    found = {row["source_path"]: row["content"] for row in source.raw().collect() if row["reject_reason"] is None}
+    assert set(pictures) - set(found) == {"many/7.jpg", "a=b/100%.png"}
+    assert {name: bytes(content) for name, content in found.items()} == {name: pictures[name] for name in found}
+    assert {row["source_path"] for row in source.keys().collect()} == set(files) - {"notes.txt"}
+
+
 def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
     words = ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn", "--device", "cpu"]
     assert train(["--shards", shards, "--output", str(tmp_path / "model"), *words]) == 0
@@ -127,14 +153,21 @@ def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
 
 
 def test_pictures_are_scored_once_reported_and_explored_and_no_key_is_kept(
-    spark: SparkSession, store: ObjectStore, shards: str, bundle: Path, capfd: pytest.CaptureFixture[str]
+    spark: SparkSession,
+    store: ObjectStore,
+    shards: str,
+    bundle: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Above a minute: jobs whose every file goes through a server that checks signatures."""
+    """Above a minute: jobs whose every file goes through a server that checks signatures. In the second night the lake
+    holds more pictures than Spark should list."""
     scores, nightly = f"s3a://{BUCKET}/scores", ["--incremental", "--checkpoint", f"s3a://{BUCKET}/ledger"]
     for scored, unchanged in ((len(PATHS), 0), (0, len(PATHS))):
         assert score(bundle, f"s3a://{BUCKET}/in", scores, *nightly) == 0
         summary = json.loads(objects("scores")["_summary.json"])
         assert (summary["scored_pictures"], summary["unchanged"]) == (scored, unchanged)
+        monkeypatch.setattr("fer_spark.sources.omitted.MOST_LISTED_BY_SPARK", len(PATHS) - 1)
     rows = read_scores(spark, scores).select("source_path", "label").collect()
     assert sorted(row["source_path"] for row in rows) == PATHS
     assert {row["label"] for row in rows if row["source_path"].startswith("sad/")} == {"sad"}

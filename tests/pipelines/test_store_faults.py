@@ -18,6 +18,7 @@ from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.faulty_store import Faults, faulty
 from tests.pipelines.score.worlds import NAMES, lake, score
 from tests.servers import ObjectStore, object_store
+from tests.sources.lakes import open_images
 
 pytestmark = [pytest.mark.store, pytest.mark.timeout(400)]
 BUILD = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
@@ -77,3 +78,22 @@ def test_a_store_with_faults_holds_what_one_without_does(
     kept = fsspec.filesystem("s3", use_listings_cache=False).cat_file(f"{bucket}/shards/_manifest.json")
     assert json.loads(kept)["checksum"] == near.checksum
     assert sorted(row["source_path"] for row in rows) == sorted(GRAYS)
+
+
+def test_pictures_of_a_store_that_asks_to_slow_down_all_come(
+    spark: SparkSession, store: ObjectStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read by the workers, of which each has many requests in flight."""
+    monkeypatch.setattr("fer_spark.sources.omitted.MOST_LISTED_BY_SPARK", 10)
+    pictures, system = {f"{number}.png": b"x" * (number + 1) for number in range(60)}, fsspec.filesystem("s3")
+    system.mkdir("slow")
+    for name, content in pictures.items():
+        system.pipe_file(f"slow/in/{name}", content)
+    faults = Faults(throttled=4)
+    with faulty(store.endpoint, faults) as address:
+        conf: Any = spark._jsc.hadoopConfiguration()
+        for name, value in store.for_hadoop("slow", endpoint=address).items():
+            conf.set(name, value)
+        rows = open_images(spark, "s3a://slow/in").raw().collect()
+    assert {row["source_path"]: bytes(row["content"]) for row in rows} == pictures
+    assert faults.seen["throttle"] > len(pictures) / 5

@@ -11,6 +11,8 @@ from pyspark.sql import Row, SparkSession
 from fer_spark.rows import RAW_IMAGE, REASONS
 from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source
+from fer_spark.sources.lake import open_root
+from fer_spark.sources.pictures import file_stats
 from fer_spark.sources.settings import SourceSettings
 
 
@@ -35,6 +37,16 @@ def by_path(source: Source, chunk: int = 0, chunks: int = 1) -> dict[str, Row]:
     found = {row["source_path"]: row for row in rows}
     assert len(found) == len(rows)
     return found
+
+
+def whole(spark: SparkSession, place: Path | str, by_path: bool = False) -> tuple[Any, ...]:
+    """All that --source images gives of a place, and what the listing says of its files; to be compared."""
+    source = open_source(spark, SourceSettings(source="images", input=str(place)), 1000, by_path)
+    stats = file_stats(spark, open_root(spark, str(place)), "", pictures=True)
+    stats = stats.where("path != 'caf\ufffd.jpg'")  # as Spark lists a name that is not UTF-8
+    frames = [source.raw(part, 3) for part in range(3)] + [source.keys(), stats]
+    rows = [sorted(repr(row) for row in frame.collect()) for frame in frames]
+    return rows, source.images, source.fingerprint, source.lines()
 
 
 def by_row(source: Source) -> dict[int, Row]:

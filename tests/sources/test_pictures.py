@@ -13,7 +13,7 @@ from fer_spark.sources.catalog import open_source
 from fer_spark.sources.lake import open_root
 from fer_spark.sources.pictures import file_stats
 from fer_spark.sources.settings import SourceError, SourceSettings
-from tests.sources.lakes import by_path, check, open_images, reasons, write
+from tests.sources.lakes import by_path, check, open_images, reasons, whole, write
 
 AWKWARD = {
     "a b/100% #1?.jpg": b"one",
@@ -38,7 +38,9 @@ def test_a_file_and_a_glob_are_inputs_too(spark: SparkSession, tmp_path: Path) -
 
 
 @pytest.mark.job
-def test_another_file_system_gives_the_same(spark: SparkSession, tmp_path: Path) -> None:
+def test_another_file_system_gives_the_same(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     root = write(tmp_path, {**AWKWARD, "e/empty.jpg": b"", "_u.jpg": b"x", "big.jpg": b"x" * 1001, "Thumbs.db": b"x"})
     conf: Any = spark._jsc.hadoopConfiguration()
     conf.set("fs.viewfs.mounttable.tests.link./lake", f"file://{root}")
@@ -52,6 +54,12 @@ def test_another_file_system_gives_the_same(spark: SparkSession, tmp_path: Path)
     assert next(row["reject_reason"] for row in there if row["source_path"] == "_u.jpg") == "hidden_name"
     (root / "_u.jpg").unlink()
     assert open_images(spark, "viewfs://tests/lake").fingerprint == open_images(spark, root).fingerprint
+    few = whole(spark, "viewfs://tests/lake")
+    monkeypatch.setattr("fer_spark.sources.omitted.MOST_LISTED_BY_SPARK", 4)
+    *many, lines = whole(spark, "viewfs://tests/lake")  # Spark lists them as before
+    assert many == list(few[:-1])
+    assert set(lines) - set(few[-1]) == {line for line in lines if line.startswith("Spark lists these 5 files, in ")}
+    assert any("pip install hdfs-native" in line for line in lines)
 
 
 @pytest.mark.parametrize("workers_read", [False, True])
@@ -64,18 +72,10 @@ def test_more_files_than_spark_should_list_give_the_same(
     (Path(os.fsdecode(os.fsencode(root) + b"/caf\xe9.jpg"))).write_bytes(b"Latin-1")
     os.utime(root / "big.jpg", (1_600_000_000, 1_600_000_000))
 
-    def found() -> tuple[Any, ...]:
-        source = open_source(spark, SourceSettings(source="images", input=str(root)), 1000, workers_read)
-        stats = file_stats(spark, open_root(spark, str(root)), "", pictures=True)
-        stats = stats.where("path != 'caf\ufffd.jpg'")  # as Spark lists a name that is not UTF-8
-        frames = [source.raw(part, 3) for part in range(3)] + [source.keys(), stats]
-        rows = [sorted(repr(row) for row in frame.collect()) for frame in frames]
-        return rows, source.images, source.fingerprint, source.lines()
-
-    by_spark = found()
+    by_spark = whole(spark, root, workers_read)
     monkeypatch.setattr("fer_spark.sources.omitted.MOST_LISTED_BY_SPARK", 10)
     monkeypatch.setattr("fer_spark.sources.pictures._scan", lambda *_: pytest.fail("Spark lists the files"))
-    for here, there in zip(found(), by_spark, strict=True):
+    for here, there in zip(whole(spark, root, workers_read), by_spark, strict=True):
         assert here == there
 
 

@@ -1,0 +1,70 @@
+"""What S3A and the connector to Google's store have been set to reaches fsspec."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from fer_spark.spark.stores import fsspec_options
+
+
+class Conf(dict[str, str]):
+    """As much of Hadoop's configuration as is read here."""
+
+    def getPassword(self, name: str) -> list[str] | None:  # noqa: N802
+        return list(self[name]) if name in self else None
+
+    def getBoolean(self, name: str, default: bool) -> bool:  # noqa: N802
+        return self.get(name, str(default)).lower() == "true"
+
+
+ANONYMOUS = "org.apache.hadoop.fs.s3a.AnonymousAWSCredentialsProvider"
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({}, {}),
+        ({"access.key": "k", "secret.key": "s", "session.token": "t"}, {"key": "k", "secret": "s", "token": "t"}),
+        ({"endpoint": "http://store:9000"}, {"endpoint_url": "http://store:9000"}),
+        ({"endpoint": "store:9000"}, {"endpoint_url": "https://store:9000"}),
+        ({"endpoint": "s3.amazonaws.com"}, {}),
+        ({"endpoint.region": "eu-west-1"}, {"client_kwargs": {"region_name": "eu-west-1"}}),
+        ({"aws.credentials.provider": ANONYMOUS}, {"anon": True}),
+    ],
+)
+def test_settings_of_s3a_by_fsspecs_names(settings: dict[str, str], options: dict[str, Any]) -> None:
+    for prefix in ("fs.s3a.", "fs.s3a.bucket.lake."):
+        conf = Conf({f"{prefix}{name}": value for name, value in settings.items()})
+        found = fsspec_options("s3a://lake/a#b?c/[d]", conf)
+        assert found.pop("max_concurrency") == 1
+        assert set(found.pop("config_kwargs")) == {"retries"}
+        assert found == options
+    assert fsspec_options("hdfs://lake/in", conf) == {}
+
+
+def test_a_buckets_own_settings_win_and_paths_name_the_bucket_where_s3a_does() -> None:
+    conf = Conf(
+        {"fs.s3a.access.key": "all", "fs.s3a.bucket.lake.access.key": "own", "fs.s3a.path.style.access": "true"}
+    )
+    found = fsspec_options("s3a://lake", conf)
+    assert found["key"] == "own"
+    assert found["config_kwargs"]["s3"] == {"addressing_style": "path"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({}, {}),
+        ({"type": "APPLICATION_DEFAULT"}, {}),
+        ({"type": "UNAUTHENTICATED"}, {"token": "anon"}),
+        (
+            {"type": "SERVICE_ACCOUNT_JSON_KEYFILE", "service.account.json.keyfile": "/keys/a.json"},
+            {"token": "/keys/a.json"},
+        ),
+    ],
+)
+def test_settings_of_googles_connector_by_fsspecs_names(settings: dict[str, str], options: dict[str, str]) -> None:
+    conf = Conf({f"fs.gs.auth.{name}": value for name, value in settings.items()})
+    assert fsspec_options("gs://lake/in", conf) == options
