@@ -239,6 +239,7 @@ def test_every_flag_named_in_these_files_is_one(tmp_path: Path) -> None:
         "--index-url",
         "--clusterrole",
         "--serviceaccount",
+        "--properties-file",
     }
     theirs |= {"--no-install-recommends", "--help"}
     assert flag("abstain_below") in known
