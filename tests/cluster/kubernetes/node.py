@@ -127,6 +127,7 @@ class Node:
             volume = volumes[mount["name"]]
             folder = place / "volumes" / mount["name"]
             folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o777)  # as Kubernetes has it: whoever a container runs as
             if "hostPath" in volume:
                 folder = Path(volume["hostPath"]["path"])
             elif "configMap" in volume:

@@ -36,8 +36,8 @@ print(json.dumps([source.images, source.lines(), dict(read), list(stats)]))
 
 @pytest.mark.store
 def test_a_small_driver_lists_and_reads_many_objects() -> None:
-    """Above a minute where others work beside it: 600 pages, and a JVM of its own. Listed by Spark, as until this
-    release, the driver ends with OutOfMemoryError."""
+    """Above a minute where others work beside it: 600 pages, and a JVM of its own. Listed by Spark, with
+    MOST_LISTED_BY_SPARK above their number, they filled the heap: 90 full collections, 319 s of the 500 that it had."""
     if not jars():
         pytest.skip(MISSING)
     with computed_store(OBJECTS) as store:
