@@ -13,7 +13,7 @@ CACHE  ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/fer_spark
 WORKERS ?= 2
 PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo cluster-demo test test-long test-all check lint bench bench-smoke peers gpu-check setup jars weights zip dist lock clean
+.PHONY: demo cluster-demo test test-long test-all check lint bench bench-smoke peers gpu-check setup jars weights zip dist images lock clean
 
 setup: $(VENV)/.ready
 
@@ -88,20 +88,21 @@ gpu-check: $(if $(PY),,setup) ## what a GPU gives: its tests, training steps, pr
 zip: ## dist/fer_spark.zip, for spark-submit --py-files
 	mkdir -p dist && git archive --format=zip --output=dist/fer_spark.zip HEAD fer_spark
 
-# Spark brings pyspark; a virtual environment finds its own packages wherever it is unpacked, if Python lies where it does here
-NEEDS := import tomllib; needs = tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"]; \
-    print(*(need for need in needs if not need.startswith("pyspark")), sep="\n")
+# a virtual environment finds its own packages wherever it is unpacked, if Python lies where it does here
 PIP   := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
 dist: setup ## the wheel, and an environment without torch for spark-submit --archives
 	rm -rf $(DIST)/environment build && mkdir -p $(DIST)
 	$(PIP) wheel --no-deps --wheel-dir $(DIST) .
 	$(BIN)/python -m venv --without-pip $(DIST)/environment
-	$(BIN)/python -c '$(NEEDS)' > $(DIST)/needs.txt
+	$(BIN)/python docker/needs.py | grep -v ^pyspark > $(DIST)/needs.txt # Spark brings it
 	$(PIP) --python $(DIST)/environment install --constraint docker/requirements.lock --requirement $(DIST)/needs.txt
 	$(PIP) --python $(DIST)/environment install --no-deps --force-reinstall $(DIST)/fer_spark-*.whl
 	tar -C $(DIST)/environment -czf $(DIST)/fer_spark-environment.tar.gz .
 	@du -h $(DIST)/*.whl $(DIST)/*.tar.gz
+
+images: ## fer-spark:executor and fer-spark:latest by podman or docker; BASE=debian where no registry is reached
+	BASE="$(BASE)" BUILD_FLAGS="$(BUILD_FLAGS)" docker/images
 
 lock: ## renew docker/requirements.lock from pyproject.toml
 	$(BIN)/pip freeze --all --exclude pip --exclude-editable > docker/requirements.lock

@@ -155,16 +155,20 @@ def dockerfile() -> str:
 
 def test_the_dockerfile_copies_what_is_there_and_runs_as_nobody_of_weight() -> None:
     kept = [line[1:] for line in (DOCKER / "Dockerfile.dockerignore").read_text().splitlines() if line[:1] == "!"]
-    for line in re.findall(r"^COPY (.+)$", dockerfile(), re.MULTILINE):
+    for line in re.findall(r"^COPY (?!--from)(.+)$", dockerfile(), re.MULTILINE):
         for source in line.split()[:-1]:
             assert (ROOT / source).exists(), source
             assert source in kept, f"{source} is ignored by Dockerfile.dockerignore"
-    assert re.findall(r"^USER (.+)$", dockerfile(), re.MULTILINE) == ["$UID"]  # a number, which Kubernetes can check
-    assert re.search(r"^ARG UID=1000$", dockerfile(), re.MULTILINE)
     (words,) = re.findall(r"^ENTRYPOINT (.+)$", dockerfile(), re.MULTILINE)
     place = "/opt/fer_spark/docker/entrypoint"  # WORKDIR, and where COPY puts it
     assert json.loads(words) == ["tini", "--", place]
     assert os.access(ROOT / place.removeprefix("/opt/fer_spark/"), os.X_OK)
+    for image in ("executor", "trainer"):
+        (stage,) = re.findall(rf"^FROM \S+ AS {image}\n(.+?)(?=^FROM|\Z)", dockerfile(), re.MULTILINE | re.DOTALL)
+        assert re.search(r"^ARG UID=1000$", stage, re.MULTILINE)
+        assert re.search(r"^USER \$UID$", stage, re.MULTILINE)  # a number, which Kubernetes can check
+    stages = re.findall(r"^FROM .+ AS (\S+)$", dockerfile(), re.MULTILINE)
+    assert stages[-1] == "trainer"  # what a build gives by itself
 
 
 def test_the_cpu_image_leaves_out_the_gpus_libraries_and_nothing_else(tmp_path: Path) -> None:
@@ -176,6 +180,18 @@ def test_the_cpu_image_leaves_out_the_gpus_libraries_and_nothing_else(tmp_path: 
     assert dropped - {"torch", "torchvision", "triton"} == {n for n in dropped if n.startswith(("nvidia-", "cuda-"))}
     assert {"torch", "torchvision", "nvidia-cublas"} <= dropped
     assert "--no-deps" in dockerfile()
+
+
+def test_the_executor_image_has_what_build_shards_needs_in_the_versions_of_the_lock() -> None:
+    lock = (DOCKER / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    (extras,) = re.findall(r"docker/needs\.py ([a-z ]+) > needs.txt", dockerfile())
+    line = [sys.executable, str(DOCKER / "needs.py"), *extras.split()]
+    needs = subprocess.run(line, capture_output=True, text=True, check=True).stdout.splitlines()
+    names = {re.split(r"[\[<>=]", need)[0] for need in needs}
+    assert {"pyspark", "opencv-python-headless", "pillow-heif", "prometheus-client"} <= names
+    assert not {"torch", "torchvision"} & names
+    assert names <= {pinned.split("==")[0] for pinned in lock}
+    assert "--constraint docker/requirements.lock --requirement needs.txt" in dockerfile()
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -241,7 +257,8 @@ def test_every_flag_named_in_these_files_is_one(tmp_path: Path) -> None:
         "--serviceaccount",
         "--properties-file",
     }
-    theirs |= {"--no-install-recommends", "--help"}
+    theirs |= {"--no-install-recommends", "--help", "--constraint", "--requirement", "--wheel-dir", "--target"}
+    theirs |= {"--volume", "--variant", "--include", "--message", "--file", "--tag", "--filter"}  # podman, debootstrap
     assert flag("abstain_below") in known
     for path in sorted(DOCKER.rglob("*")):
         ours = path.name not in ("requirements.lock", "entrypoint") and path.suffix != ".pyc"

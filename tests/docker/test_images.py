@@ -1,0 +1,62 @@
+"""The two images of `make images`: their jobs run without root and network, on a root that is read-only."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.sample import write_folder
+from tests.docker.commands import ROOT
+from tests.pipelines.build.builds import arguments, build, manifest, shards
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+USER_ID = 1000
+COUNT = 20
+FLAGS = {"source": "folder", "detector": "haar", "size": ["48:gray"], "ratios": "0.6,0.2,0.2"}
+MISSING = "podman has no images of this package here: `make images`"
+SMALL = ["--master", "local[1]", "--conf", "spark.driver.memory=512m"]
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that the images' user may write to, with drawn pictures."""
+    folder = tmp_path_factory.mktemp("shared")
+    write_folder(folder / "pictures", COUNT, seed=8)
+    os.chown(folder, USER_ID, USER_ID)
+    return folder
+
+
+def run(image: str, shared: Path, memory: str, *words: str) -> str:
+    """What a command of an image prints; its shared folder is /data. $FER_SPARK_PODMAN: more words for podman run."""
+    if shutil.which("podman") is None or subprocess.run(["podman", "image", "exists", image], check=False).returncode:
+        pytest.skip(MISSING)
+    line = ["podman", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp:rw,mode=1777"]
+    line += ["--user", str(USER_ID), "--cap-drop", "all", "--memory", memory, "--volume", f"{shared}:/data"]
+    line += [*shlex.split(os.environ.get("FER_SPARK_PODMAN", "")), image, *words]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{shlex.join(line)}: {done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def test_the_executor_image_builds_in_a_gigabyte_the_shards_that_this_machine_builds(
+    spark: SparkSession, shared: Path, tmp_path: Path
+) -> None:
+    words = arguments("/data/shards", input="/data/pictures", **FLAGS)
+    run("fer-spark:executor", shared, "1g", "build-shards", *words, *SMALL)
+    assert build(tmp_path / "shards", input=shared / "pictures", **FLAGS) == 0
+    assert 0 < manifest(shared / "shards")["counts"]["written_faces"] <= COUNT
+    assert manifest(shared / "shards")["checksum"] == manifest(tmp_path / "shards")["checksum"]
+    assert shards(shared / "shards").equals(shards(tmp_path / "shards"))
+    assert {path.stat().st_uid for path in (shared / "shards").rglob("*")} == {USER_ID}
+
+
+def test_the_trainer_image_trains_on_them(shared: Path) -> None:
+    words = ["--shards", "/data/shards", "--output", "/data/model", "--network", "small_cnn", "--epochs", "2"]
+    run("fer-spark:latest", shared, "2g", "train", *words, "--batch-size", "4", "--device", "cpu")
+    assert (shared / "model" / "card.json").exists()
