@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from pyspark import StorageLevel
@@ -22,7 +21,6 @@ from fer_spark.sources.splits import (
     over_class_limit,
     settle_val,
 )
-from fer_spark.spark.aside import aside
 from fer_spark.spark.duplicates import count_duplicates, find_leaks
 
 if TYPE_CHECKING:
@@ -44,11 +42,9 @@ class Decided:
     """`faces`: face_id and split of every face that is kept; `dropped`: face_id of the others, None for none.
 
     `splits`: as they were applied, --val-from auto settled; `val`: what is to be said of that. `quarantine`:
-    rows.QUARANTINE. `moments`: of the pixels in train, per image column. `duplicates` waits until they are counted,
-    which is done aside where nothing depends on it, from `assigned`. Cached until `release`.
+    rows.QUARANTINE. `moments`: of the pixels in train, per image column. Cached until `release`.
     """
 
-    assigned: DataFrame
     faces: DataFrame
     dropped: DataFrame | None
     grouping: Grouping
@@ -62,11 +58,11 @@ class Decided:
     already_there: int
     written_images: int
     decodes_per_picture: float
-    duplicates: Callable[[], dict[str, Any]]
+    duplicates: dict[str, Any]
     moments: dict[str, list[float]]
 
     def release(self) -> None:
-        for frame in (self.assigned, self.faces, self.quarantine, self.dropped):
+        for frame in (self.faces, self.quarantine, self.dropped):
             if frame is not None:
                 frame.unpersist()
 
@@ -111,8 +107,8 @@ def decide(
     quarantine = _quarantine(staged, keys, assigned, dropped, kept_small).persist(StorageLevel.MEMORY_AND_DISK)
     per_split, reasons, total = _totals(kept_small, quarantine, keys, channels)
     train = next((row for row in per_split if row["name"] == "train"), None)
+    assigned.unpersist()
     return Decided(
-        assigned=assigned,
         faces=kept_small,
         dropped=dropped,
         grouping=grouping,
@@ -164,51 +160,43 @@ def _totals(
 
 def _dropped(
     assigned: DataFrame, faces: int, existing: Existing | None, splits: SplitSettings, shards: ShardSettings
-) -> tuple[DataFrame | None, Callable[[], dict[str, Any]]]:
-    """Faces to leave out (face_id, reason, detail; a face once), and what is found about duplicates."""
+) -> tuple[DataFrame | None, dict[str, Any]]:
+    """Faces to leave out (face_id, reason, detail; a face once), and what was found about duplicates."""
     parts = []
-    look = partial(_look_for_leaks, assigned, faces, existing, shards)
-    duplicates: Callable[[], dict[str, Any]] = partial(dict, leak_guard=shards.leak_guard)
-    if shards.leak_guard == "report":
-        duplicates = aside(assigned.sparkSession, lambda: look()[1])
-    elif shards.leak_guard == "drop":
-        leaks, found = look()
-        leaking = leaks.where("split != 'test'" if splits.val_from == "train" else "split = 'train'")
+    found: dict[str, Any] = {"leak_guard": shards.leak_guard}
+    if shards.leak_guard != "off":
+        columns = ["face_id", "split", "pixel_hash", "perceptual_hash", "label", "face_index"]
+        everyone = assigned.select(columns)
         if existing is not None:
-            leaking = leaking.join(assigned.select("face_id"), "face_id", "left_semi")
-        found["dropped_from_train"] = leaking.count()
-        detail = F.concat(
-            F.when(F.col("bits") == 0, "the same picture as").otherwise("nearly the same picture as"),
-            F.lit(" face "),
-            "other_face_id",
-            F.lit(" in "),
-            "other_split",
+            everyone = everyone.unionByName(existing.faces.select(columns))
+            faces += existing.rows
+        leaks = find_leaks(everyone, shards.leak_bits, faces, keep=("face_index",)).persist(
+            StorageLevel.MEMORY_AND_DISK
         )
-        if found["dropped_from_train"]:
-            parts.append(leaking.select("face_id", F.lit("duplicate_leak").alias("reason"), detail.alias("detail")))
-        duplicates = partial(dict, found)
+        found |= {"leak_bits": shards.leak_bits, **asdict(count_duplicates(everyone, leaks)), "dropped_from_train": 0}
+        if shards.leak_guard == "drop":
+            of_train = leaks.where("split != 'test'" if splits.val_from == "train" else "split = 'train'")
+            leaking = of_train
+            if existing is not None:
+                leaking = of_train.join(assigned.select("face_id"), "face_id", "left_semi")
+            found["dropped_from_train"] = leaking.count()
+            detail = F.concat(
+                F.when(F.col("bits") == 0, "the same picture as").otherwise("nearly the same picture as"),
+                F.lit(" face "),
+                "other_face_id",
+                F.lit(" in "),
+                "other_split",
+            )
+            if found["dropped_from_train"]:
+                parts.append(leaking.select("face_id", F.lit("duplicate_leak").alias("reason"), detail.alias("detail")))
     if splits.max_per_class:
         over = over_class_limit(assigned, splits)
         parts.append(over.select("face_id", F.lit("over_class_limit").alias("reason"), "detail"))
     if not parts:
-        return None, duplicates
+        return None, found
     union = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
     once = union.groupBy("face_id").agg(F.min("reason").alias("reason"), F.min_by("detail", "reason").alias("detail"))
-    return once.persist(StorageLevel.MEMORY_AND_DISK), duplicates
-
-
-def _look_for_leaks(
-    assigned: DataFrame, faces: int, existing: Existing | None, shards: ShardSettings
-) -> tuple[DataFrame, dict[str, Any]]:
-    """What find_leaks gives, cached, and what is noted of it."""
-    columns = ["face_id", "split", "pixel_hash", "perceptual_hash", "label", "face_index"]
-    everyone = assigned.select(columns)
-    if existing is not None:
-        everyone, faces = everyone.unionByName(existing.faces.select(columns)), faces + existing.rows
-    leaks = find_leaks(everyone, shards.leak_bits, faces, keep=("face_index",)).persist(StorageLevel.MEMORY_AND_DISK)
-    counts = asdict(count_duplicates(everyone, leaks))
-    guard = {"leak_guard": shards.leak_guard, "leak_bits": shards.leak_bits}
-    return leaks, {**guard, **counts, "dropped_from_train": 0}
+    return once.persist(StorageLevel.MEMORY_AND_DISK), found
 
 
 def _quarantine(

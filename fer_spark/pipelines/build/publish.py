@@ -56,7 +56,6 @@ def publish(
     counts.check()
     draft = _draft(build, decided, counts, run)
     if counts.bad_fraction > build.settings.shards.max_bad_fraction:
-        draft = replace(draft, duplicates=decided.duplicates())
         return Published(draft, published=False, too_many_bad=True, examples=decided.examples)
     replaced = set() if old is None else old.paths
     if build.plan.leftovers:
@@ -70,8 +69,6 @@ def publish(
     with build.progress.step("reading back"):
         measured = measure(build.spark, storage, paths, columns)
         files = describe_files(build.spark, storage, paths, measured.rows)
-    with build.progress.step("counting duplicates"):
-        duplicates = decided.duplicates()
     counts = replace(counts, per_label=measured.per_label)
     manifest = replace(
         draft,
@@ -80,7 +77,6 @@ def publish(
         quarantine_files=quarantine,
         checksum=f"{measured.checksum:016x}",
         images=_images(build, decided.moments),
-        duplicates=duplicates,
     )
     counts_written = sum(measured.rows.values())
     if counts_written != counts.written_faces:
@@ -157,7 +153,7 @@ def _draft(build: Build, decided: Decided, counts: Counts, run: dict[str, Any]) 
             "grouping": f"{decided.grouping.by}: {decided.grouping.why}",
         },
         sources=[source | ({"listing": lines} if lines else {})],
-        duplicates={},
+        duplicates=decided.duplicates,
         decodes_per_picture=decided.decodes_per_picture,
         run=run,
         package_version=__version__,
