@@ -35,7 +35,7 @@ from fer_spark.sources.catalog import open_source, recognised
 from fer_spark.sources.settings import SourceError
 from fer_spark.sources.splits import named_grouping
 from fer_spark.spark.progress import JobProgress
-from fer_spark.spark.session import get_session, in_short_tasks, sized_for
+from fer_spark.spark.session import get_session, sized_for
 from fer_spark.spark.workers import start_workers
 from fer_spark.tables.errors import CommitError
 
@@ -208,12 +208,11 @@ def prepare_chunks(build: Build) -> DataFrame:
     done = build.staging.committed()
     if done:
         build.progress.print_line(f"resuming after {len(done)} of {chunks} chunks, {sum(done.values()):,} rows")
-    with in_short_tasks(build.spark, build.source.images // chunks):
-        frame = _prepared(build, 0)
-        for chunk in range(chunks):
-            if chunk not in done:
-                with build.progress.step(f"preparing faces, chunk {chunk + 1} of {chunks}"):
-                    build.staging.commit(chunk, frame if chunk == 0 else _prepared(build, chunk))
+    frame = _prepared(build, 0)
+    for chunk in range(chunks):
+        if chunk not in done:
+            with build.progress.step(f"preparing faces, chunk {chunk + 1} of {chunks}"):
+                build.staging.commit(chunk, frame if chunk == 0 else _prepared(build, chunk))
     return build.staging.read(frame)
 
 
