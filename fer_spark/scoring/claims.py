@@ -12,6 +12,8 @@ from fer_spark.scoring.lease import DIRECTORY
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_NOT_FOUND = ("FileNotFoundException", "NoSuchFileException")
+
 
 class Claims:
     """A ClaimStore (fer_spark.scoring.lease). Servers of object stores and of HDFS stamp every file; of a folder, which
@@ -32,8 +34,10 @@ class Claims:
     def read(self, name: str) -> str | None:
         try:
             return self._storage.read_text(f"{DIRECTORY}/{name}")
-        except Py4JJavaError:  # taken away between the look and the reading
-            return None
+        except Py4JJavaError as error:
+            if error.java_exception.getClass().getSimpleName() in _NOT_FOUND:  # between the look and the reading
+                return None
+            raise
 
     def delete(self, name: str) -> None:
         self._storage.delete(f"{DIRECTORY}/{name}")

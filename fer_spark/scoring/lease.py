@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
@@ -42,7 +43,8 @@ class ClaimStore(Protocol):
 
     def write(self, name: str, text: str) -> None: ...
 
-    def read(self, name: str) -> str | None: ...
+    def read(self, name: str) -> str | None:
+        """None for a file that is not there; raises for one that cannot be read."""
 
     def delete(self, name: str) -> None: ...
 
@@ -146,8 +148,9 @@ class Lease:
 
     def _keep_beating(self) -> None:
         while not self._stop.wait(self._expiry_s / 5):
-            if not self._renew():
-                return  # another run took the lease: verify reports it
+            with suppress(Exception):  # a store that is away may be back at the next beat, and a commit asks it again
+                if not self._renew():
+                    return  # another run took the lease: verify reports it
 
     def _others(self) -> dict[str, Claim]:
         """Claims of others that are alive, by name; dead ones are removed."""
@@ -195,7 +198,10 @@ class Lease:
         return self._others()
 
     def _patient_read(self, name: str) -> str | None:
-        """A listed claim; None once it is gone for good. Some storages replace a file by removing the old one first."""
+        """A listed claim; None once it is gone for good. Some storages replace a file by removing the old one first.
+
+        Raises what reading it does: a claim that cannot be read may be alive.
+        """
         for _ in range(_LOOKS):
             text = self._store.read(name)
             if text is not None:

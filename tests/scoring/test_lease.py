@@ -126,6 +126,39 @@ def test_the_heartbeat_keeps_a_long_run_alive() -> None:
         assert max(store.modified_s().values()) == store.now_s
 
 
+class Away(Folder):
+    """A storage that answers with an error while it is away, or when one claim is read."""
+
+    def __init__(self, closed: str = "") -> None:
+        super().__init__()
+        self.away, self._closed = False, closed
+
+    def read(self, name: str) -> str | None:
+        if self.away or name == self._closed:
+            raise OSError("503 Slow Down")
+        return super().read(name)
+
+
+def test_the_heartbeat_goes_on_once_a_storage_that_was_away_is_back() -> None:
+    store = Away()
+    with Lease(store, 0.5, elsewhere("long")) as lease:
+        store.away = True
+        time.sleep(0.3)
+        store.away = False
+        store.now_s += 10
+        time.sleep(0.3)
+        assert max(store.modified_s().values()) == store.now_s
+        lease.verify()
+
+
+def test_a_claim_that_cannot_be_read_is_not_taken_for_none() -> None:
+    store = Away(closed="first.json")
+    store.files["first.json"] = (store.now_s, Claim(elsewhere("first"), True).to_json())
+    with pytest.raises(OSError, match="503"):
+        Lease(store, 60, elsewhere("second")).__enter__()
+    assert "first.json" in store.files
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc to tell processes apart")
 def test_a_process_of_this_machine_that_is_dead_is_not_waited_for() -> None:
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
