@@ -100,12 +100,12 @@ class Storage:
     """One directory, local or not: read, publish and delete what lies below it. Paths are relative to `root`."""
 
     def __init__(self, spark: SparkSession, root: str) -> None:
+        from fer_spark.spark.places import open_place
+
         jvm: Any = spark._jvm
         self._jvm = jvm
         self._conf: Any = spark._jsc.hadoopConfiguration()
-        path = jvm.org.apache.hadoop.fs.Path(root)
-        self._fs = path.getFileSystem(self._conf)
-        self._root = self._fs.makeQualified(path)
+        self._fs, self._root = open_place(jvm, self._conf, root)
         self.root: str = self._root.toString()
         self._scheme: str = self._root.toUri().getScheme()
         if self._scheme == "file":  # a `.crc` beside a small JSON file would only make it impossible to edit
@@ -115,7 +115,11 @@ class Storage:
     @classmethod
     def to_write(cls, spark: SparkSession, root: str) -> Storage:
         """A directory that Spark's tasks will write to: on stores they commit without renaming folders."""
+        from fer_spark.spark.places import PlaceError
+
         storage = cls(spark, root)
+        if storage._scheme in ("http", "https"):
+            raise PlaceError(f"{root}: nothing can be written to {storage._scheme}:// addresses; give another place")
         commit_without_renaming(spark, storage._scheme)
         return storage
 

@@ -182,7 +182,7 @@ def _ended(command: Command, pipeline: Any, error: Exception, written: list[tupl
     if fault is not None or usage:
         return _show_error(command, fault or str(error), USAGE_ERROR)
     if isinstance(error, getattr(pipeline, "JVM_FAILURES", ())):
-        from fer_spark.sources.lake import first_line
+        from fer_spark.spark.places import first_line
 
         return _show_error(command, first_line(error), FAILED)
     if isinstance(error, (CommandError, *getattr(pipeline, "FAILURES", ()))):

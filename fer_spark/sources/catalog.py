@@ -14,11 +14,11 @@ from fer_spark.sources import layouts
 from fer_spark.sources.annotations import Annotations, listed
 from fer_spark.sources.base import Source
 from fer_spark.sources.files.unread import unread_form
-from fer_spark.sources.lake import first_line
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look
 from fer_spark.sources.persons import check_group_from, with_persons
 from fer_spark.sources.settings import AUTO, FileReading, SourceError, SourceSettings, did_you_mean
+from fer_spark.spark.places import first_line
 
 
 def layout_of(name: str) -> Layout:

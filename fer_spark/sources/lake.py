@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from fer_spark.machine import store_fault
 from fer_spark.sources.settings import SourceError
+from fer_spark.spark.places import JVM_ERRORS, why_closed
 
 GLOB_CHARS = frozenset("*?[]{}")
 
@@ -61,6 +60,8 @@ def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
     """
     if not text:
         raise SourceError(f"{flag} is missing: give a file, a folder or a glob")
+    if text.startswith(("http://", "https://")):  # Hadoop opens these, and cannot list what lies there
+        raise SourceError(f"{flag} {text!r}: nothing is read from web addresses; download it first")
     try:
         path = hadoop_path(spark, text)
         system = path.getFileSystem(_conf(spark))
@@ -70,9 +71,8 @@ def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
             folder = full.getParent() if status.isFile() else full
             return Root(folder.toString(), _encoded(folder), (full.toString(),), True, bool(status.isFile()))
         found = system.globStatus(path) if GLOB_CHARS & set(text) else None
-    except Py4JJavaError as error:
-        reason = store_fault(str(error)) or first_line(error)
-        raise SourceError(f"{flag} {text!r} cannot be reached: {reason}") from error
+    except JVM_ERRORS as error:
+        raise SourceError(f"{flag} {text!r} cannot be reached: {why_closed(error)}") from error
     if not found:
         raise SourceError(f"{flag} {text!r} does not exist" + (" (nothing matches)" if found is not None else ""))
     base = system.makeQualified(hadoop_path(spark, _fixed_part(text)))
@@ -140,9 +140,3 @@ def _fixed_part(text: str) -> str:
     parts = text.split("/")
     first = next(i for i, part in enumerate(parts) if GLOB_CHARS & set(part))
     return "/".join(parts[:first]) or ("/" if text.startswith("/") else ".")
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, without the JVM's stack."""
-    cause = error.java_exception if isinstance(error, Py4JJavaError) else error
-    return str(cause).strip().split("\n")[0][:300]

@@ -24,8 +24,9 @@ from fer_spark.sources.files.listing import Listing
 from fer_spark.sources.files.names import PictureNames, is_picture_name, passed_over_line
 from fer_spark.sources.files.remote import remote_files
 from fer_spark.sources.files.store import Store, why_closed
-from fer_spark.sources.lake import Root, file_system, first_line, hadoop_path
+from fer_spark.sources.lake import Root, file_system, hadoop_path
 from fer_spark.sources.settings import SourceError
+from fer_spark.spark.places import first_line
 
 MOST_LISTED_BY_SPARK = 100_000
 """Files of an input. With more, the Python workers open every file by the names that this pass collected, where they

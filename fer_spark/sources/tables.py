@@ -15,10 +15,11 @@ from pyspark.sql.types import ArrayType, DataType, MapType, StructType
 
 from fer_spark.sources.base import digest_rows
 from fer_spark.sources.files.tables import with_parts
-from fer_spark.sources.lake import Root, child_names, first_line, listed_bytes, listed_files, open_root
+from fer_spark.sources.lake import Root, child_names, listed_bytes, listed_files, open_root
 from fer_spark.sources.settings import SourceError, did_you_mean
 from fer_spark.sources.text.dialect import CONTROLS, SIGNS, WINDOWS, Dialect, check_header, windows_text
 from fer_spark.sources.text.scans import Part, first_part, reader_of, text_parts
+from fer_spark.spark.places import first_line
 
 _COMPRESSION = re.compile(r"\.(zst|gz|bz2|lz4|snappy|deflate)$", re.IGNORECASE)
 _FORMATS = {

@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 
 from fer_spark.artifacts import Storage
 from fer_spark.labels import NO_EXPRESSION, canonical
-from fer_spark.sources.lake import first_line
 from fer_spark.sources.numbering.meaning import Numbering
 from fer_spark.sources.settings import SourceError
+from fer_spark.spark.places import first_line
 
 FOOTER = "the file's footer"
 _INNER_FOLDERS = re.compile(r"(data|default|plain_text|annotations?|labels?|train\w*|val\w*|test\w*)", re.IGNORECASE)
