@@ -19,13 +19,18 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 USER_ID = 1000
 COUNT = 20
 FLAGS = {"source": "folder", "detector": "haar", "size": ["48:gray"], "ratios": "0.6,0.2,0.2"}
-MISSING = "podman has no images of this package here: `make images`"
 SMALL = ["--master", "local[1]", "--conf", "spark.driver.memory=512m"]
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the images' user may write to, with drawn pictures."""
+    images = ("fer-spark:executor", "fer-spark:latest")
+    there = shutil.which("podman") and all(
+        subprocess.run(["podman", "image", "exists", image], check=False).returncode == 0 for image in images
+    )
+    if not there:
+        pytest.skip("podman has no images of this package here: `make images`")
     folder = tmp_path_factory.mktemp("shared")
     write_folder(folder / "pictures", COUNT, seed=8)
     os.chown(folder, USER_ID, USER_ID)
@@ -34,8 +39,6 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(image: str, shared: Path, memory: str, *words: str) -> str:
     """What a command of an image prints; its shared folder is /data. $FER_SPARK_PODMAN: more words for podman run."""
-    if shutil.which("podman") is None or subprocess.run(["podman", "image", "exists", image], check=False).returncode:
-        pytest.skip(MISSING)
     line = ["podman", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp:rw,mode=1777"]
     line += ["--user", str(USER_ID), "--cap-drop", "all", "--memory", memory, "--volume", f"{shared}:/data"]
     line += [*shlex.split(os.environ.get("FER_SPARK_PODMAN", "")), image, *words]
@@ -44,19 +47,26 @@ def run(image: str, shared: Path, memory: str, *words: str) -> str:
     return done.stdout + done.stderr
 
 
+@pytest.fixture(scope="module")
+def of_this_machine(spark: SparkSession, shared: Path) -> Path:
+    """Its shards of the same pictures."""
+    assert build(shared / "built-here", input=shared / "pictures", **FLAGS) == 0
+    return shared / "built-here"
+
+
 def test_the_executor_image_builds_in_a_gigabyte_the_shards_that_this_machine_builds(
-    spark: SparkSession, shared: Path, tmp_path: Path
+    shared: Path, of_this_machine: Path
 ) -> None:
     words = arguments("/data/shards", input="/data/pictures", **FLAGS)
     run("fer-spark:executor", shared, "1g", "build-shards", *words, *SMALL)
-    assert build(tmp_path / "shards", input=shared / "pictures", **FLAGS) == 0
     assert 0 < manifest(shared / "shards")["counts"]["written_faces"] <= COUNT
-    assert manifest(shared / "shards")["checksum"] == manifest(tmp_path / "shards")["checksum"]
-    assert shards(shared / "shards").equals(shards(tmp_path / "shards"))
+    assert manifest(shared / "shards")["checksum"] == manifest(of_this_machine)["checksum"]
+    assert shards(shared / "shards").equals(shards(of_this_machine))
     assert {path.stat().st_uid for path in (shared / "shards").rglob("*")} == {USER_ID}
 
 
-def test_the_trainer_image_trains_on_them(shared: Path) -> None:
-    words = ["--shards", "/data/shards", "--output", "/data/model", "--network", "small_cnn", "--epochs", "2"]
-    run("fer-spark:latest", shared, "2g", "train", *words, "--batch-size", "4", "--device", "cpu")
+def test_the_trainer_image_trains_on_shards(shared: Path, of_this_machine: Path) -> None:
+    words = ["--shards", f"/data/{of_this_machine.name}", "--output", "/data/model", "--network", "small_cnn"]
+    words += ["--epochs", "2", "--batch-size", "4", "--device", "cpu"]
+    run("fer-spark:latest", shared, "2g", "train", *words)
     assert (shared / "model" / "card.json").exists()
