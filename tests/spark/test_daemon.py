@@ -6,8 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import traceback
 from pathlib import Path
 
+import pytest
+
+from fer_spark.spark.daemon import unless_nobody_listens
 from tests.jvm import quick_jvm
 
 ROOT = Path(__file__).parents[2]
@@ -46,3 +50,17 @@ def test_workers_begin_with_what_their_parent_loaded_and_without_what_it_could_n
     for row in rows:
         assert row["found"] == ["wave", "pandas"]
         assert "fer_spark.spark.daemon pyspark.worker" in row["parent"]
+
+
+@pytest.mark.parametrize(
+    ("error", "shown"), [(BrokenPipeError(), False), (ConnectionResetError(), False), (OSError(), True)]
+)
+def test_a_worker_whose_job_has_ended_shows_no_traceback_and_any_other_does(
+    error: OSError, shown: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_exc = unless_nobody_listens(traceback.print_exc)
+    try:
+        raise error
+    except OSError:
+        print_exc()
+    assert ("Traceback" in capsys.readouterr().err) is shown
