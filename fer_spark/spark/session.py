@@ -49,8 +49,6 @@ _ALWAYS = ("pandas",)
 _TASKS_PER_CORE = 4
 _ROWS_PER_TASK = 50_000
 _REPLAN_FROM_ROWS = 1_000_000
-_PASS_TASKS_PER_CORE = 16
-_PASS_PICTURES_PER_TASK = 256
 
 
 def get_session(app_name: str, conf: Iterable[str] = (), master: str = "", preload: Sequence[str] = ()) -> SparkSession:
@@ -114,20 +112,6 @@ def sized_for(spark: SparkSession, rows: int) -> Iterator[int]:
     finally:
         for key, value in usual.items():
             spark.conf.set(key, str(value))
-
-
-@contextmanager
-def in_short_tasks(spark: SparkSession, pictures: int) -> Iterator[None]:
-    """Read so many pictures in tasks short enough that no core waits long for another's last one; each still holds
-    hundreds of pictures. Spark by itself makes them as long as maxPartitionBytes lets it."""
-    key = "spark.sql.files.minPartitionNum"
-    usual, cores = spark.conf.get(key), spark.sparkContext.defaultParallelism
-    wished = min(_PASS_TASKS_PER_CORE * cores, pictures // _PASS_PICTURES_PER_TASK)
-    spark.conf.set(key, str(max(int(str(usual)), wished)))
-    try:
-        yield
-    finally:
-        spark.conf.set(key, str(usual))
 
 
 def wishes(conf: Iterable[str], master: str) -> dict[str, str]:

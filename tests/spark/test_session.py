@@ -7,8 +7,6 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from fer_spark.spark.session import in_short_tasks
-
 
 def test_a_small_table_is_one_task_and_small_pictures_share_a_few(spark: SparkSession, tmp_path: Path) -> None:
     table, pictures = tmp_path / "list.csv", tmp_path / "pictures"
@@ -20,24 +18,6 @@ def test_a_small_table_is_one_task_and_small_pictures_share_a_few(spark: SparkSe
     tasks = spark.read.format("binaryFile").load(str(pictures)).rdd
     assert tasks.getNumPartitions() == 8  # four a core
     assert max(tasks.glom().map(len).collect()) <= 40
-
-
-def test_pictures_are_read_in_tasks_of_hundreds_so_that_all_cores_end_together(
-    spark: SparkSession, tmp_path: Path
-) -> None:
-    for name in range(300):
-        (tmp_path / f"{name}.png").write_bytes(bytes(3000))
-
-    def tasks() -> int:
-        return spark.read.format("binaryFile").load(str(tmp_path)).rdd.getNumPartitions()
-
-    with in_short_tasks(spark, pictures=16 * 256):
-        assert 15 <= tasks() <= 18
-    with in_short_tasks(spark, pictures=10**9):
-        assert 30 <= tasks() <= 36  # sixteen a core
-    with in_short_tasks(spark, pictures=300):
-        assert tasks() == 8
-    assert tasks() == 8
 
 
 def test_a_task_that_would_rather_run_on_another_machine_is_run_here(spark: SparkSession) -> None:

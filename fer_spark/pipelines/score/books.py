@@ -93,7 +93,7 @@ def commit(run: Run, books: Books, raw: DataFrame, pictures: int, listed: DataFr
     of them count. `listed`: the rows of all of them, exactly, where they are files."""
     batch, earlier = books.ledger.next_batch, seen(run, books)
     run.warm.join()
-    with run.timed_pass(pictures):
+    with run.timed_pass():
         staged = run.output.stage("rows", in_tasks(score_frame(_without_known(run, books, raw), run.job), pictures))
     if pictures <= _IN_ONE_TASK:
         staged = staged.coalesce(1)

@@ -32,7 +32,6 @@ from fer_spark.serving.model import Shipped, face_settings, pixel_format, prepar
 from fer_spark.sources.base import Slice
 from fer_spark.sources.catalog import recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
-from fer_spark.spark.session import in_short_tasks
 from fer_spark.spark.workers import start_workers
 
 if TYPE_CHECKING:
@@ -66,11 +65,10 @@ class Run:
     passes_s: list[float] = field(default_factory=list)
 
     @contextmanager
-    def timed_pass(self, pictures: int) -> Iterator[None]:
-        """For a pass over so many pictures: in short tasks; notes how long it took."""
+    def timed_pass(self) -> Iterator[None]:
+        """Notes how long a pass over pictures took."""
         began = time.monotonic()
-        with in_short_tasks(self.spark, pictures):
-            yield
+        yield
         self.passes_s.append(time.monotonic() - began)
 
     @property

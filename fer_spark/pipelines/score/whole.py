@@ -41,7 +41,7 @@ def score_whole(run: Run) -> Scored:
 
 def _score(run: Run, before: dict[str, Any] | None) -> Scored:
     output, settings = run.output, run.settings
-    with run.progress.step("scoring"), run.timed_pass(run.input.images):
+    with run.progress.step("scoring"), run.timed_pass():
         raw = in_tasks(run.input.read(Slice()), run.input.images)
         run.warm.join()
         rows = output.stage("rows", score_frame(raw, run.job))
