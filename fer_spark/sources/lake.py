@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.settings import SourceError
-from fer_spark.spark.places import JVM_ERRORS, why_closed
+from fer_spark.spark.places import JVM_ERRORS, reason_of
 
 GLOB_CHARS = frozenset("*?[]{}")
 
@@ -72,7 +72,7 @@ def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
             return Root(folder.toString(), _encoded(folder), (full.toString(),), True, bool(status.isFile()))
         found = system.globStatus(path) if GLOB_CHARS & set(text) else None
     except JVM_ERRORS as error:
-        raise SourceError(f"{flag} {text!r} cannot be reached: {why_closed(error)}") from error
+        raise SourceError(f"{flag} {text!r} cannot be reached: {reason_of(error)}") from error
     if not found:
         raise SourceError(f"{flag} {text!r} does not exist" + (" (nothing matches)" if found is not None else ""))
     base = system.makeQualified(hadoop_path(spark, _fixed_part(text)))

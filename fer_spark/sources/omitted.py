@@ -15,7 +15,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 
 from fer_spark.sources.archives.find import ARCHIVE_NAME
@@ -26,7 +25,7 @@ from fer_spark.sources.files.remote import remote_files
 from fer_spark.sources.files.store import Store, why_closed
 from fer_spark.sources.lake import Root, file_system, hadoop_path
 from fer_spark.sources.settings import SourceError
-from fer_spark.spark.places import first_line
+from fer_spark.spark.places import JVM_ERRORS, first_line
 
 MOST_LISTED_BY_SPARK = 100_000
 """Files of an input. With more, the Python workers open every file by the names that this pass collected, where they
@@ -86,7 +85,7 @@ def look_through(
     """
     try:
         return _pass(spark, root, glob, by_name, _list_test(root, lists))
-    except Py4JJavaError as error:
+    except JVM_ERRORS as error:
         raise SourceError(f"{root.uri} cannot be listed: {first_line(error)}") from error
 
 

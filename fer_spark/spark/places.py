@@ -24,10 +24,10 @@ def open_place(jvm: Any, conf: Any, text: str) -> tuple[Any, Any]:
         system = path.getFileSystem(conf)
         return system, system.makeQualified(path)
     except JVM_ERRORS as error:
-        raise PlaceError(f"{text!r} cannot be opened: {why_closed(error)}") from error
+        raise PlaceError(f"{text!r} cannot be opened: {reason_of(error)}") from error
 
 
-def why_closed(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Why the JVM cannot open an address, in one line, with the next step where there is one."""
     return store_fault(str(error)) or first_line(error) or "Spark cannot list what lies at such an address"
 
