@@ -14,7 +14,7 @@ Without a name, all of these; make bench runs them with the packages of make pee
 python -m tests.benchmarks eyes           # where the eyes are found: small first, one pass at 320 px, and the truth
 python -m tests.benchmarks faces          # all the faces of group photographs: recall and cost, ours and one pass
 python -m tests.benchmarks training       # the training loop on shards, and on a tensor in memory
-python -m tests.benchmarks scale          # 50,000 to 200,000 drawn pictures through a 2 GB driver, memory watched
+python -m tests.benchmarks scale --images 1000000   # drawn pictures through build-shards, score, explore; 2 GB driver
 python -m tests.benchmarks start          # seconds from the command to the scores of five pictures
 python -m tests.benchmarks explore        # 2.5 to 10 million annotation rows explored in a 2 GB driver
 python -m tests.benchmarks smoke          # few pictures: fails where a ratio is below half of its goal
