@@ -1,0 +1,230 @@
+"""build-shards, whole jobs in new processes, in turn: local mode and a standalone cluster of as many cores, from disk;
+local mode from S3, to disk and to S3.
+
+The cluster's workers and the store run on this machine and share its cores with the job. The workers count as the
+job's own; what the store takes, which elsewhere is another machine's, is reported apart, and the ratio once more with
+its CPU seconds, spread over the cores, taken off the job's.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import psutil
+
+from tests.benchmarks.places.stage import logged, prepared
+from tests.benchmarks.prepare import small_pictures
+from tests.benchmarks.processes import Server, run_watched
+from tests.benchmarks.results import Compared
+from tests.benchmarks.whole import detector_words, known_model
+from tests.check import ROOT
+from tests.cluster.demo import keys
+from tests.cluster.standalone import standalone
+from tests.servers import MISSING, ObjectStore, has_object_store, jars, object_store
+
+LOCAL, CLUSTER = "local mode, disk to disk", "cluster, disk to disk"
+FROM_S3, S3_TO_S3 = "local mode, S3 to disk", "local mode, S3 to S3"
+CLUSTER_GOAL, S3_GOAL = 0.9, 0.85
+BUCKET = "lake"
+_AT_ONCE = 64
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to run the job. `output` is where it writes, without the round's number.
+
+    environment  more of the command's
+    nodes        processes that compute for it
+    """
+
+    input: str
+    output: str
+    words: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    nodes: list[psutil.Process] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Of one run. `preparing_s`: of the stage that prepares; `store_…`: CPU seconds of the store."""
+
+    seconds: float
+    cpu_s: float
+    peak_mib: float
+    preparing_s: float
+    store_s: float
+    store_preparing_s: float
+    checksum: str
+
+
+def run(images: int, rounds: int, cores: int, folder: str) -> list[Compared]:
+    """Measure; one round more than `rounds` runs before, and is left out.
+
+    folder  with the pictures to take, the first `images` of them or all; empty for drawn ones
+    """
+    if not has_object_store():
+        raise SystemExit(f"places: {MISSING}")
+    with ExitStack() as stack:
+        work = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="fer-spark-places-")))
+        pictures = _pictures(work / "pictures", folder, images, cores)
+        (work / "store").mkdir()
+        store = stack.enter_context(object_store(work / "store"))
+        server = _server()
+        s3 = fsspec.filesystem("s3", use_listings_cache=False, skip_instance_cache=True, **store.for_fsspec())
+        _upload(s3, work / "pictures")
+        addresses = tuple(f"127.0.0.{number + 2}" for number in range(cores))
+        cluster = stack.enter_context(
+            standalone(work / "cluster", addresses, {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"})
+        )
+        nodes = [psutil.Process(process.pid) for process in cluster.workers.values()]
+        contenders = _contenders(work, store, cores, cluster.conf, nodes)
+        print(f"{pictures:,} pictures, {cores} cores; rounds in turn: {rounds} after one that is left out", flush=True)
+        found: dict[str, list[Figures]] = {name: [] for name in contenders}
+        for number in range(rounds + 1):
+            for place, (name, contender) in enumerate(contenders.items()):
+                figures = _run(name, contender, work / f"events-{number}-{place}", server, s3, pictures)
+                found[name].append(figures)
+        _check_same(found)
+    return tables({name: runs[1:] for name, runs in found.items()}, pictures, cores)
+
+
+def _pictures(lake: Path, folder: str, images: int, cores: int) -> int:
+    """Fill a folder with pictures; how many they are."""
+    if not folder:
+        return len(small_pictures(lake, images or 5_000, cores))
+    lake.mkdir()
+    files = sorted(path for path in Path(folder).iterdir() if path.is_file())[: images or None]
+    for file in files:
+        shutil.copy(file, lake / file.name)
+    return len(files)
+
+
+def _server() -> psutil.Process:
+    """The store's process."""
+    (found,) = [child for child in psutil.Process().children() if child.name() == "weed"]
+    return found
+
+
+def _upload(s3: Any, pictures: Path) -> None:
+    began = time.perf_counter()
+    s3.mkdir(BUCKET)
+    s3.put(f"{pictures}/", f"{BUCKET}/pictures/", recursive=True, batch_size=_AT_ONCE)
+    print(f"uploaded in {time.perf_counter() - began:.1f} s", flush=True)
+
+
+def _contenders(
+    work: Path, store: ObjectStore, cores: int, cluster: list[str], nodes: list[psutil.Process]
+) -> dict[str, Contender]:
+    local = ["--master", f"local[{cores},4]"]
+    s3 = [
+        f"spark.driver.extraClassPath={':'.join(map(str, jars()))}",
+        f"spark.hadoop.fs.s3a.endpoint={store.endpoint}",
+        "spark.hadoop.fs.s3a.path.style.access=true",
+    ]
+    here, there = str(work / "pictures"), f"s3a://{BUCKET}/pictures"
+    output, remote = str(work / "shards"), f"s3a://{BUCKET}/shards"
+    return {
+        LOCAL: Contender(here, output, local),
+        CLUSTER: Contender(here, output, _confs(cluster), nodes=nodes),
+        FROM_S3: Contender(there, output, [*local, *_confs(s3)], keys(store)),
+        S3_TO_S3: Contender(there, remote, [*local, *_confs(s3)], keys(store)),
+    }
+
+
+def _confs(settings: list[str]) -> list[str]:
+    return [word for setting in settings for word in ("--conf", setting)]
+
+
+def _run(name: str, contender: Contender, events: Path, server: psutil.Process, s3: Any, pictures: int) -> Figures:
+    events.mkdir()
+    words = [sys.executable, "-m", "fer_spark", "build-shards", "--source", "images", *detector_words(known_model())]
+    words += ["--input", contender.input, "--output", contender.output, *contender.words, *logged(events)]
+    store, began = Server(server), time.time()
+    watched = run_watched(name, words, contender.environment, contender.nodes, [store])
+    spans = prepared(events)
+    manifest = _manifest(contender.output, s3)
+    faces = manifest["counts"]["written_faces"]
+    if manifest["counts"]["input"] != pictures or faces < 0.9 * pictures:
+        raise SystemExit(f"{name}: {faces:,} faces of {pictures:,} pictures")
+    figures = Figures(
+        watched.seconds,
+        watched.cpu_s,
+        watched.peak_mib,
+        sum(end - begin for begin, end in spans),
+        store.cpu_s(began, time.time()),
+        sum(store.cpu_s(begin, end) for begin, end in spans),
+        manifest["checksum"],
+    )
+    print(f"    preparing {figures.preparing_s:.1f} s; the store {figures.store_s:.1f} CPU-s", flush=True)
+    return figures
+
+
+def _manifest(output: str, s3: Any) -> dict[str, Any]:
+    """That of the shards, which are removed."""
+    if output.startswith("s3a://"):
+        place = output.removeprefix("s3a://")
+        manifest: dict[str, Any] = json.loads(s3.cat_file(f"{place}/_manifest.json"))
+        s3.rm(place, recursive=True)
+    else:
+        manifest = json.loads((Path(output) / "_manifest.json").read_text())
+        shutil.rmtree(output)
+    return manifest
+
+
+def _check_same(found: dict[str, list[Figures]]) -> None:
+    checksums = {name: {figures.checksum for figures in runs} for name, runs in found.items()}
+    if len(set.union(*checksums.values())) > 1:
+        raise SystemExit(f"shards differ: {checksums}")
+
+
+def tables(found: dict[str, list[Figures]], pictures: int, cores: int) -> list[Compared]:
+    """The comparisons that have a goal, which are also printed in a line each, and then the figures of whole jobs."""
+    title = f"build-shards, {pictures:,} pictures, {cores} cores, rounds: {len(found[LOCAL])}"
+
+    def rates(of: str, ours: str, seconds: Callable[[Figures], float]) -> Compared:
+        figures = {name: [pictures / seconds(run) for run in found[name]] for name in (ours, LOCAL)}
+        return Compared(f"{title}; {of}", "pictures/s", ours, figures)
+
+    def costs(unit: str, names: Iterable[str], cost: Callable[[Figures], float]) -> Compared:
+        figures = {name: [cost(run) for run in found[name]] for name in names}
+        return Compared(f"{title}; whole job", unit, next(iter(figures)), figures, more=False)
+
+    def without_store(seconds: float, store_s: float) -> float:
+        return seconds - store_s / cores
+
+    goals = [
+        (CLUSTER_GOAL, rates("preparing", CLUSTER, lambda run: run.preparing_s)),
+        (CLUSTER_GOAL, rates("whole job", CLUSTER, lambda run: run.seconds)),
+        (S3_GOAL, rates("preparing", FROM_S3, lambda run: run.preparing_s)),
+        (
+            S3_GOAL,
+            rates(
+                "preparing, without the store's CPU seconds",
+                FROM_S3,
+                lambda run: without_store(run.preparing_s, run.store_preparing_s),
+            ),
+        ),
+        (S3_GOAL, rates("whole job", FROM_S3, lambda run: run.seconds)),
+    ]
+    for goal, compared in goals:
+        ratio = compared.ratio(LOCAL)
+        reached = "reached" if ratio >= goal else "below"
+        print(f"{compared.ours}, of {LOCAL}; {compared.title.rpartition('; ')[2]}: {ratio:.2f}, goal {goal}: {reached}")
+    return [
+        *(compared for _, compared in goals),
+        costs("seconds", found, lambda run: run.seconds),
+        costs("seconds of preparing", found, lambda run: run.preparing_s),
+        costs("CPU seconds", found, lambda run: run.cpu_s),
+        costs("CPU seconds of the store", (FROM_S3, S3_TO_S3), lambda run: run.store_s),
+        costs("MiB of memory at the peak", found, lambda run: run.peak_mib),
+    ]
