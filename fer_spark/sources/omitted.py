@@ -30,6 +30,8 @@ from fer_spark.spark.places import JVM_ERRORS, first_line
 MOST_LISTED_BY_SPARK = 100_000
 """Files of an input. With more, the Python workers open every file by the names that this pass collected, where they
 can: Spark's listing takes about a kilobyte of the driver's memory for each."""
+MOST_READ_BY_SPARK = 100
+"""The same, of an input on S3: Spark's tasks ask three times for each picture, and wait for each answer."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,8 @@ def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Ca
             if hidden is not None:
                 unlisted.add(entry.path, entry.size, entry.modified_us)
     too_many = everything.files > MOST_LISTED_BY_SPARK
-    found.own = everything if trouble or too_many else unlisted
+    slow = root.uri.startswith("s3a:") and everything.files > MOST_READ_BY_SPARK
+    found.own = everything if trouble or too_many or slow else unlisted
     found.probe = next((file.path for file in found.own), "")
     why = why_closed(spark, Store.of(spark, root.uri), found.probe) if found.own and not root.is_local else ""
     if why:
@@ -134,7 +137,9 @@ def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Ca
         _reject_hidden(found, unlisted, why)
         if too_many:
             trouble.append(_listed_by_spark(everything.files, why))
-    elif trouble or too_many:
+        elif slow:
+            trouble.append(_read_by_spark(everything.files, why))
+    elif trouble or too_many or slow:
         found.spark_lists, found.other_bytes = False, 0 if trouble else other_bytes
     found.only_archives = archives > 0 and not pictures
     found.lines = [*trouble, *accepted.missed_line(), *passed_over_line(+passed_over)]
@@ -144,6 +149,13 @@ def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Ca
 def _listed_by_spark(files: int, why: str) -> str:
     return (
         f"Spark lists these {files:,} files, in about a kilobyte of the driver's memory each, as the Python workers "
+        f"cannot open them: {why}"
+    )
+
+
+def _read_by_spark(files: int, why: str) -> str:
+    return (
+        f"Spark reads these {files:,} files one after another, as the Python workers, which read several at a time, "
         f"cannot open them: {why}"
     )
 

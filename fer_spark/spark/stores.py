@@ -5,13 +5,16 @@ What these functions give may hold keys: it is not to be shown.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 _S3A = ("endpoint", "endpoint.region", "access.key", "secret.key", "session.token")
 _AMAZON = ("s3.amazonaws.com", "https://s3.amazonaws.com")
 """Hadoop's name of all of Amazon's regions, and what those who look for the region themselves need not be given."""
 _NO_KEYS = "AnonymousAWSCredentialsProvider"
+_REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _TRIES = {"mode": "standard", "max_attempts": 10}
 """Of each request: a store that asks to slow down, or does not answer, has a minute."""
 
@@ -53,6 +56,35 @@ def fsspec_options(uri: str, conf: Any) -> dict[str, Any]:
     if _NO_KEYS in _setting(conf, address.netloc, "aws.credentials.provider"):
         options["anon"] = True
     return options
+
+
+def arrow_options(uri: str, conf: Any) -> dict[str, Any] | None:
+    """Options by which Arrow's own client for S3 opens what S3A opens with `conf`; None for other schemes, and where
+    the environment names a proxy or certificates for the endpoint, of which that client does not know."""
+    address = urlsplit(uri)
+    if address.scheme != "s3a":
+        return None
+    found = s3a_settings(uri, conf)
+    if _needs_environment(found.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL") or _AMAZON[1]):
+        return None
+    options: dict[str, Any] = {}
+    names = {"access.key": "access_key", "secret.key": "secret_key", "session.token": "session_token"}
+    names |= {"endpoint.region": "region", "endpoint": "endpoint_override"}
+    for name, option in names.items():
+        if name in found and found[name] not in _AMAZON:
+            options[option] = found[name]
+    if _NO_KEYS in _setting(conf, address.netloc, "aws.credentials.provider"):
+        options["anonymous"] = True
+    if "endpoint_override" in options and not any(os.environ.get(name) for name in _REGIONS):
+        options.setdefault("region", "us-east-1")  # what S3A signs for, too
+    return options
+
+
+def _needs_environment(endpoint: str) -> bool:
+    """Whether the environment says more of an endpoint than where it is: a proxy before it, its certificates."""
+    address = urlsplit(endpoint)
+    proxied = address.scheme in getproxies() and not proxy_bypass(address.netloc)
+    return proxied or (address.scheme == "https" and bool(os.environ.get("AWS_CA_BUNDLE")))
 
 
 def _google_options(conf: Any) -> dict[str, Any]:

@@ -8,7 +8,11 @@ python -m tests.benchmarks faces-scored   # scoring, raw pictures and prepared f
 python -m tests.benchmarks reader         # batches of 48 px faces: ours, and the other ways to read them
 python -m tests.benchmarks lime           # explanations per second: ours, lime_image, captum
 
-Without a name, all of these; make bench runs them with the packages of make peers, and leaves bench-output/results.md,
+Without a name, all of these; this one, which needs make jars, where it is named:
+
+python -m tests.benchmarks places         # small pictures to shards: a cluster, local mode, from disk and from S3
+
+make bench, or make bench WHAT=places, runs them with the packages of make peers, and leaves bench-output/results.md,
 .json and .png. These print figures of their own:
 
 python -m tests.benchmarks eyes           # where the eyes are found: small first, one pass at 320 px, and the truth

@@ -10,6 +10,8 @@ from tests.benchmarks.results import Compared, write_results
 
 MAKE_BENCH = ["build", "score", "prepare", "photographs", "faces-scored", "reader", "lime"]
 """What is measured where nothing is named: some two hours on two cores."""
+BESIDE = ["places"]
+"""Where it is named: it needs make jars."""
 ALONE = ["eyes", "faces", "training", "scale", "explore", "start", "smoke"]
 """These print figures of their own."""
 
@@ -37,6 +39,10 @@ def measure(name: str, asked: argparse.Namespace) -> list[Compared]:
         from tests.benchmarks.lime import run as run_lime
 
         return run_lime(images or 4, rounds, asked.bundle)
+    if name == "places":
+        from tests.benchmarks.places.run import run as run_places
+
+        return run_places(images, rounds, cores, asked.pictures)
     if name == "smoke":
         from tests.benchmarks.smoke import run as run_smoke
 
@@ -59,10 +65,11 @@ def measure(name: str, asked: argparse.Namespace) -> list[Compared]:
 def _parser() -> argparse.ArgumentParser:
     line = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=description)
     line.formatter_class = argparse.RawDescriptionHelpFormatter
-    line.add_argument("what", nargs="*", choices=[*MAKE_BENCH, *ALONE, []], default=[])
+    line.add_argument("what", nargs="*", choices=[*MAKE_BENCH, *BESIDE, *ALONE, []], default=[])
     line.add_argument(
         "--images", type=int, default=0, help="how many pictures, or annotation rows; 0: the benchmark's own number"
     )
+    line.add_argument("--pictures", default="", metavar="FOLDER", help="of places: pictures to take; else drawn ones")
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
     line.add_argument("--bundle", default="fer2013", help="a shipped bundle's name, or a directory")

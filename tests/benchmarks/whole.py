@@ -13,58 +13,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 
-import psutil
 import pyarrow.parquet as pq
 
 from fer_spark.networks.places import CARD, find_bundle
 from tests.benchmarks.prepare import small_pictures
+from tests.benchmarks.processes import run_watched
 from tests.benchmarks.results import Compared
 
 OURS, BARE = {"build": "fer-spark build-shards", "score": "fer-spark score"}, "bare loop"
-_ROOT = Path(__file__).resolve().parents[2]
-_LOOK_EVERY_S = 0.25
-_PSS_EVERY = 8
 _BLOCKS_PER_CORE = 8
 """Ray reads better in more blocks than it chooses for few files: 8 per core was its best setting where it was tried."""
-
-
-class _Tree:
-    """CPU seconds of a process and all below it, and the peak of their memory (PSS, MiB), as seen now and then."""
-
-    def __init__(self) -> None:
-        self._seconds: dict[int, float] = {}
-        self.peak_mib = 0.0
-
-    @property
-    def cpu_s(self) -> float:
-        return sum(self._seconds.values())
-
-    def watch(self, process: psutil.Process, running: Callable[[], bool]) -> None:
-        turn = 0
-        while running():
-            pss = 0
-            for below in _with_children(process):
-                try:
-                    times = below.cpu_times()
-                    self._seconds[below.pid] = times.user + times.system
-                    if turn % _PSS_EVERY == 0:
-                        pss += below.memory_full_info().pss
-                except psutil.Error:  # it has ended meanwhile
-                    continue
-            self.peak_mib = max(self.peak_mib, pss / 2**20)
-            turn += 1
-            time.sleep(_LOOK_EVERY_S)
-
-
-def _with_children(process: psutil.Process) -> list[psutil.Process]:
-    try:
-        return [process, *process.children(recursive=True)]
-    except psutil.Error:
-        return []
 
 
 def run(
@@ -83,7 +44,8 @@ def run(
         for number in range(rounds):
             for name, words in jobs.items():
                 output = work / f"output-{number}"
-                found.setdefault(name, []).append(_run(name, [word.format(output=output) for word in words]))
+                seen = run_watched(name, [word.format(output=output) for word in words])
+                found.setdefault(name, []).append((seen.seconds, seen.cpu_s, seen.peak_mib))
                 faces = _rows(output)
                 if faces < 0.9 * len(files):  # the two UDFs find fewer
                     raise SystemExit(f"{name}: {faces:,} rows of {len(files):,} pictures")
@@ -100,11 +62,10 @@ def run(
 
 def _jobs(kind: str, lake: Path, bundle: str, cores: int, peers: str) -> dict[str, list[str]]:
     """The words that start each job; {output} is where it writes."""
-    known = Path(os.environ.get("FER_SPARK_DATA", ".")).parent / "models" / "face_detection_yunet.onnx"
-    model = str(known) if known.is_file() else ""
+    model = known_model()
     ours = [sys.executable, "-m", "fer_spark", "build-shards" if kind == "build" else "score", "--source", "images"]
     ours += ["--input", str(lake), "--output", "{output}", "--master", f"local[{cores},4]"]
-    ours += ["--detector", "yunet", "--detector-model", model] if model else ["--detector", "haar"]
+    ours += detector_words(model)
     if bundle:
         ours += ["--bundle", bundle]
 
@@ -132,20 +93,15 @@ def _jobs(kind: str, lake: Path, bundle: str, cores: int, peers: str) -> dict[st
     return jobs
 
 
-def _run(name: str, words: list[str]) -> tuple[float, float, float]:
-    tree, began = _Tree(), time.perf_counter()
-    single = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(_ROOT)}
-    with (
-        tempfile.TemporaryFile() as said,
-        subprocess.Popen(words, stdout=said, stderr=said, env=os.environ | single, cwd=_ROOT) as process,
-    ):
-        tree.watch(psutil.Process(process.pid), lambda: process.poll() is None)
-        seconds = time.perf_counter() - began
-        said.seek(0)
-        if process.returncode:
-            raise SystemExit(f"{name} ended with {process.returncode}: {said.read()[-2000:].decode(errors='replace')}")
-    print(f"  {name:<28} {seconds:6.1f} s  {tree.cpu_s:6.1f} CPU-s  {tree.peak_mib:6.0f} MiB", flush=True)
-    return seconds, tree.cpu_s, tree.peak_mib
+def known_model() -> str:
+    """YuNet's file beside $FER_SPARK_DATA; empty where it is not there."""
+    known = Path(os.environ.get("FER_SPARK_DATA", ".")).parent / "models" / "face_detection_yunet.onnx"
+    return str(known) if known.is_file() else ""
+
+
+def detector_words(model: str) -> list[str]:
+    """The job's flags for it."""
+    return ["--detector", "yunet", "--detector-model", model] if model else ["--detector", "haar"]
 
 
 def _rows(output: Path) -> int:

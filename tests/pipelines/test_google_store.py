@@ -22,7 +22,7 @@ from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.google_store import GoogleStore, for_hadoop, google_store, reached_by
 from tests.pipelines.score.worlds import NAMES, score
 from tests.pipelines.store_front import FORBIDDEN, TOKEN
-from tests.pipelines.test_object_store import BUILD, GRAYS, PATHS, configure, pictures
+from tests.pipelines.test_object_store import BUILD, GRAYS, PATHS, configure, evaluated_and_explained, pictures
 
 __all__ = ["pictures"]  # a fixture
 
@@ -94,6 +94,13 @@ def test_training_reads_them_by_gcsfs(shards: str, tmp_path: Path) -> None:
     words = ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn", "--device", "cpu"]
     assert train(["--shards", shards, "--output", str(tmp_path / "model"), *words]) == 0
     assert (tmp_path / "model" / "card.json").exists()
+
+
+def test_evaluation_reads_them_and_explanations_lie_beside_them(
+    spark: SparkSession, shards: str, bundle: Path, tmp_path: Path
+) -> None:
+    assert evaluated_and_explained(bundle, shards, f"gs://{BUCKET}/why", tmp_path) == 1.0
+    assert json.loads(objects("why")["_explanations.json"])["per_status"] == {"ok": len(GRAYS)}
 
 
 def test_pictures_are_scored_once_reported_and_explored_and_no_token_is_kept(

@@ -26,6 +26,7 @@ from fer_spark.shards.read.reader import ReadSettings, ShardReader, open_shards
 from tests.hadoop import Hadoop, hadoop, hdfs_client, put, text
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, score
+from tests.pipelines.test_object_store import evaluated_and_explained
 from tests.servers import ROOT, free_ports
 
 pytestmark = pytest.mark.store
@@ -110,6 +111,18 @@ def faces(reader: ShardReader) -> list[tuple[int, bytes]]:
         for labels, images in rows
         for label, image in zip(labels, images, strict=True)
     )
+
+
+def test_evaluation_reads_them_by_that_port_and_explanations_lie_beside_them(
+    spark: SparkSession, servers: Hadoop, shards: str, bundle: Path, near: Path, tmp_path: Path
+) -> None:
+    there, why = f"{servers.uri}/{shards}", f"{servers.uri}/why"
+    accuracy = evaluated_and_explained(bundle, there, why, tmp_path, f"{servers.web_uri}/{shards}")
+    (tmp_path / "near").mkdir()
+    assert accuracy == evaluated_and_explained(bundle, str(near), str(tmp_path / "why"), tmp_path / "near")
+    explained = json.loads(text(spark, why, "_explanations.json"))
+    assert explained["per_status"] == json.loads((tmp_path / "why" / "_explanations.json").read_bytes())["per_status"]
+    assert explained["per_status"]["ok"] > 0
 
 
 LOGGED = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,15 @@ from pyspark.sql import SparkSession
 
 from fer_spark.artifacts import Storage
 from fer_spark.cli.commands.build_shards import main as build
+from fer_spark.cli.commands.evaluate import main as evaluate
+from fer_spark.cli.commands.explain import main as explain
 from fer_spark.cli.commands.explore import main as explore
 from fer_spark.cli.commands.report import main as report
 from fer_spark.cli.commands.train import main as train
 from fer_spark.scoring.outputs.read import read_scores
-from tests.pipelines.evaluate.evaluations import write_bundle
+from fer_spark.sources.files.s3 import S3Store
+from fer_spark.sources.files.store import OpenStore, Store
+from tests.pipelines.evaluate.evaluations import figures, write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, picture, score
 from tests.servers import ObjectStore, object_store
 from tests.sources.lakes import open_images, whole
@@ -136,6 +141,10 @@ def test_rows_are_the_same_whether_spark_lists_the_pictures_or_the_workers_open_
     monkeypatch.setattr("fer_spark.sources.pictures._scan", lambda *_: pytest.fail("Spark lists the files"))
     for here, there in zip(whole(spark, f"s3a://{root}"), by_spark, strict=True):
         assert here == there
+    with monkeypatch.context() as without_arrow:
+        without_arrow.setattr("fer_spark.sources.files.store.arrow_options", lambda *_: None)
+        for here, there in zip(whole(spark, f"s3a://{root}"), by_spark, strict=True):
+            assert here == there
     source = open_images(spark, f"s3a://{root}")
     for name in ("many/7.jpg", "a=b/100%.png"):
         system.rm_file(f"{root}/{name}")
@@ -146,10 +155,46 @@ def test_rows_are_the_same_whether_spark_lists_the_pictures_or_the_workers_open_
     assert {row["source_path"] for row in source.keys().collect()} == set(files) - {"notes.txt"}
 
 
+def test_workers_open_the_store_by_arrow_and_where_that_cannot_by_fsspec(
+    spark: SparkSession, store: ObjectStore
+) -> None:
+    fsspec.filesystem("s3").pipe_file(f"{BUCKET}/open/{ODD[-1]}", b"x'y")
+    by_arrow = Store.of(spark, f"s3a://{BUCKET}/open")
+    assert by_arrow.arrow is not None
+    wrong = replace(by_arrow, arrow=by_arrow.arrow | {"secret_key": "another+secret/of=tests"})
+    opened = {S3Store: by_arrow.open(ODD[-1]), OpenStore: wrong.open(ODD[-1])}
+    for kind, there in opened.items():
+        assert isinstance(there, kind)
+        assert there.read(ODD[-1]) == b"x'y"
+        with pytest.raises(FileNotFoundError):
+            there.read("none.png")
+    with pytest.raises(PermissionError):
+        S3Store(wrong.uri, wrong.arrow or {}, lambda _: b"").read(ODD[-1])
+    assert store.secret not in repr(by_arrow)
+
+
 def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
     words = ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn", "--device", "cpu"]
     assert train(["--shards", shards, "--output", str(tmp_path / "model"), *words]) == 0
     assert (tmp_path / "model" / "card.json").exists()
+
+
+def test_evaluation_reads_them_and_explanations_lie_beside_them(
+    spark: SparkSession, shards: str, bundle: Path, tmp_path: Path
+) -> None:
+    assert evaluated_and_explained(bundle, shards, f"s3a://{BUCKET}/why", tmp_path) == 1.0
+    assert json.loads(objects("why")["_explanations.json"])["per_status"] == {"ok": len(GRAYS)}
+
+
+def evaluated_and_explained(bundle: Path, shards: str, why: str, folder: Path, read_from: str = "") -> float:
+    """The accuracy of a bundle on shards, by the reader, which may need another address; a face per label is explained
+    by Spark."""
+    words = ["--bundle", str(bundle), "--split", "train", "--device", "cpu"]
+    output = str(folder / "evaluation")
+    assert evaluate([*words, "--map-labels", "--shards", read_from or shards, "--output", output]) == 0
+    few = ["--per-class", "1", "--samples", "60", "--segment-count", "4"]
+    assert explain([*words, "--shards", shards, "--output", why, *few]) == 0
+    return float(figures(folder / "evaluation")["scores"]["accuracy"])
 
 
 def test_pictures_are_scored_once_reported_and_explored_and_no_key_is_kept(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
 
-from fer_spark.spark.stores import fsspec_options
+from fer_spark.spark.stores import arrow_options, fsspec_options
 
 
 class Conf(dict[str, str]):
@@ -42,6 +43,45 @@ def test_settings_of_s3a_by_fsspecs_names(settings: dict[str, str], options: dic
         assert set(found.pop("config_kwargs")) == {"retries"}
         assert found == options
     assert fsspec_options("hdfs://lake/in", conf) == {}
+
+
+@pytest.mark.parametrize(
+    ("settings", "options"),
+    [
+        ({}, {}),
+        (
+            {"access.key": "k", "secret.key": "s", "session.token": "t"},
+            {"access_key": "k", "secret_key": "s", "session_token": "t"},
+        ),
+        ({"endpoint": "http://store:9000"}, {"endpoint_override": "http://store:9000", "region": "us-east-1"}),
+        (
+            {"endpoint": "store:9000", "endpoint.region": "eu-west-1"},
+            {"endpoint_override": "https://store:9000", "region": "eu-west-1"},
+        ),
+        ({"endpoint": "s3.amazonaws.com"}, {}),
+        ({"aws.credentials.provider": ANONYMOUS}, {"anonymous": True}),
+    ],
+)
+def test_settings_of_s3a_by_arrows_names(
+    monkeypatch: pytest.MonkeyPatch, settings: dict[str, str], options: dict[str, Any]
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "HTTPS_PROXY", "https_proxy", "AWS_CA_BUNDLE"):
+        monkeypatch.delenv(name, raising=False)
+    conf = Conf({f"fs.s3a.{name}": value for name, value in settings.items()})
+    assert arrow_options("s3a://lake/in", conf) == options
+    assert arrow_options("gs://lake/in", conf) is None
+
+
+@pytest.mark.parametrize("name", ["HTTPS_PROXY", "AWS_CA_BUNDLE"])
+def test_where_the_environment_names_what_arrow_does_not_know_it_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "near")
+    for endpoint, known in (("http://store:9000", True), ("https://store:9000", False), ("", False)):
+        assert (arrow_options("s3a://lake/in", Conf({"fs.s3a.endpoint": endpoint})) is not None) == known
+    bypassed = arrow_options("s3a://lake/in", Conf({"fs.s3a.endpoint": "https://near:9000"}))
+    assert (bypassed is not None) == (name == "HTTPS_PROXY" and not os.environ.get("AWS_CA_BUNDLE"))
 
 
 def test_a_buckets_own_settings_win_and_paths_name_the_bucket_where_s3a_does() -> None:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from fer_spark.rows import PICTURE
 from fer_spark.sources.archives.tar_stream import open_stream
 from fer_spark.sources.files.ahead import fetched_ahead
+from fer_spark.sources.files.s3 import S3Store
 from fer_spark.sources.files.store import OpenStore, Store
 from fer_spark.sources.lake import file_uri
 
@@ -38,7 +39,7 @@ def remote_contents(store: Store, probe: str) -> Opener:
     file is closed but the store, as where a token has expired, and the task ends with OSError."""
 
     def read(rows: Rows) -> Found:
-        there = store.open()
+        there = store.open(probe)
 
         def content(path: str) -> bytes:
             try:
@@ -70,7 +71,7 @@ def _opener(read: Callable[[Rows], Found]) -> Opener:
     return opened
 
 
-def _check_open(there: OpenStore, uri: str, probe: str) -> None:
+def _check_open(there: OpenStore | S3Store, uri: str, probe: str) -> None:
     try:
         there.touch(probe)
     except PermissionError as error:

@@ -1,8 +1,9 @@
-"""Pictures on storage beyond this machine, opened by the Python workers through fsspec."""
+"""Pictures on storage beyond this machine, opened by the Python workers: S3 by Arrow, all else through fsspec."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,22 +11,35 @@ import pyarrow as pa
 from pyspark.sql import SparkSession
 
 from fer_spark.filesystems import open_file_system
-from fer_spark.spark.stores import fsspec_options
+from fer_spark.sources.files.s3 import S3Store
+from fer_spark.spark.stores import arrow_options, fsspec_options
 
 
 @dataclass(frozen=True)
 class Store:
-    """A folder there, as Hadoop spells its URI. `options`: fsspec's, which may hold keys."""
+    """A folder there, as Hadoop spells its URI. `options`: fsspec's, `arrow`: those of Arrow's client, None where that
+    does not open it; both may hold keys."""
 
     uri: str
     options: dict[str, Any] = field(repr=False)
+    arrow: dict[str, Any] | None = field(repr=False, default=None)
 
     @classmethod
     def of(cls, spark: SparkSession, uri: str) -> Store:
-        return cls(uri, fsspec_options(uri, spark._jsc.hadoopConfiguration()))
+        conf = spark._jsc.hadoopConfiguration()
+        return cls(uri, fsspec_options(uri, conf), arrow_options(uri, conf))
 
-    def open(self) -> OpenStore:
-        """Raises ImportError naming the package that is missing, OSError where that one cannot be set up."""
+    def open(self, probe: str) -> OpenStore | S3Store:
+        """By Arrow where that can read the file `probe`, else by fsspec. Raises ImportError naming the package that is
+        missing, OSError where that one cannot be set up."""
+        if self.arrow is not None:
+            with suppress(ImportError, OSError, pa.ArrowException):  # fsspec may know better, or say why
+                there = S3Store(self.uri, self.arrow, lambda path: self._by_fsspec().read(path))
+                there.touch(probe)
+                return there
+        return self._by_fsspec()
+
+    def _by_fsspec(self) -> OpenStore:
         return OpenStore(*open_file_system(self.uri, **self.options))
 
 
@@ -58,7 +72,7 @@ def why_closed(spark: SparkSession, store: Store, path: str) -> str:
 
 def _why_closed(store: Store, path: str) -> str:
     try:
-        store.open().touch(path)
+        store.open(path).touch(path)
     except Exception as error:  # noqa: BLE001  # every package has its own; Spark reads instead
         return (str(error).strip() or type(error).__name__).split("\n")[0][:200]
     return ""

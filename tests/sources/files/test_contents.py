@@ -24,7 +24,7 @@ class Shelf:
     read_paths: list[str] = field(default_factory=list)
     uri = "s3a://shelf"
 
-    def open(self) -> Any:
+    def open(self, probe: str) -> Any:
         return self
 
     def read(self, path: str) -> bytes:
