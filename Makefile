@@ -48,7 +48,7 @@ demo: setup ## draws labelled faces, explores, builds shards, trains, measures, 
 cluster-demo: jars zip ## all jobs by spark-submit on a cluster of two workers, from S3 to S3, compared with local mode
 	$(BIN)/python -m tests.cluster --output $(CLUSTER_OUT) $(if $(COUNT),--count $(COUNT))
 
-jars: setup ## the jars, the object stores and Hadoop's servers that the groups store, table and cluster need, into the user's cache
+jars: setup ## the jars, object stores, Hadoop's servers and DuckDB that the groups store, table and cluster need, into the user's cache
 	PYTHON=$(BIN)/python docker/jars/fetch "$(CACHE)"
 
 weights: setup ## ImageNet weights of EfficientNet-Lite0, converted to safetensors in the user's cache: --weights imagenet

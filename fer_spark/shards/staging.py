@@ -75,13 +75,17 @@ class Staging:
         return {int(marker["chunk"]): int(marker["rows"]) for marker in read}
 
     def commit(self, chunk: int, frame: DataFrame) -> int:
-        """Run the chunk, write its rows, then its marker. Returns the number of rows."""
+        """Run the chunk, write its rows, then its marker. Returns the number of rows.
+
+        `overwrite`, though nothing is there: some object stores (SeaweedFS) keep folders whose files are deleted.
+        """
         directory = _chunk_directory(chunk)
         self._storage.delete(directory)
-        frame.write.option("compression", "snappy").parquet(self._storage.uri(f"{directory}/rows"))
-        rows = self._read([chunk], frame).count()
-        self._storage.publish_text(f"{directory}/_chunk.json", json.dumps({"chunk": chunk, "rows": rows}))
-        return rows
+        rows = self._storage.uri(f"{directory}/rows")
+        frame.write.option("compression", "snappy").parquet(rows, mode="overwrite")
+        count = self._read([chunk], frame).count()
+        self._storage.publish_text(f"{directory}/_chunk.json", json.dumps({"chunk": chunk, "rows": count}))
+        return count
 
     def read(self, like: DataFrame) -> DataFrame:
         """All committed rows; `like` gives the schema. Whoever counts them has `check` compare."""

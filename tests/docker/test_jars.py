@@ -84,7 +84,7 @@ def test_what_cannot_be_fetched_is_one_line_and_no_failure(folder: Path) -> None
     for line, kind in zip(lines, KINDS, strict=False):
         there = f"{folder}/cache/{kind}"
         assert line == f"make jars: no jars for {there}, Maven could not fetch them: [ERROR] no network here"
-    words = "no object stores and no client of HDFS for the tests, pip could not fetch them: no index"
+    words = "no object stores, client of HDFS and DuckDB for the tests, pip could not fetch them: no index"
     assert lines[len(KINDS)] == f"make jars: {words}"
     assert sorted(path.name for path in (folder / "cache").iterdir()) == sorted([*KINDS, "servers"])
     (folder / "bin" / "mvn").unlink()

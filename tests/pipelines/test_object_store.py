@@ -24,10 +24,13 @@ from fer_spark.cli.commands.train import main as train
 from fer_spark.scoring.outputs.read import read_scores
 from fer_spark.sources.files.s3 import S3Store
 from fer_spark.sources.files.store import OpenStore, Store
+from tests.pipelines.build import builds
 from tests.pipelines.evaluate.evaluations import figures, write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, picture, score
 from tests.servers import ObjectStore, object_store
+from tests.shards.tables.tables import NAME, Others
 from tests.sources.lakes import open_images, whole
+from tests.tables.catalogs import catalog_in
 
 pytestmark = pytest.mark.store
 
@@ -83,6 +86,21 @@ def objects(below: str) -> dict[str, bytes]:
     return {path.removeprefix(f"{root}/"): system.cat_file(path) for path in system.find(root)}
 
 
+def fetch(below: str, folder: Path) -> Path:
+    """Shards as files of this machine: the manifest and what it lists."""
+    kept = objects(below)
+    listed = json.loads(kept["_manifest.json"])
+    for name in ("_manifest.json", *listed["quarantine_files"], *(file["path"] for file in listed["files"])):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(kept[name])
+    return folder
+
+
+def parquet_files(below: str) -> set[str]:
+    """Faces, wherever they come from."""
+    return {f"s3://{BUCKET}/{below}/{name}" for name in objects(below) if name.startswith("split=")}
+
+
 def for_deltalake(store: ObjectStore) -> dict[str, str]:
     return {
         "AWS_ENDPOINT_URL": store.endpoint,
@@ -90,6 +108,16 @@ def for_deltalake(store: ObjectStore) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": store.secret,
         "AWS_REGION": "us-east-1",
         "AWS_ALLOW_HTTP": "true",
+    }
+
+
+def for_pyiceberg(store: ObjectStore) -> dict[str, str]:
+    """Settings of a catalog."""
+    return {
+        "S3__ENDPOINT": store.endpoint,
+        "S3__ACCESS_KEY_ID": store.key,
+        "S3__SECRET_ACCESS_KEY": store.secret,
+        "S3__REGION": "us-east-1",
     }
 
 
@@ -117,13 +145,40 @@ def test_shards_are_those_of_a_disk_and_committed_without_renaming(
     }
 
 
-def test_deltalake_reads_them_as_a_table(spark: SparkSession, store: ObjectStore, shards: str) -> None:
+def test_deltalake_reads_them_as_a_table(store: ObjectStore, shards: str, tmp_path: Path) -> None:
     deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'fer-spark[tables]'")
     table = deltalake.DeltaTable(f"s3://{BUCKET}/shards", storage_options=for_deltalake(store))
-    found = table.to_pyarrow_table(columns=["face_id", "split", "label"]).to_pylist()
-    own = spark.read.parquet(shards).select("face_id", "split", "label").collect()
-    assert sorted(map(str, found)) == sorted(str(row.asDict()) for row in own)
-    assert sorted(row["label"] for row in found) == sorted(path.split("/")[0] for path in PATHS)
+    rows = sorted(table.to_pyarrow_table().to_pylist(), key=lambda row: str(row["face_id"]))
+    assert sorted(row["label"] for row in rows) == sorted(path.split("/")[0] for path in PATHS)
+    assert rows == builds.shards(fetch("shards", tmp_path)).to_pylist()
+    assert set(table.file_uris()) == parquet_files("shards")
+
+
+def test_pyiceberg_reads_shards_as_a_table_that_follows_an_append(
+    store: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The catalog, which knows the store, is a file of this machine; what Iceberg writes itself lies on the store."""
+    pytest.importorskip("pyiceberg", reason="pyiceberg is not installed: pip install 'fer-spark[tables]'")
+    catalog_in(tmp_path / "catalog", monkeypatch, WAREHOUSE=f"s3://{BUCKET}/warehouse", **for_pyiceberg(store))
+    faces, refused = Others("iceberg", tmp_path), Others("iceberg", tmp_path, name=f"{NAME}_quarantine")
+    source = lake(tmp_path / "in", {f"{label}/{n}.png": gray + n for label, gray in GRAYS.items() for n in range(4)})
+    (source / "angry" / "broken.png").write_bytes(b"no picture")
+    words = ["--input", str(source), "--format", "iceberg", "--table", NAME, *BUILD]
+    for number, on_existing in enumerate(("fail", "append")):
+        assert build(["--output", f"s3a://{BUCKET}/iceberg", "--on-existing", on_existing, *words]) == 0
+        rows = sorted(faces.rows().to_pylist(), key=lambda row: str(row["face_id"]))
+        assert len(rows) == 12 + number
+        fetched = fetch("iceberg", tmp_path / on_existing)
+        assert rows == builds.shards(fetched).to_pylist()
+        assert faces.places() == parquet_files("iceberg")
+        assert refused.rows().to_pylist() == builds.quarantine(fetched)
+        assert faces.commits() == number + 1
+        picture(source / "sad" / "new.png", 90)
+    shown = capfd.readouterr()
+    kept = [text for below in ("iceberg", "warehouse") for text in objects(below).values()]
+    for text in (shown.out.encode(), shown.err.encode(), *kept):
+        assert store.secret.encode() not in text
+        assert store.key.encode() not in text
 
 
 def test_rows_are_the_same_whether_spark_lists_the_pictures_or_the_workers_open_them(

@@ -17,6 +17,7 @@ from fer_spark.scoring.outputs.catalog import FORMATS
 from fer_spark.scoring.outputs.tables import Tables
 from fer_spark.tables.errors import CommitError, OutputError
 from tests.scoring.outputs.places import Reader, place, reader_of
+from tests.tables.duckdb import duckdb_rows
 
 COLUMNS = Table("SHORT", (Column("path", "string", "which"), Column("batch", "int", "when")))
 KEY = Key("model", "preparation")
@@ -132,16 +133,11 @@ def test_a_batch_is_dropped_out_of_files_that_others_have_merged(night: Night) -
 @pytest.mark.table
 @FORMS
 def test_duckdb_reads_the_table(night: Night) -> None:
-    duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
-    try:
-        duckdb.sql(f"LOAD {night.form}")
-    except duckdb.Error:
-        pytest.skip(f"DuckDB has not its extension {night.form}")
     night.append(1, "a", "b")
     night.append(2, "c")
     where = night.name if night.form == "delta" else night.reader.open().metadata_location
-    rows = duckdb.sql(f"SELECT path, batch FROM {night.form}_scan('{where}') ORDER BY path").fetchall()
-    assert rows == [("a", 1), ("b", 1), ("c", 2)]
+    rows = sorted(duckdb_rows(night.form, where).to_pylist(), key=lambda row: str(row["path"]))
+    assert [(row["path"], row["batch"]) for row in rows] == [("a", 1), ("b", 1), ("c", 2)]
 
 
 @pytest.mark.table

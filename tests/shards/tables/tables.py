@@ -15,6 +15,7 @@ from fer_spark.shards.tables.iceberg import IcebergShards
 from fer_spark.tables.delta import DeltaPlace
 from fer_spark.tables.iceberg import IcebergPlace
 from tests.tables.catalogs import catalog_in
+from tests.tables.duckdb import duckdb_rows
 
 NAME = "lake.faces.shards"
 PACKAGES = {"delta": "deltalake", "iceberg": "pyiceberg"}
@@ -72,14 +73,9 @@ class Others:
         return {task.file.file_path.removeprefix("file://") for task in opened.scan().plan_files()}
 
     def duckdb_rows(self) -> Any:
-        """The same by DuckDB, as an Arrow table. Skips where it, or its extension, is not installed."""
-        duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
-        try:
-            duckdb.sql(f"LOAD {self.form}")
-        except duckdb.Error:
-            pytest.skip(f"DuckDB has not its extension {self.form}")
-        where = self.output / self.below if self.form == "delta" else self.open().metadata_location
-        return duckdb.sql(f"SELECT * FROM {self.form}_scan('{where}')").to_arrow_table()
+        """The same by DuckDB. Skips where it is not here."""
+        where = str(self.output / self.below) if self.form == "delta" else self.open().metadata_location
+        return duckdb_rows(self.form, where)
 
 
 def faces_table(form: str, output: Path, monkeypatch: pytest.MonkeyPatch) -> ShardTable:
