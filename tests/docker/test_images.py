@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.sample import write_folder
+from tests.cluster.kubernetes.containers import GUARDED, LIMITS, NO_IMAGES, has_images
 from tests.docker.commands import ROOT
 from tests.pipelines.build.builds import arguments, build, manifest, shards
 
@@ -25,12 +25,8 @@ SMALL = ["--master", "local[1]", "--conf", "spark.driver.memory=512m"]
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that the images' user may write to, with drawn pictures."""
-    images = ("fer-spark:executor", "fer-spark:latest")
-    there = shutil.which("podman") and all(
-        subprocess.run(["podman", "image", "exists", image], check=False).returncode == 0 for image in images
-    )
-    if not there:
-        pytest.skip("podman has no images of this package here: `make images`")
+    if not has_images("fer-spark:executor", "fer-spark:latest"):
+        pytest.skip(NO_IMAGES)
     folder = tmp_path_factory.mktemp("shared")
     write_folder(folder / "pictures", COUNT, seed=8)
     os.chown(folder, USER_ID, USER_ID)
@@ -39,8 +35,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(image: str, shared: Path, memory: str, *words: str) -> str:
     """What a command of an image prints; its shared folder is /data. $FER_SPARK_PODMAN: more words for podman run."""
-    line = ["podman", "run", "--rm", "--network", "none", "--read-only", "--tmpfs", "/tmp:rw,mode=1777"]
-    line += ["--user", str(USER_ID), "--cap-drop", "all", "--memory", memory, "--volume", f"{shared}:/data"]
+    line = ["podman", "run", "--rm", "--network", "none", *GUARDED, *LIMITS]
+    line += ["--memory", memory, "--volume", f"{shared}:/data"]
     line += [*shlex.split(os.environ.get("FER_SPARK_PODMAN", "")), image, *words]
     done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{shlex.join(line)}: {done.stdout}{done.stderr}"

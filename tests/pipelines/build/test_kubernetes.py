@@ -6,9 +6,10 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from pyspark.sql import SparkSession
 from fer_spark.cli.run import TOO_MANY_BAD
 from fer_spark.sample import WriteSettings, write_folder
 from tests.cluster.kubernetes.api import Api
-from tests.cluster.kubernetes.containers import MISSING, Containers, has_podman
+from tests.cluster.kubernetes.containers import MISSING, NO_IMAGES, Containers, has_images, has_podman
 from tests.cluster.kubernetes.node import Node
 from tests.cluster.kubernetes.server import serving
 from tests.cluster.nodes import bare_python, without_python
@@ -42,6 +43,9 @@ QUICK = {
 KEYS = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
 IMAGE = "/opt/fer_spark"
 """Where the image has this repository."""
+PYTHON = Path("/opt/venv/bin/python")
+"""The image's."""
+EXECUTOR = "fer-spark:executor"
 
 
 @dataclass
@@ -88,7 +92,7 @@ def cluster(python: Path, tmp_path: Path) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _running(kind: type[Node], python: Path, folder: Path) -> Iterator[Cluster]:
+def _running(kind: Callable[..., Node], python: Path, folder: Path) -> Iterator[Cluster]:
     image = {"PATH": f"{python.parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8", "HOME": str(folder)}
     (folder / "pods").mkdir()
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "lake"}}
@@ -199,6 +203,30 @@ def test_an_executor_in_a_container_gives_the_same_rows(spark: SparkSession, pyt
         assert cluster.api.invalid == []
         place = next(m["mountPath"] for m in _container(pod)["volumeMounts"] if m["name"] == "spark-local-dir-1")
         assert f"Created local directory at {place}/" in cluster.node.log(pod["metadata"]["name"])
+    assert build(data / "near", **flags) == 0
+    assert manifest(data / "far")["checksum"] == manifest(data / "near")["checksum"]
+    assert shards(data / "far").equals(shards(data / "near"))
+
+
+def test_the_image_is_driver_and_executor_and_gives_the_same_rows(spark: SparkSession, tmp_path: Path) -> None:
+    """Both pods from the executor image, by its own entrypoint and with its own package, without root."""
+    if not has_images(EXECUTOR):
+        pytest.skip(NO_IMAGES)
+    data = tmp_path / "data"
+    write_folder(data / "pictures", 24, seed=4, broken_fraction=0.3)
+    data.chmod(0o777)
+    flags = {"input": data / "pictures", **LITTLE}
+    with _running(partial(Containers, image=EXECUTOR), PYTHON, tmp_path) as cluster:
+        api = cluster.api
+        conf = {"spark.kubernetes.driver.master": api.url, "spark.executor.instances": "1"}
+        conf |= {"spark.kubernetes.container.image": EXECUTOR, **_mounted(data, "driver", "executor")}
+        words = arguments(data / "far", **flags)
+        process = cluster.submit("cluster", conf, [f"local://{IMAGE}/jobs/build_shards.py", *words])
+        out, _ = process.communicate()
+        (driver,) = api.pods("driver")
+        (status,) = api.get("pods", driver["metadata"]["name"])["status"]["containerStatuses"]
+        assert status["state"]["terminated"]["exitCode"] == 0, out + cluster.logs()
+        assert len(api.pods("executor")) == 1
     assert build(data / "near", **flags) == 0
     assert manifest(data / "far")["checksum"] == manifest(data / "near")["checksum"]
     assert shards(data / "far").equals(shards(data / "near"))
