@@ -121,6 +121,15 @@ def require(settings: DataclassInstance, *names: str) -> None:
             raise ValueError(f"{flag(name)} is missing; --help shows an example")
 
 
+def require_local(settings: DataclassInstance, *names: str) -> None:
+    """Raise ValueError naming the first of these settings that is a URL: Python writes there, to a disk."""
+    for field in dataclasses.fields(settings):
+        value = getattr(settings, field.name)
+        if field.name in names and "://" in value:
+            kind = "file" if field.metadata.get("metavar") == "FILE" else "directory"
+            raise ValueError(f"{flag(field.name)}: {value}, expected a local {kind}; copy it from there")
+
+
 def differences(
     before: Mapping[str, Any], now: Mapping[str, Any], when: str = "there", show: Callable[[Any], str] = repr
 ) -> list[str]:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fer_spark import __version__
 from fer_spark.artifacts import replace_file
-from fer_spark.settings import option
+from fer_spark.settings import option, require_local
 
 DECODED = frozenset({"written", "scored", "no_face", "over_class_limit", "duplicate_leak"})
 """What became of pictures that were decoded; what is known by its bytes, its annotation or its head alone is not."""
@@ -36,8 +36,7 @@ class MetricsSettings:
         """Raise ValueError where the library is missing, or the place is not on this machine."""
         if self.metrics_file and find_spec("prometheus_client") is None:
             raise ValueError("--metrics-file needs pip install 'fer-spark[metrics]'")
-        if "://" in self.metrics_file:
-            raise ValueError(f"--metrics-file: {self.metrics_file}, expected a local file: the driver writes it")
+        require_local(self, "metrics_file")
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,8 @@ BRIEF = {
 }
 """For tests of few rows: expressions interpreted, plans made once, which takes less time. Spark's own tests hold
 that the rows are those of compiled expressions and of plans that adapt. Long tests of many rows, clusters, kills,
-stores and notebooks, and all commands that run in processes of their own, compile and adapt as users' jobs do."""
+stores and notebooks, and all commands that run in processes of their own but for some on YARN, compile and adapt as
+users' jobs do."""
 
 
 class Planning:

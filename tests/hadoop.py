@@ -38,7 +38,7 @@ _OPTIONS = [
     "-XX:TieredStopAtLevel=1",
     "--add-opens=java.base/java.lang=ALL-UNNAMED",
 ]
-_WAIT_S = 90
+_WAIT_S = 180
 
 
 @dataclass
@@ -209,6 +209,7 @@ _YARN = {
     "yarn.nodemanager.resource.memory-mb": 8192,
     "yarn.nodemanager.resource.cpu-vcores": 8,
     "yarn.scheduler.minimum-allocation-mb": 128,
+    "yarn.resourcemanager.nodemanagers.heartbeat-interval-ms": 200,  # containers are handed out at these
 }
 
 
@@ -230,9 +231,19 @@ def java_home() -> Path:
 
 def put(spark: SparkSession, here: Path, there: str) -> None:
     """Copy a local folder to a URI."""
+    _copy(spark, here.as_uri(), there)
+
+
+def get(spark: SparkSession, there: str, here: Path) -> None:
+    """Copy a folder at a URI to this disk."""
+    _copy(spark, there, here.as_uri())
+
+
+def _copy(spark: SparkSession, *places: str) -> None:
+    """From a URI to another."""
     jvm: Any = spark._jvm
     conf: Any = spark._jsc.hadoopConfiguration()
-    source, target = (jvm.org.apache.hadoop.fs.Path(place) for place in (here.as_uri(), there))
+    source, target = (jvm.org.apache.hadoop.fs.Path(place) for place in places)
     systems = source.getFileSystem(conf), target.getFileSystem(conf)
     jvm.org.apache.hadoop.fs.FileUtil.copy(systems[0], source, systems[1], target, False, conf)
 

@@ -23,6 +23,7 @@ from fer_spark.settings import (
     option,
     paths,
     require,
+    require_local,
     unchanging,
     values,
     why_fixed,
@@ -221,6 +222,12 @@ def test_an_empty_setting_that_is_needed_is_named_by_its_flag() -> None:
     require(Painting(model="m", easel="e"), "model", "easel")
     with pytest.raises(ValueError, match=r"^--easel is missing; --help shows an example$"):
         require(Painting(model="m"), "model", "easel")
+
+
+def test_a_url_where_python_writes_to_a_disk_is_refused_by_its_flag() -> None:
+    require_local(Painting(model="m/", easel="hdfs://lake/e"), "model")
+    with pytest.raises(ValueError, match=r"^--model: hdfs://lake/m, expected a local directory; copy it from there$"):
+        require_local(Painting(model="hdfs://lake/m"), "model", "easel")
 
 
 def test_differences_name_each_entry_by_its_place_with_both_values() -> None:

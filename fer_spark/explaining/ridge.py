@@ -20,6 +20,8 @@ Part = tuple[npt.NDArray[Any], Floats, Floats]
 ALPHA = 1.0
 _SELECTION_ALPHA = 0.01
 """What the lime package selects features with (`highest_weights`)."""
+_DIGITS = 9
+"""Of a weight, in units of the largest: what further ones hold is rounding."""
 
 
 @dataclass(frozen=True)
@@ -99,16 +101,23 @@ def r_squared(masks: npt.NDArray[Any], targets: Floats, weights: Floats, model: 
 
 def top_overlap(first: Floats, second: Floats, top: int) -> float:
     """Jaccard, 0-1, of the `top` segments of largest absolute weight of two explanations."""
-    sets = [set(np.argsort(-np.abs(weights), kind="stable")[:top].tolist()) for weights in (first, second)]
+    sets = [set(np.argsort(-np.abs(_rounded(weights)), kind="stable")[:top].tolist()) for weights in (first, second)]
     return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
 
 
 def rank_correlation(first: Floats, second: Floats) -> float:
     """Spearman's, -1 to 1; equal weights share their rank. NaN where one of them has no two different weights."""
-    a, b = (_ranks(weights) for weights in (first, second))
+    a, b = (_ranks(_rounded(weights)) for weights in (first, second))
     if len(a) < 2 or np.ptp(a) == 0 or np.ptp(b) == 0:
         return float("nan")
     return float(np.corrcoef(a, b)[0, 1])
+
+
+def _rounded(weights: Floats) -> Floats:
+    """Weights in units of the largest, without what rounding adds: segments that all masks show or hide together have
+    the same weight, and which of them came out larger would differ from batch to batch."""
+    largest = np.abs(weights).max(initial=0.0)
+    return np.asarray(np.round(weights / largest, _DIGITS) if largest > 0 else weights)
 
 
 def _ranks(values: Floats) -> Floats:

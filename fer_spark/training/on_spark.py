@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +15,17 @@ class ProcessError(RuntimeError):
     """One of the processes failed, and with it all of them."""
 
 
+class RefusedError(ValueError):
+    """One of the processes refused what it was to do; the message is its own."""
+
+
 def distribute(
-    spark: SparkSession, program: Callable[[list[str]], int], arguments: list[str], processes: int, use_gpu: bool
+    spark: SparkSession,
+    program: Callable[[list[str]], int],
+    arguments: list[str],
+    processes: int,
+    use_gpu: bool,
+    refusal: str = "",
 ) -> int:
     """Run `program(arguments)` in `processes` processes that know one another through torch.distributed; returns what
     it returns in the first.
@@ -24,7 +34,8 @@ def distribute(
     package is installed where the tasks run, or comes as --py-files; what they write must be reachable from all of
     them. GPUs are used where Spark hands them out. `program` is a function of a module, and ends its process where it
     fails. (A file as program, which TorchDistributor takes too, may fail unnoticed: Spark 4 drops its exit code.)
-    Raises ProcessError when a process fails; its output has been printed by then.
+    Raises ProcessError when a process fails; its output has been printed by then. RefusedError where that output has a
+    line that begins with `refusal`, as programs begin what they say of wrong usage.
     """
     from py4j.protocol import Py4JError  # type: ignore[import-untyped]
     from pyspark.errors import PySparkException
@@ -38,6 +49,8 @@ def distribute(
     try:
         returned = distributor.run(_found_there(program, files), arguments)
     except (RuntimeError, PySparkException, Py4JError) as error:
+        if refusal and (reason := re.search(rf"{re.escape(refusal)}(.+)", str(error))):
+            raise RefusedError(reason[1].strip()) from error
         raise ProcessError(f"one of the {processes} processes on {master} failed; its output is above") from error
     if not isinstance(returned, int):
         raise ProcessError(f"the first of the {processes} processes on {master} returned no exit code: {returned!r}")

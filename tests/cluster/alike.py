@@ -48,7 +48,7 @@ def gap(left: Any, right: Any) -> float:
         return 0.0 if left == right else abs(left - right)
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return gap(list(left.values()), list(right.values())) if list(left) == list(right) else math.inf
-    if isinstance(left, list) and isinstance(right, list):
+    if isinstance(left, list | tuple) and isinstance(right, list | tuple):  # a map of Arrow's is a list of tuples
         if len(left) != len(right):
             return math.inf
         return max((gap(*pair) for pair in zip(left, right, strict=True)), default=0.0)

@@ -14,12 +14,13 @@ def without_python() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYSPARK"))}
 
 
-def bare_python(folder: Path) -> Path:
+def bare_python(folder: Path, *more: Path) -> Path:
     """A Python with every package of this one except fer_spark: the checkout is installed by a file that the list of
-    one folder more does not run."""
+    one folder more does not run. `more`: other folders of packages that it has."""
     venv.create(folder, symlinks=True)
     (site,) = folder.glob("lib/python*/site-packages")
-    (site / "packages.pth").write_text(sysconfig.get_paths()["purelib"] + "\n", encoding="utf-8")
+    places = [sysconfig.get_paths()["purelib"], *map(str, more)]
+    (site / "packages.pth").write_text("\n".join(places) + "\n", encoding="utf-8")
     python = folder / "bin" / "python"
     line = [python, "-c", "import pyspark, torch, fer_spark"]
     found = subprocess.run(line, cwd=folder, env=without_python(), capture_output=True, text=True, check=False)

@@ -15,6 +15,7 @@ from tests.cluster.demo import Step
 from tests.cluster.summary import summary
 
 ROW = {"image_id": "a", "probs": [0.25, 0.75], "box": {"left": 3, "score": math.nan}, "detail": None}
+ROW["by_label"] = [("happy", 0.25), ("sad", 0.75)]  # as Arrow gives a map
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,8 @@ ROW = {"image_id": "a", "probs": [0.25, 0.75], "box": {"left": 3, "score": math.
         (ROW | {"box": {"left": 3, "score": 0.5}}, math.inf),
         (ROW | {"image_id": "b"}, math.inf),
         (ROW | {"detail": 0.0}, math.inf),
+        (ROW | {"by_label": [("happy", 0.5), ("sad", 0.75)]}, 0.25),
+        (ROW | {"by_label": [("happy", 0.25), ("angry", 0.75)]}, math.inf),
         (ROW | {"probs": [0.25]}, math.inf),
         ({name: value for name, value in ROW.items() if name != "detail"}, math.inf),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +11,8 @@ from pyspark.find_spark_home import _find_spark_home
 from pyspark.sql import SparkSession
 
 from fer_spark.sample import write_folder
+from tests.cluster.nodes import without_python
+from tests.cluster.submit import BUILD, submission
 from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest, shards
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -36,20 +37,18 @@ def test_executors_of_the_archive_alone_give_the_rows_of_local_mode(
     python = dist / "environment" / "bin" / "python"
     names = {path.name for path in dist.glob("environment/lib/*/site-packages/*")}
     assert not names & {"torch", "pyspark"}
-    home = _find_spark_home()
     conf = {
         "spark.master": "local-cluster[2,1,1024]",
         "spark.archives": f"{dist}/fer_spark-environment.tar.gz#environment",
         "spark.pyspark.python": "./environment/bin/python",
         "spark.pyspark.driver.python": str(python),
     }
-    settings = [word for item in [*QUICK_JVM, *(f"{k}={v}" for k, v in conf.items())] for word in ("--conf", item)]
+    settings = [*QUICK_JVM, *(f"{name}={value}" for name, value in conf.items())]
     flags = arguments(tmp_path / "far", input=tmp_path / "pictures", **FLAGS)
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYSPARK"))}
     done = subprocess.run(
-        [f"{home}/bin/spark-submit", *settings, str(ROOT / "jobs" / "build_shards.py"), *flags],
+        submission([], settings, BUILD, flags),
         cwd=tmp_path,
-        env=clean | {"SPARK_HOME": home, "LC_ALL": "C.UTF-8"},
+        env=without_python() | {"SPARK_HOME": _find_spark_home(), "LC_ALL": "C.UTF-8"},
         capture_output=True,
         text=True,
         check=False,

@@ -78,3 +78,11 @@ def test_agreement_of_two_explanations() -> None:
     assert rank_correlation(first, -first) == pytest.approx(-1)
     assert rank_correlation(np.array([1.0, 1, 2, 3]), np.array([1.0, 2, 3, 4])) == pytest.approx(0.9486833)  # by hand
     assert np.isnan(rank_correlation(np.zeros(3), np.arange(3.0)))
+
+
+def test_weights_that_differ_by_rounding_alone_are_equal() -> None:
+    first, rounding = np.array([0.4, 0.1, 0.1, 0.1, 0.0]), np.array([0, 1e-15, 3e-15, -2e-15, -1e-16])
+    other = np.array([0.1, 0.4, 0.3, 0.2, 0.0])
+    assert rank_correlation(first + rounding, other) == rank_correlation(first, other)
+    assert top_overlap(first + rounding, other, 2) == top_overlap(first, other, 2) == pytest.approx(1 / 3)
+    assert rank_correlation(first * 1e-12 + rounding * 1e-12, other) == rank_correlation(first, other)

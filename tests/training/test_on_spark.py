@@ -1,4 +1,4 @@
-"""A program is found where it runs, in files that only the job has brought there."""
+"""A program is found where it runs, in files that only the job has brought there, and what it says comes back."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import sys
 import sysconfig
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from pyspark import cloudpickle
 
-from fer_spark.training.on_spark import _found_there
+from fer_spark.training.on_spark import ProcessError, RefusedError, _found_there, distribute
 
 CALL = """
 import sys
@@ -46,3 +48,27 @@ def test_a_process_that_spark_did_not_start_finds_the_program_in_a_zip(
 
     assert called(_found_there(brought.program, ["brought.zip", "missing.zip"])) == "2 False\n"
     assert "No module named 'brought'" in called(brought.program)  # which is sent by its name alone
+
+
+SPARK: Any = SimpleNamespace(sparkContext=SimpleNamespace(master="yarn"), conf={})
+FAILED = "RuntimeError: Command failed with return code 1. The task output is included below: "
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("fer-spark train: lake: no manifest there\nSIGTERM\nfer-spark train: lake: none\n", "lake: no manifest there"),
+        ("fer-spark train failed: a file is damaged\n", "one of the 2 processes on yarn failed"),
+    ],
+)
+def test_what_a_process_says_of_wrong_usage_is_what_all_say(
+    monkeypatch: pytest.MonkeyPatch, output: str, expected: str
+) -> None:
+    def run(self: object, *given: object) -> int:
+        raise RuntimeError(FAILED + output)
+
+    monkeypatch.setattr("pyspark.ml.torch.distributor.TorchDistributor.__init__", lambda *given, **more: None)
+    monkeypatch.setattr("pyspark.ml.torch.distributor.TorchDistributor.run", run)
+    with pytest.raises((RefusedError, ProcessError), match=f"^{expected}") as raised:
+        distribute(SPARK, print, [], 2, False, "fer-spark train: ")  # type: ignore[arg-type]
+    assert raised.type is (RefusedError if expected.startswith("lake") else ProcessError)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fer_spark.cli.run import OK, Command, CommandError, Given
 from fer_spark.networks.settings import EXPORT_FORMATS
-from fer_spark.settings import option
+from fer_spark.settings import option, require_local
 
 _DESCRIPTION = """Write a bundle as one graph: pixels (N, C, S, S) float32 in 0-255 in, probabilities (N, K) out.
 Standardisation, views and calibration are in the graph; label names are in ONNX's metadata."""
@@ -27,8 +27,10 @@ class ExportSettings:
 
 
 def _check(given: Given) -> None:
-    if not given.of(ExportSettings).output:
+    settings = given.of(ExportSettings)
+    if not settings.output:
         raise ValueError("--output: name the file to write")
+    require_local(settings, "output")
 
 
 def _run(given: Given) -> int:

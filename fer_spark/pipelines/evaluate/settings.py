@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_spark.settings import check, option, require
+from fer_spark.settings import check, option, require, require_local
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,7 @@ class EvaluateSettings:
         """Raise ValueError naming the first setting that is missing or cannot be."""
         check(self)
         require(self, "bundle", "shards", "output")
-        if "://" in self.output:
-            raise ValueError(f"--output {self.output}: expected a local directory; copy it from there")
+        require_local(self, "output")
         if self.record and not Path(self.bundle).is_dir():
             raise ValueError(f"--record: {self.bundle} is no directory; a shipped bundle's card stays as it is")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +23,6 @@ def write_overlays(
     planned: Planned, rows: DataFrame, faces: DataFrame, mean_weights: Mapping[str, Mapping[str, float]]
 ) -> list[str]:
     """Write `overlays/<face_id>.png` of the first faces by id, and `maps/<label>.png`; returns their paths, sorted."""
-    root = Path("/" + planned.target.root.removeprefix("file:").lstrip("/"))  # not encoded, % and # are letters
     column = planned.pixels.column
     shown = rows.where(F.col("status") == "ok").orderBy("face_id").limit(planned.settings.overlays)
     joined = shown.join(faces.select("face_id", column), "face_id")
@@ -33,16 +31,19 @@ def write_overlays(
         segments = decode_segments(bytes(row["segment_map"]), row["size_px"])
         pixels = planned.pixels.decode(bytes(row[column]))
         png = overlay_png(pixels, segments, np.array(row["weights"]), caption_of(row), planned.lime.top)
-        written.append(_write(root, f"{OVERLAYS}/{row['face_id']}.png", png))
+        written.append(f"{OVERLAYS}/{row['face_id']}.png")
+        planned.target.publish_bytes(written[-1], png)
     lime, size_px = planned.lime, planned.pixels.shape[0]
     for label, weights in mean_maps(mean_weights, lime.segments, size_px, lime.segment_count).items():
-        written.append(_write(root, map_name(label), map_png(weights, f"{label}: mean of its faces")))
+        written.append(map_name(label))
+        planned.target.publish_bytes(written[-1], map_png(weights, f"{label}: mean of its faces"))
     return sorted(written)
 
 
 def map_name(label: str) -> str:
-    """Path of a label's mean map. A label is any text: in one with a slash it must not become a folder, or `..`."""
-    return f"{MAPS}/{label.replace('%', '%25').replace('/', '%2F')}.png"
+    """Path of a label's mean map. A label is any text: in one with a slash it must not become a folder, or `..`,
+    and HDFS has no colon in names."""
+    return f"{MAPS}/{label.replace('%', '%25').replace('/', '%2F').replace(':', '%3A')}.png"
 
 
 def caption_of(row: Any) -> str:
@@ -54,10 +55,3 @@ def caption_of(row: Any) -> str:
     against = f" against {row['rival_label']}" if row["rival_label"] else ""
     what = f"{row['explained_label']}{against} {row['probability']:.0%}"
     return f"{what}{truth}   {known}{mark}   red: for, blue: against"
-
-
-def _write(root: Path, path: str, content: bytes) -> str:
-    target = root / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(content)
-    return path

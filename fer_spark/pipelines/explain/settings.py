@@ -39,5 +39,3 @@ class ExplainSettings:
         """Raise ValueError naming the first setting that is missing or cannot be."""
         check(self)
         require(self, "bundle", "shards", "output")
-        if self.overlays and "://" in self.output and not self.output.startswith("file://"):
-            raise ValueError(f"--overlays: pictures are written to a local directory; --output is {self.output}")

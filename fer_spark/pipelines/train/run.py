@@ -102,12 +102,13 @@ def run_on_spark(
     """Run `program`, the command by rank.run_rank, in several processes on Spark's executors; its exit code."""
     from fer_spark.spark.session import get_session
 
+    name = "fer-spark train"
     output = Path(settings.run.output)
     if (output / _CARD).exists() and not settings.run.overwrite:
         raise ValueError(f"{output} holds a finished bundle; choose another --output, or --overwrite")
-    spark = get_session("fer-spark train", conf, master)
+    spark = get_session(name, conf, master)
     words = [*arguments, "--processes", "0"]  # the last one wins, also over a --config file
-    return distribute(spark, program, words, settings.run.processes, settings.train.device != "cpu")
+    return distribute(spark, program, words, settings.run.processes, settings.train.device != "cpu", f"{name}: ")
 
 
 def _make_room(output: Path, overwrite: bool) -> None:

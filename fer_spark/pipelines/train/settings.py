@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fer_spark.networks.settings import NetworkSettings
-from fer_spark.settings import check, option, require
+from fer_spark.settings import check, option, require, require_local
 from fer_spark.shards.read.settings import ReadSettings
 from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.imbalance.settings import ImbalanceSettings
@@ -36,6 +36,7 @@ class RunSettings:
         """Raise ValueError naming what is missing."""
         check(self)
         require(self, "shards", "output")
+        require_local(self, "output")
         if self.train_split in (self.val_split, ""):
             raise ValueError(f"--train-split {self.train_split!r} and --val-split {self.val_split!r}: they must differ")
 

@@ -20,7 +20,7 @@ from fer_spark.filesystems import open_file_system
 from fer_spark.machine import keys_for
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.shards.manifest import NAME, ImageColumn, Manifest, ManifestError, ShardFile
-from fer_spark.shards.read.remedies import no_such_split
+from fer_spark.shards.read.remedies import no_shards, no_such_split
 
 
 class ShardError(Exception):
@@ -63,7 +63,7 @@ class ShardFiles:
             text = filesystem.cat_file(f"{root.rstrip('/')}/{NAME}").decode("utf-8")
             manifest = Manifest.from_json(text, f"{uri.rstrip('/')}/{NAME}")
         except FileNotFoundError as error:
-            raise ShardError(f"{uri}: no {NAME} there: give the output directory of build-shards") from error
+            raise ShardError(no_shards(uri, NAME)) from error
         except _no_access() as error:
             raise ShardError(f"{uri}: no access ({error}); {keys_for(uri)}") from error
         except _unreadable() as error:

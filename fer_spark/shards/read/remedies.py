@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fer_spark.machine import local_path
+
+
+def no_shards(uri: str, name: str) -> str:
+    """For a place without the manifest, a file of this name."""
+    text = f"{uri}: no {name} there: give the output directory of build-shards"
+    if "://" not in uri and local_path(uri) is None:
+        text += "; a path without a scheme is of this machine's disk: of a cluster's file system give hdfs://…"
+    return text
+
 
 def no_such_split(uri: str, split: str, splits: Sequence[str]) -> str:
     """For a split that shards do not have."""

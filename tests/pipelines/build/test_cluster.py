@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import time
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ from fer_spark.sample import WriteSettings, write_folder
 from tests.cluster.network import network
 from tests.cluster.nodes import bare_python, without_python
 from tests.cluster.standalone import LIGHT, standalone
+from tests.cluster.submit import BUILD, package, submission
 from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest, shards, start
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -127,12 +127,9 @@ def test_a_worker_cut_off_from_the_network_and_back_after_the_time_limit_costs_a
 def submit(folder: Path, there: list[str], conf: list[str], words: list[str]) -> subprocess.Popen[str]:
     """jobs/build_shards.py by spark-submit, with the package as a zip, from a folder that is not the checkout. `there`:
     the words that run it on a host."""
-    package = shutil.make_archive(str(folder / "fer_spark"), "zip", ROOT, "fer_spark")
     conf = [*conf, f"spark.pyspark.python={bare_python(folder / 'python')}"]
-    line = [*there, f"{_find_spark_home()}/bin/spark-submit", "--py-files", package]
-    line += [word for item in conf for word in ("--conf", item)]
     return subprocess.Popen(
-        [*line, str(ROOT / "jobs" / "build_shards.py"), *words],
+        [*there, *submission(["--py-files", package(folder)], conf, BUILD, words)],
         cwd=folder,
         env=without_python() | {"SPARK_HOME": _find_spark_home()},
         stdout=subprocess.PIPE,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -24,6 +23,7 @@ from tests.cluster.kubernetes.containers import MISSING, NO_IMAGES, Containers, 
 from tests.cluster.kubernetes.node import Node
 from tests.cluster.kubernetes.server import serving
 from tests.cluster.nodes import bare_python, without_python
+from tests.cluster.submit import BUILD, package, submission
 from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest, shards
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
@@ -57,19 +57,18 @@ class Cluster:
     python: Path
     folder: Path
 
-    def submit(self, mode: str, conf: Mapping[str, str], words: list[str]) -> subprocess.Popen[str]:
+    def submit(
+        self, mode: str, conf: Mapping[str, str], package: str, program: Path | str, words: list[str]
+    ) -> subprocess.Popen[str]:
         """spark-submit with the settings of docker/kubernetes/, in a folder that is not the checkout."""
+        options = ["--master", f"k8s://{self.api.url}", "--deploy-mode", mode, "--py-files", package]
+        options += ["--properties-file", str(ROOT / "docker" / "kubernetes" / "spark.conf")]
         settings = [*QUICK_JVM, *(f"{name}={value}" for name, value in (SMALL | QUICK | dict(conf)).items())]
-        home = _find_spark_home()
-        line = [f"{home}/bin/spark-submit", "--master", f"k8s://{self.api.url}", "--deploy-mode", mode]
-        line += ["--properties-file", str(ROOT / "docker" / "kubernetes" / "spark.conf")]
-        line += [word for item in settings for word in ("--conf", item)]
-        environment = without_python() | {"SPARK_HOME": home, "PYSPARK_PYTHON": str(self.python), "LC_ALL": "C.UTF-8"}
-        environment["KUBECONFIG"] = str(self.folder / "none")
+        environment = {"SPARK_HOME": _find_spark_home(), "PYSPARK_PYTHON": str(self.python), "LC_ALL": "C.UTF-8"}
         return subprocess.Popen(
-            [*line, *words],
+            submission(options, settings, program, words),
             cwd=self.folder,
-            env=environment,
+            env=without_python() | environment | {"KUBECONFIG": str(self.folder / "none")},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -109,11 +108,6 @@ def _mounted(folder: Path, *roles: str) -> dict[str, str]:
     return {f"{volume}.{name}": str(folder) for volume in volumes for name in ("mount.path", "options.path")}
 
 
-def _package(folder: Path) -> str:
-    """The package as a zip."""
-    return shutil.make_archive(str(folder / "fer_spark"), "zip", ROOT, "fer_spark")
-
-
 def _container(pod: dict[str, Any]) -> dict[str, Any]:
     """A pod's only one, its environment by name. AssertionError where it lacks what spark.conf gives every pod."""
     (container,) = pod["spec"]["containers"]
@@ -133,8 +127,7 @@ def test_an_executor_pod_killed_in_mid_job_is_replaced_and_costs_no_row(
     write_folder(tmp_path / "pictures", 100, seed=21, broken_fraction=0.1, settings=WriteSettings(workers=2))
     flags = {"input": tmp_path / "pictures", **FLAGS}
     conf = {"spark.driver.host": "127.0.0.1", "spark.executor.instances": "2"}
-    job = ["--py-files", _package(tmp_path), str(ROOT / "jobs" / "build_shards.py")]
-    process = cluster.submit("client", conf, [*job, *arguments(tmp_path / "far", **flags)])
+    process = cluster.submit("client", conf, package(tmp_path), BUILD, arguments(tmp_path / "far", **flags))
     killed = ""
     while process.poll() is None and not killed:
         time.sleep(0.1)
@@ -162,9 +155,9 @@ def test_in_cluster_mode_the_driver_pod_has_the_exit_code_and_its_rows_are_those
     flags = {"input": data / "pictures", **LITTLE}
     conf = {"spark.kubernetes.driver.master": api.url, "spark.executor.instances": "1"}
     conf |= _mounted(data, "driver", "executor")
-    job = ["--py-files", f"local://{_package(data)}", f"local://{IMAGE}/jobs/build_shards.py"]
+    program = f"local://{IMAGE}/jobs/build_shards.py"
     words = arguments(data / "far", max_bad_fraction=0, **flags)
-    process = cluster.submit("cluster", conf, [*job, *words])
+    process = cluster.submit("cluster", conf, f"local://{package(data)}", program, words)
     out, _ = process.communicate()
     assert process.returncode == 0, out  # of spark-submit, whatever became of the job
     (driver,) = api.pods("driver")
@@ -173,7 +166,7 @@ def test_in_cluster_mode_the_driver_pod_has_the_exit_code_and_its_rows_are_those
     assert {thing["kind"] for thing in api.given} == {"Secret", "Pod", "Service", "ConfigMap", "NetworkPolicy"}
     assert api.invalid == []
     place = ["driver", "--properties-file", "/opt/spark/conf/spark.properties"]
-    place += ["--class", "org.apache.spark.deploy.PythonRunner", f"local://{IMAGE}/jobs/build_shards.py"]
+    place += ["--class", "org.apache.spark.deploy.PythonRunner", program]
     assert _container(driver)["args"] == [*place, *words]
     assert driver["spec"]["serviceAccountName"] == "spark"
     for pod in [driver, *api.pods("executor")]:
@@ -194,9 +187,8 @@ def test_an_executor_in_a_container_gives_the_same_rows(spark: SparkSession, pyt
     write_folder(data / "pictures", 24, seed=4, broken_fraction=0.3)
     flags = {"input": data / "pictures", **LITTLE}
     conf = {"spark.driver.host": "127.0.0.1", "spark.executor.instances": "1", **_mounted(data, "executor")}
-    job = ["--py-files", _package(tmp_path), str(ROOT / "jobs" / "build_shards.py")]
     with _running(Containers, python, tmp_path) as cluster:
-        process = cluster.submit("client", conf, [*job, *arguments(data / "far", **flags)])
+        process = cluster.submit("client", conf, package(tmp_path), BUILD, arguments(data / "far", **flags))
         out, _ = process.communicate()
         assert process.returncode == 0, out + cluster.logs()
         (pod,) = cluster.api.pods("executor")

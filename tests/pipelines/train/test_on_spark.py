@@ -11,9 +11,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from tests.cluster.nodes import bare_python
+from tests.cluster.submit import package
 from tests.pipelines.train.trainings import (
     COUNTS,
-    ROOT,
     SMALL_CNN,
     accuracy,
     card,
@@ -141,8 +141,7 @@ def test_a_stop_on_spark_is_a_stop_and_a_failure_a_failure(shards: Path, tmp_pat
 def test_executors_of_a_cluster_that_get_the_package_as_a_zip_equal_one_process(
     shards: Path, alone: Path, tmp_path: Path
 ) -> None:
-    package = shutil.make_archive(str(tmp_path / "fer_spark"), "zip", ROOT, "fer_spark")
-    cluster = [*CLUSTER, "--conf", f"spark.submit.pyFiles={package}"]
+    cluster = [*CLUSTER, "--conf", f"spark.submit.pyFiles={package(tmp_path)}"]
     python = str(bare_python(tmp_path / "python"))
     code, said = finish(shared(shards, tmp_path / "out", "--processes", "2", *cluster), PYSPARK_PYTHON=python)
     assert code == 0, said
