@@ -1,0 +1,1 @@
+"""docs/ says what is true."""
