@@ -1,4 +1,4 @@
-"""How the JVM is started: no sooner than needed and, for a local session, without what nobody asked for."""
+"""How the JVM is started: no sooner than needed and, for a short job, without what nobody asked for."""
 
 from __future__ import annotations
 
@@ -18,6 +18,9 @@ from fer_spark.spark.quiet import quieten
 QUICK = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 """For a job of seconds: compile once, and lightly; one thread collects. Not for jobs that compute for minutes."""
 
+_QUICK_EXECUTORS = "-XX:TieredStopAtLevel=1"
+"""The same for a cluster's executors, without a collector, which what the user has set may choose."""
+
 _OPTIONS = "SPARK_SUBMIT_OPTS"
 _LAUNCHER = "SPARK_LAUNCHER_OPTS"
 _NO_PYTHON = "no-python-data-sources"
@@ -25,6 +28,8 @@ _NO_PYTHON = "no-python-data-sources"
 
 _ahead: list[Future[None]] = []
 """The start of a JVM by another thread."""
+_quick: list[bool] = [False]
+"""Whether the job that this process runs is one of seconds."""
 
 
 def start_ahead(settings: Mapping[str, str], quick: bool) -> None:
@@ -33,6 +38,7 @@ def start_ahead(settings: Mapping[str, str], quick: bool) -> None:
     settings  Spark settings that the user gave
     quick     the job is one of seconds
     """
+    _quick[:] = [quick]
     importlib.import_module("pyspark.sql")  # by one thread, before there are two
     if _running() or _ahead:
         return
@@ -49,6 +55,11 @@ def start_jvm(settings: Mapping[str, str]) -> None:
         _ahead.pop().result()
     if not _running():
         _start(settings, False)
+
+
+def executor_options() -> str:
+    """Options of a cluster's executors for the job that `start_ahead` began; empty unless it is one of seconds."""
+    return _QUICK_EXECUTORS if _quick[0] else ""
 
 
 def quick_options(java: Java, leave: bool = True) -> str:
@@ -81,7 +92,7 @@ def _start(settings: Mapping[str, str], quick: bool) -> None:
     for key, value in early.items():
         launch.set(key, value)
     quieten()
-    quick = quick and settings.get("spark.master", "local").startswith("local") and not _chosen(settings)
+    quick = quick and not _chosen(settings)  # on a cluster too, where the driver plans
     with _environment(quick_options(java) if quick and java is not None else ""):
         try:
             SparkContext._ensure_initialized(conf=launch)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fer_spark.spark import daemon
 from fer_spark.spark.connect import need_classic, need_classic_settings
-from fer_spark.spark.launch import start_jvm
+from fer_spark.spark.launch import executor_options, start_jvm
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -80,6 +80,8 @@ def get_session(app_name: str, conf: Iterable[str] = (), master: str = "", prelo
         where = str(merged.get("spark.master"))
         if where.startswith("local"):
             merged.setIfMissing("spark.ui.enabled", "false")  # a server that takes half a second to start
+        elif options := executor_options():
+            merged.setIfMissing("spark.executor.defaultJavaOptions", options)
         in_one_process = where.partition("[")[0] == "local"
         if in_one_process:  # a task whose blocks HDFS has elsewhere waits for a worker there, and nothing ends the wait
             merged.setIfMissing("spark.locality.wait", "0s")

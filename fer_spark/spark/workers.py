@@ -1,4 +1,4 @@
-"""Python workers of a local session, started before a job needs them."""
+"""Python workers, started before a job needs them."""
 
 from __future__ import annotations
 
@@ -12,14 +12,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import SparkSession
 
+_MOST_TASKS = 1_000
 _STARTED: set[tuple[str, ...]] = set()
 """Applications, each with modules for which a worker was started."""
 
 
 def start_workers(spark: SparkSession, modules: Sequence[str]) -> Thread:
-    """Have a worker of this machine load `modules` while the driver does something else; the thread ends when it has.
+    """Have workers load `modules` while the driver does something else; the thread ends when they have.
 
-    On a cluster it is no use, and once in an application is enough: then there is nothing to wait for.
+    In local mode that is one worker, whose parent forks the others with them loaded; on a cluster as many as the cores
+    that have joined by then. Once in an application is enough: then there is nothing to wait for.
     """
     from pyspark import InheritableThread
 
@@ -30,11 +32,12 @@ def start_workers(spark: SparkSession, modules: Sequence[str]) -> Thread:
 
     def run() -> None:
         with suppress(Exception):  # whatever it was, the job itself will meet it
-            spark.range(1).coalesce(1).mapInArrow(load, "id long").collect()
+            spark.range(0, tasks, 1, tasks).mapInArrow(load, "id long").collect()
 
     context = spark.sparkContext
+    tasks = 1 if str(context.master).startswith("local") else min(context.defaultParallelism, _MOST_TASKS)
     key = (str(context.applicationId), *modules)
-    needed = str(context.master).startswith("local") and key not in _STARTED
+    needed = key not in _STARTED
     _STARTED.add(key)
     thread = InheritableThread(target=run, daemon=True) if needed else Thread()
     thread.start()
