@@ -17,7 +17,8 @@ from pyspark.sql import SparkSession
 from fer_spark.sample import write_folder
 from fer_spark.spark.launch import QUICK
 from tests.hadoop import Hadoop, hadoop, java_home, put, text
-from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest
+from tests.pipelines.build.builds import arguments, build, manifest
+from tests.pipelines.processes import QUICK_JVM, ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 
