@@ -5,6 +5,9 @@ runs that begin at once, each writes before it lists, so at least one sees the o
 when its process on this machine is gone, or when it has had no heartbeat for the expiry: by the storage's own clock
 where that one stamps every file; elsewhere, as in a mounted folder whose hosts stamp what they write (CephFS, Lustre),
 by how long this run has seen the same stamp, whatever the stamp says. No host's clock is compared with another's.
+
+A run that was cut off from the storage for longer than the expiry may send a heartbeat late, after another took the
+lease: to that other its claim stays dead, and to itself the other's is one that is alive.
 """
 
 from __future__ import annotations
@@ -82,6 +85,7 @@ class Lease:
         self._report = report
         self._held = False
         self._first_seen: dict[str, _Stamp] = {}
+        self._dead: set[str] = set()
         self._stop = threading.Event()
         self._writing = threading.Lock()
         self._beats: threading.Thread | None = None
@@ -112,23 +116,33 @@ class Lease:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
+        """Raises LeaseError in place of an error that may be due to it: the other run clears away what it finds."""
         self._stop.set()
         if self._beats is not None:
             self._beats.join()
-        self._store.delete(self._name)
+        removed = False
+        with suppress(Exception):  # a claim that cannot be removed ends with the process, or expires
+            removed = self._store.read(self._name) is None
+            self._store.delete(self._name)
+        if removed and isinstance(value, Exception) and not isinstance(value, LeaseError):
+            raise LeaseError(self._lost) from value
 
     def verify(self) -> None:
         """Raise LeaseError unless this run still holds the lease. To be called before every commit."""
         if not self._renew() or any(claim.held for claim in self._others().values()):
-            raise LeaseError(
-                f"this run sent no heartbeat for {self._expiry_s:g} s and another run took the lease; nothing is lost, "
-                "what was not committed is scored by the other. Raise --lease-s if pauses are usual"
-            )
+            raise LeaseError(self._lost)
 
     def stamped_s(self) -> float:
         """A heartbeat, and its time by the clock that stamps files there; 0 where another run took the lease."""
         self._renew()
         return self._store.modified_s().get(self._name, 0.0)
+
+    @property
+    def _lost(self) -> str:
+        return (
+            f"this run sent no heartbeat for {self._expiry_s:g} s and another run took the lease; nothing is lost, "
+            "what was not committed is scored by the other. Raise --lease-s if pauses are usual"
+        )
 
     def _beat(self) -> None:
         with self._writing:
@@ -163,7 +177,8 @@ class Lease:
             if text is None:
                 continue
             claim = Claim.from_json(text)
-            if claim.owner.has_ended or self._is_silent(name, when, now):
+            if name in self._dead or claim.owner.has_ended or self._is_silent(name, when, now):
+                self._dead.add(name)
                 self._store.delete(name)
             else:
                 alive[name] = claim

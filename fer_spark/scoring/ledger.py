@@ -140,6 +140,11 @@ class Ledger:
             raise LedgerError(self._overtaken(entry.batch))
         self.entries.append(entry)
 
+    def check_latest(self) -> None:
+        """Raise LedgerError where another run has committed since this one opened the ledger."""
+        if self._storage.exists(f"{ENTRIES}/{self.next_batch:06d}.json"):
+            raise LedgerError(self._overtaken(self.next_batch))
+
     def fence(self, key: Key) -> None:
         """Take the next number, so that a run that was taken for dead cannot. Raises LedgerError where it just did."""
         self.commit(Entry(self.next_batch, key, [], "", Figures()))

@@ -13,7 +13,8 @@ from pyspark.sql import SparkSession
 from fer_spark.sample import write_folder
 from tests.cluster.nodes import without_python
 from tests.cluster.submit import BUILD, submission
-from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest, shards
+from tests.pipelines.build.builds import arguments, build, manifest, shards
+from tests.pipelines.processes import QUICK_JVM, ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 FLAGS = {"source": "folder", "detector": "haar", "size": ["48:gray"]}

@@ -20,16 +20,19 @@ SLOW_DOWN = b"""<?xml version="1.0" encoding="UTF-8"?>
 
 class Faults:
     """What the proxy does: `throttled`, every so many requests get 503; `cut`, every so many uploads end half-way;
-    `away_s`, for so long after the first upload every connection is closed. `seen` counts what it did."""
+    `away_s`, for so long after the first upload every connection is closed; `lost_at`, from the first upload to a path
+    that ends so on (`lost`) every connection is closed until somebody sets `mended`, when that upload arrives. `seen`
+    counts what it did."""
 
-    def __init__(self, throttled: int = 0, cut: int = 0, away_s: float = 0.0) -> None:
-        self.throttled, self.cut, self.away_s = throttled, cut, away_s
+    def __init__(self, throttled: int = 0, cut: int = 0, away_s: float = 0.0, lost_at: str = "") -> None:
+        self.throttled, self.cut, self.away_s, self.lost_at = throttled, cut, away_s, lost_at
+        self.lost, self.mended = threading.Event(), threading.Event()
         self.seen: Counter[str] = Counter()
         self._until = 0.0
         self._lock = threading.Lock()
 
-    def of(self, method: str, size: int) -> str:
-        """`pass`, `throttle`, `cut` or `away`."""
+    def of(self, method: str, path: str, size: int) -> str:
+        """`pass`, `throttle`, `cut`, `away` or `late`."""
         with self._lock:
             self.seen["requests"] += 1
             upload = method in ("PUT", "POST") and size > 0
@@ -37,8 +40,11 @@ class Faults:
             if self.away_s and upload and not self._until:
                 self._until = time.monotonic() + self.away_s
             found = "pass"
-            if time.monotonic() < self._until:
+            if time.monotonic() < self._until or (self.lost.is_set() and not self.mended.is_set()):
                 found = "away"
+            elif self.lost_at and upload and not self.lost.is_set() and urlsplit(path).path.endswith(self.lost_at):
+                self.lost.set()
+                found = "late"
             elif self.throttled and self.seen["requests"] % self.throttled == 0:
                 found = "throttle"
             elif self.cut and upload and self.seen["uploads"] % self.cut == 0:
@@ -57,7 +63,7 @@ def faulty(endpoint: str, faults: Faults) -> Iterator[str]:
 
         def _answer(self) -> None:
             size = int(self.headers.get("Content-Length") or 0)
-            what = faults.of(self.command, size)
+            what = faults.of(self.command, self.path, size)
             if what == "away":
                 self._hang_up()
                 return
@@ -66,6 +72,8 @@ def faulty(endpoint: str, faults: Faults) -> Iterator[str]:
                 self._hang_up()
                 return
             body = self.rfile.read(size)
+            if what == "late":
+                faults.mended.wait()
             if what == "throttle":
                 self._reply(503, {"Content-Type": "application/xml"}, SLOW_DOWN)
                 return

@@ -24,8 +24,10 @@ import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.machine import cache_dir
-from tests.pipelines.store_front import HOST, TOKEN, Front
-from tests.servers import MISSING, free_ports, gcs_jars
+from tests.hadoop import java_home
+from tests.jvm import quick_jvm
+from tests.pipelines.store_front import HOST, TOKEN, Front, Held
+from tests.servers import MISSING, free_ports, gcs_jars, jars
 
 _PROXY = {"https.proxyHost": "127.0.0.1", "https.proxyPort": ""}
 
@@ -35,6 +37,7 @@ class GoogleStore:
     """A running store. `key_file`: of the account that it knows; `unknown_key_file`: of another.
 
     lost   `upload` or `answer`: what gets lost of the next uploads, the first first
+    held   uploads that wait
     """
 
     port: int
@@ -42,6 +45,7 @@ class GoogleStore:
     key_file: Path
     unknown_key_file: Path
     lost: list[str]
+    held: list[Held]
 
     @property
     def endpoint(self) -> str:
@@ -83,7 +87,7 @@ def google_store(folder: Path) -> Iterator[GoogleStore]:
     try:
         _wait_for(behind, process, folder / "log")
         files = [_key_file(folder, name, key, front.server_port) for name in ("known", "unknown")]
-        yield GoogleStore(front.server_port, certificate, files[0], files[1], front.lost)
+        yield GoogleStore(front.server_port, certificate, files[0], files[1], front.lost, front.held)
     finally:
         front.shutdown()
         front.server_close()
@@ -113,6 +117,22 @@ def reached_by(spark: SparkSession, store: GoogleStore) -> Iterator[None]:
         for name in _PROXY:
             jvm.java.lang.System.clearProperty(name)
         jvm.javax.net.ssl.HttpsURLConnection.setDefaultSSLSocketFactory(before)
+
+
+def for_a_process(store: GoogleStore, folder: Path) -> list[str]:
+    """Spark settings by which a job in a process of its own finds the store as `reached_by` lets this one's JVM, with
+    the key file of the account that it knows. `folder` gets a file of what that JVM trusts."""
+    trusted = folder / "trusted.p12"
+    words = ["-importcert", "-noprompt", "-alias", "front", "-file", str(store.certificate), "-keystore", str(trusted)]
+    keytool = java_home() / "bin" / "keytool"
+    subprocess.run([str(keytool), *words, "-storepass", "of-tests"], check=True, capture_output=True)
+    properties = {name: value or str(store.port) for name, value in _PROXY.items()}
+    properties |= {"javax.net.ssl.trustStore": str(trusted), "javax.net.ssl.trustStorePassword": "of-tests"}
+    options = " ".join([quick_jvm(), *(f"-D{name}={value}" for name, value in properties.items())])
+    settings = {f"spark.hadoop.{name}": value for name, value in for_hadoop(store.key_file).items()}
+    settings["spark.driver.extraJavaOptions"] = options
+    settings["spark.driver.extraClassPath"] = ":".join(map(str, [*jars(), *gcs_jars()]))
+    return [f"{name}={value}" for name, value in settings.items()]
 
 
 def _key_file(folder: Path, account: str, key: Path, port: int) -> Path:

@@ -34,6 +34,29 @@ def _refusal(code: int, message: str) -> Answer:
     return code, {"Content-Type": "application/json; charset=UTF-8"}, json.dumps(error).encode()
 
 
+class Held:
+    """An upload that waits before the store: the first of an object whose name ends with `name`. What the client may do
+    meanwhile is to die."""
+
+    def __init__(self, name: str) -> None:
+        self.reached = threading.Event()
+        self._ending, self._go, self._arrives = quote(name, safe=""), threading.Event(), False
+
+    def is_of(self, place: str) -> bool:
+        return place.endswith(self._ending) and not self.reached.is_set()
+
+    def wait(self) -> bool:
+        """Whether it is to be passed on."""
+        self.reached.set()
+        self._go.wait()
+        return self._arrives
+
+    def release(self, arrives: bool) -> None:
+        """Let the store have it, or nobody."""
+        self._arrives = arrives
+        self._go.set()
+
+
 class Front(ThreadingHTTPServer):
     """Answers on a free port of this machine; the server is at the port `behind`."""
 
@@ -45,6 +68,7 @@ class Front(ThreadingHTTPServer):
         self.writing = threading.Lock()
         self.uploads: dict[str, tuple[str, str]] = {}
         self.lost: list[str] = []
+        self.held: list[Held] = []
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -104,6 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.server.uploads[upload] = (place, query.get("ifGenerationMatch", [""])[0])
             return answer
         place, expected = self.server.uploads[query["upload_id"][0]]
+        if any(held.is_of(place) and not held.wait() for held in self.server.held):
+            return _NOTHING
         if not expected or headers.get("Content-Range", "").endswith("/*"):
             return self._ask(method, path, body, headers)
         with self.server.writing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from fer_spark.cli.commands.report import main as report
 from fer_spark.cli.commands.train import main as train
 from fer_spark.scoring.outputs.read import read_scores
 from tests.pipelines.evaluate.evaluations import write_bundle
-from tests.pipelines.google_store import GoogleStore, for_hadoop, google_store, reached_by
-from tests.pipelines.score.worlds import NAMES, score
-from tests.pipelines.store_front import FORBIDDEN, TOKEN
+from tests.pipelines.google_store import GoogleStore, for_a_process, for_hadoop, google_store, reached_by
+from tests.pipelines.processes import kill, run_until, start
+from tests.pipelines.score.worlds import NAMES, lake, score
+from tests.pipelines.store_front import FORBIDDEN, TOKEN, Held
 from tests.pipelines.test_object_store import BUILD, GRAYS, PATHS, configure, evaluated_and_explained, pictures
 
 __all__ = ["pictures"]  # a fixture
@@ -63,7 +64,7 @@ def objects(below: str) -> dict[str, bytes]:
     """What lies in a folder of the bucket, by its name there; folders themselves are objects without content."""
     system, root = fsspec.filesystem("gs", use_listings_cache=False), f"{BUCKET}/{below}".rstrip("/")
     found = {path.removeprefix(f"{root}/"): system.cat_file(path) for path in system.find(root)}
-    return {name: content for name, content in found.items() if not name.endswith("/")}
+    return {name: content for name, content in found.items() if name and not name.endswith("/")}
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +144,54 @@ def test_a_writer_that_is_killed_leaves_nothing(spark: SparkSession, store: Goog
     stream.write(bytearray(20 << 20))  # more than the connector sends at once; what is killed never closes it
     assert not storage.exists("rows.parquet")
     assert storage.list_files() == []
+
+
+def killed_at(store: GoogleStore, name: str, words: Sequence[object], conf: Sequence[str], arrives: bool) -> None:
+    """Run a job until its upload of `name` is on its way, kill it, and let the upload arrive or not."""
+    held = Held(name)
+    store.held.append(held)
+    process = start([*words, "--master", "local[2,4]"], conf)
+    try:
+        run_until(process, held.reached)
+    finally:
+        kill(process)
+        held.release(arrives)
+
+
+def test_a_build_killed_while_its_manifest_is_on_its_way_is_completed_by_the_next(
+    store: GoogleStore, shards: str, pictures: Path, tmp_path: Path
+) -> None:
+    words = ["--input", str(pictures), "--output", f"gs://{BUCKET}/killed/shards", *BUILD]
+    killed_at(store, "/_manifest.json", ["build-shards", *words], for_a_process(store, tmp_path), arrives=False)
+    assert "_manifest.json" not in objects("killed/shards")
+    assert build([*words, "--on-existing", "resume"]) == 0
+    kept = objects("killed/shards")
+    manifest = json.loads(kept["_manifest.json"])
+    assert manifest["checksum"] == json.loads(objects("shards")["_manifest.json"])["checksum"]
+    assert manifest["counts"]["written_faces"] == len(PATHS)
+    assert {file["path"] for file in manifest["files"]} == {name for name in kept if name.startswith("split=")}
+    assert not [name for name in kept if name.startswith("_staging")]
+
+
+def test_scoring_killed_while_an_entry_is_on_its_way_counts_each_picture_once(
+    spark: SparkSession, store: GoogleStore, bundle: Path, tmp_path: Path
+) -> None:
+    """The first entry never arrives, its scores are left; the next run's arrives when that is dead."""
+    grays = {f"{number}.png": 50 + number for number in range(12)}
+    pictures, place = lake(tmp_path / "in", grays), f"gs://{BUCKET}/killed"
+    nightly = ["--incremental", "--checkpoint", f"{place}/ledger", "--chunk-images", "6"]
+    words = ["score", "--bundle", bundle, "--source", "images", "--input", pictures, "--output", f"{place}/scores"]
+    conf = for_a_process(store, tmp_path)
+    for number, arrives in ((1, False), (2, True)):
+        killed_at(store, f"/batches/00000{number}.json", [*words, *nightly], conf, arrives)
+    assert score(bundle, pictures, f"{place}/scores", *nightly) == 0
+    kept = objects("killed/scores")
+    summary = json.loads(kept["_summary.json"])
+    assert 0 < summary["unchanged"] < len(grays)
+    assert summary["scored_pictures"] == len(grays) - summary["unchanged"]
+    assert set(kept) == {"_summary.json", *summary["files"]}
+    rows = read_scores(spark, f"{place}/scores").select("source_path").collect()
+    assert sorted(row["source_path"] for row in rows) == sorted(grays)
 
 
 def test_what_the_connector_does_not_send_again_is_written(spark: SparkSession, store: GoogleStore) -> None:

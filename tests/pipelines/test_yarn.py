@@ -24,7 +24,8 @@ from tests.cluster.submit import package, submission
 from tests.conftest import BRIEF
 from tests.hadoop import Hadoop, get, hadoop, hdfs_client, java_home, put, text
 from tests.jvm import quick_jvm
-from tests.pipelines.build.builds import QUICK_JVM, arguments, build, manifest
+from tests.pipelines.build.builds import arguments, build, manifest
+from tests.pipelines.processes import QUICK_JVM
 from tests.pipelines.score.worlds import score
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]

@@ -112,10 +112,24 @@ def test_an_owner_that_wakes_up_after_its_lease_was_taken_cannot_commit_even_if_
     sleeper._held = True
     sleeper._beat()
     store.now_s += 61
-    with Lease(store, 60, elsewhere("taker")):
+    with Lease(store, 60, elsewhere("taker")) as taker:
         sleeper._beat()
         with pytest.raises(LeaseError):
             sleeper.verify()
+        sleeper._beat()
+        taker.verify()
+        assert list(store.files) == ["taker.json"]
+
+
+def test_an_error_of_a_run_whose_lease_was_taken_is_that_it_was_taken() -> None:
+    store = Folder()
+    with pytest.raises(ZeroDivisionError), Lease(store, 60):
+        _ = 1 // 0
+    sleeper = Lease(store, 60, elsewhere("sleeper"))
+    sleeper.__enter__()
+    store.now_s += 61
+    with Lease(store, 60, elsewhere("taker")), pytest.raises(LeaseError, match="another run took the lease"):
+        sleeper.__exit__(FileNotFoundError, FileNotFoundError("its staging"), None)
 
 
 def test_the_heartbeat_keeps_a_long_run_alive() -> None:
@@ -138,6 +152,11 @@ class Away(Folder):
             raise OSError("503 Slow Down")
         return super().read(name)
 
+    def delete(self, name: str) -> None:
+        if self.away:
+            raise OSError("503 Slow Down")
+        super().delete(name)
+
 
 def test_the_heartbeat_goes_on_once_a_storage_that_was_away_is_back() -> None:
     store = Away()
@@ -149,6 +168,16 @@ def test_the_heartbeat_goes_on_once_a_storage_that_was_away_is_back() -> None:
         time.sleep(0.3)
         assert max(store.modified_s().values()) == store.now_s
         lease.verify()
+
+
+def test_a_run_that_ends_while_its_storage_is_away_ends_as_it_would_have() -> None:
+    store = Away()
+    with Lease(store, 60):
+        store.away = True
+    lease = Lease(Away(), 60)
+    lease.__enter__()
+    lease._store.away = True
+    lease.__exit__(OSError, OSError("503 Slow Down"), None)  # raises nothing of its own
 
 
 def test_a_claim_that_cannot_be_read_is_not_taken_for_none() -> None:

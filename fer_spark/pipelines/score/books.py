@@ -72,12 +72,15 @@ def open_books(run: Run, lease: Lease) -> Books:
 
 
 def close_books(run: Run, books: Books, figures: Figures, unchanged: int) -> Scored:
-    """Publish the summary of a run that came to its end."""
+    """Publish the summary of a run that came to its end. Raises LeaseError or LedgerError where another run took the
+    lease: it may be at work, and if this summary came after its, the next run's has all files again."""
+    books.lease.verify()
     run.output.drop_staging()
     files = [file for entry in books.ledger.entries for file in entry.files]
     why = books.explained.summary(run, [file for entry in books.ledger.entries for file in entry.explanations])
     summary = summarise(run, figures, books.earlier, files, unchanged, why)
     publish_summary(run.output, summary)
+    books.ledger.check_latest()
     return Scored(summary, figures, figures.bad_fraction > run.settings.max_bad_fraction)
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fer_spark.cli.commands.build_shards import main
-from tests.jvm import quick_jvm
-
-ROOT = Path(__file__).parents[3]
-QUICK_JVM = [
-    "spark.ui.enabled=false",
-    f"spark.driver.extraJavaOptions={quick_jvm()}",
-    f"spark.executor.extraJavaOptions={quick_jvm()}",
-]
-"""For processes that live for half a minute."""
+from tests.pipelines import processes
 
 
 def build(output: Path | str, **flags: Any) -> int:
@@ -43,12 +33,7 @@ def arguments(output: Path | str, **flags: Any) -> list[str]:
 
 def start(output: Path, conf: list[str], **flags: Any) -> subprocess.Popen[str]:
     """build-shards as a process group of its own (driver, JVM and Python workers), output captured."""
-    words = [sys.executable, "-m", "fer_spark.cli", "build-shards", *arguments(output, **flags)]
-    words += [word for item in [*QUICK_JVM, *conf] for word in ("--conf", item)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
-    return subprocess.Popen(
-        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
-    )
+    return processes.start(["build-shards", *arguments(output, **flags)], conf)
 
 
 def manifest(output: Path) -> dict[str, Any]:

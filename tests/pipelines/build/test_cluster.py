@@ -17,7 +17,8 @@ from tests.cluster.network import network
 from tests.cluster.nodes import bare_python, without_python
 from tests.cluster.standalone import LIGHT, standalone
 from tests.cluster.submit import BUILD, package, submission
-from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest, shards, start
+from tests.pipelines.build.builds import arguments, build, manifest, shards, start
+from tests.pipelines.processes import QUICK_JVM, ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
 LOCAL = ["spark.master=local[2,4]"]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import random
-import signal
 import subprocess
 import time
 from dataclasses import dataclass
@@ -17,6 +15,7 @@ import pytest
 
 from fer_spark.sample import WriteSettings, write_folder
 from tests.pipelines.build.builds import manifest, quarantine, shards, start
+from tests.pipelines.processes import kill
 
 pytestmark = [pytest.mark.kill, pytest.mark.timeout(1200)]
 COUNT = 150
@@ -55,17 +54,6 @@ def undisturbed(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Und
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
     return Undisturbed(output, works - began, time.monotonic() - works)
-
-
-def _kill_group(pid: int) -> None:
-    """The driver, its JVM, and the Python workers, which live in process groups of their own."""
-    family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    for member in family:
-        try:
-            os.kill(member.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    psutil.wait_procs(family, timeout=20)
 
 
 def _busy_workers(pid: int) -> list[psutil.Process]:
@@ -112,8 +100,7 @@ def test_a_driver_killed_again_and_again_still_comes_to_the_same_rows(
             time.sleep(0.02)
         time.sleep(moments.uniform(0, 0.5) if begun[1] == 0 else 0)
         assert process.poll() is None, f"ended before {begun} was begun: {process.communicate()[0]}"
-        _kill_group(process.pid)
-        process.communicate()
+        kill(process)
     process = start(tmp_path, CONF, input=pictures, on_existing="resume", **FLAGS)
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
@@ -136,7 +123,7 @@ def test_a_killed_overwrite_leaves_the_previous_shards_readable(
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(undisturbed.moment(share))
         if process.poll() is None:
-            _kill_group(process.pid)
+            kill(process)
         after = manifest(output)
         assert after["checksum"] in (before, complete)
         for file in after["files"]:

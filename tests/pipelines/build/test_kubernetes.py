@@ -24,7 +24,8 @@ from tests.cluster.kubernetes.node import Node
 from tests.cluster.kubernetes.server import serving
 from tests.cluster.nodes import bare_python, without_python
 from tests.cluster.submit import BUILD, package, submission
-from tests.pipelines.build.builds import QUICK_JVM, ROOT, arguments, build, manifest, shards
+from tests.pipelines.build.builds import arguments, build, manifest, shards
+from tests.pipelines.processes import QUICK_JVM, ROOT
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(600)]
 

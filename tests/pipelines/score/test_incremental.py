@@ -30,6 +30,7 @@ from tests.pipelines.score.worlds import (
     lake,
     picture,
     score,
+    scores,
     summary,
 )
 
@@ -302,3 +303,26 @@ def test_two_runs_that_both_hold_the_lease_lose_and_double_nothing(
     assert summary(tmp_path / "scores")["unchanged"] == 5
     assert list(rows(tmp_path).values()) == [1] * 5
     assert len(every_score(tmp_path / "scores")) == 5
+
+
+@pytest.mark.job
+def test_a_summary_that_comes_after_that_of_another_run_is_a_failure_and_the_next_run_has_all_files(
+    bundle: Path, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def run() -> int:
+        return score(bundle, pictures, tmp_path / "scores", "--incremental", "--checkpoint", str(tmp_path / "ledger"))
+
+    def another() -> int:
+        picture(pictures / "new.png", 70)
+        return run()
+
+    with both_hold_the_lease(monkeypatch, "before the summary", another) as codes:
+        codes.append(run())
+    assert codes == [0, 1]
+    assert "another run has written batch 2" in capsys.readouterr().err
+    assert run() == 0
+    assert summary(tmp_path / "scores")["unchanged"] == 6
+    assert sorted(summary(tmp_path / "scores")["files"]) == sorted(
+        path.name for path in (tmp_path / "scores").glob("*.parquet")
+    )
+    assert sorted(row["source_path"] for row in scores(tmp_path / "scores")) == sorted([*GRAYS, "new.png"])

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 from pyspark.sql import SparkSession
 
-from tests.pipelines.build.builds import QUICK_JVM, ROOT
+from tests.pipelines import processes
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import NAMES, every_score, picture, score, scores, summary
 
@@ -46,25 +42,8 @@ def start(
     words = ["--bundle", bundle, "--source", "images", "--input", pictures, "--output", root / "scores"]
     words += ["--incremental", "--checkpoint", root / "ledger", "--chunk-images", chunk, "--master", master]
     words += ["--trigger", trigger]
-    conf = [*QUICK_JVM, "spark.sql.shuffle.partitions=2", f"spark.executorEnv.PYTHONPATH={ROOT}"]
-    command = [sys.executable, "-m", "fer_spark.cli", "score", *map(str, words)]
-    command += [word for item in conf for word in ("--conf", item)]
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "LC_ALL": "C.UTF-8"}
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment, start_new_session=True
-    )
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """The driver, its JVM and the Python workers."""
-    family = [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]
-    for member in family:
-        try:
-            os.kill(member.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            continue
-    process.communicate()
-    psutil.wait_procs(family, timeout=20)
+    conf = ["spark.sql.shuffle.partitions=2", f"spark.executorEnv.PYTHONPATH={processes.ROOT}"]
+    return processes.start(["score", *words], conf)
 
 
 def each_face_once(root: Path) -> None:
@@ -99,7 +78,7 @@ def test_a_driver_killed_again_and_again_leaves_each_face_once(
             time.sleep(0.05)
         time.sleep(moments.uniform(0, KILL_WITHIN_S))
         assert process.poll() is None, f"run {number + 1} ended before it was killed: {process.communicate()[0]}"
-        kill(process)
+        processes.kill(process)
     process = start(bundle, pictures, tmp_path, trigger=trigger)
     out, _ = process.communicate(timeout=900)
     assert process.returncode == 0, out

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fer_spark.cli.commands.score import main
+from fer_spark.pipelines.score import books
 from fer_spark.rows import SCORE
 from fer_spark.scoring.lease import Lease
 from fer_spark.scoring.ledger import Entry, Ledger
@@ -101,19 +102,20 @@ def dies_at_the_second_commit(monkeypatch: pytest.MonkeyPatch, moment: str) -> I
 @contextmanager
 def both_hold_the_lease(monkeypatch: pytest.MonkeyPatch, moment: str, other: Callable[[], int]) -> Iterator[list[int]]:
     """No run sees another in here, and the first is overtaken by a whole other one: before its first rows are staged,
-    or `before the entry`. Yields a list that gets the other's exit code."""
+    `before the entry` or `before the summary`. Yields a list that gets the other's exit code."""
     codes: list[int] = []
-    real: dict[type, Any] = {Output: Output.stage, Ledger: Ledger.commit}
-    place = Ledger if moment == "before the entry" else Output
+    places = {"before the entry": (Ledger, "commit"), "before the summary": (books, "publish_summary")}
+    place, name = places.get(moment, (Output, "stage"))
+    real = getattr(place, name)
 
-    def overtaken(self: Any, *arguments: Any) -> Any:
+    def overtaken(*arguments: Any) -> Any:
         if not codes:
             codes.append(-1)
             codes[0] = other()
-        return real[place](self, *arguments)
+        return real(*arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr(Lease, "_others", lambda self: {})
         patched.setattr(Lease, "verify", lambda self: None)
-        patched.setattr(place, "commit" if place is Ledger else "stage", overtaken)
+        patched.setattr(place, name, overtaken)
         yield codes
