@@ -108,9 +108,6 @@ class Storage:
         self._fs, self._root = open_place(jvm, self._conf, root)
         self.root: str = self._root.toString()
         self._scheme: str = self._root.toUri().getScheme()
-        if self._scheme == "file":  # a `.crc` beside a small JSON file would only make it impossible to edit
-            self._fs.setWriteChecksum(False)
-            self._fs.setVerifyChecksum(False)
 
     @classmethod
     def to_write(cls, spark: SparkSession, root: str) -> Storage:

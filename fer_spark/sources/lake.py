@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from fer_spark.sources.settings import SourceError
-from fer_spark.spark.places import JVM_ERRORS, reason_of
+from fer_spark.spark.places import JVM_ERRORS, reason_of, without_checksums
 
 GLOB_CHARS = frozenset("*?[]{}")
 
@@ -64,7 +64,7 @@ def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
         raise SourceError(f"{flag} {text!r}: nothing is read from web addresses; download it first")
     try:
         path = hadoop_path(spark, text)
-        system = path.getFileSystem(_conf(spark))
+        system = without_checksums(path.getFileSystem(_conf(spark)))
         if system.exists(path):
             status = system.getFileStatus(path)
             full = status.getPath()

@@ -21,10 +21,19 @@ def open_place(jvm: Any, conf: Any, text: str) -> tuple[Any, Any]:
     """Hadoop's file system of an address, and its path there, by Hadoop's settings `conf`. Raises PlaceError."""
     try:
         path = jvm.org.apache.hadoop.fs.Path(text)
-        system = path.getFileSystem(conf)
+        system = without_checksums(path.getFileSystem(conf))
         return system, system.makeQualified(path)
     except JVM_ERRORS as error:
         raise PlaceError(f"{text!r} cannot be opened: {reason_of(error)}") from error
+
+
+def without_checksums(system: Any) -> Any:
+    """Of this machine's files, which Hadoop would read and write with a `.crc` beside each: one of a small JSON file
+    makes it impossible to edit, and names with a colon have none."""
+    if system.getScheme() == "file":
+        system.setWriteChecksum(False)
+        system.setVerifyChecksum(False)
+    return system
 
 
 def reason_of(error: Exception) -> str:

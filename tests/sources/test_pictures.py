@@ -30,6 +30,17 @@ def test_awkward_names_come_back_as_they_are(spark: SparkSession, tmp_path: Path
     assert {path: bytes(row["content"]) for path, row in by_path(source).items()} == AWKWARD
 
 
+def test_a_name_with_a_colon_is_read_though_hadoop_knows_no_checksum_file_of_it(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    lake = {"a:b#c.png": b"one", "d:e/f:g.jpg": b"two"}
+    root = write(tmp_path, lake)
+    jvm: Any = spark._jvm
+    path = jvm.org.apache.hadoop.fs.Path(f"file://{root}")
+    path.getFileSystem(spark._jsc.hadoopConfiguration()).setVerifyChecksum(True)  # as in a session that just began
+    assert {path: bytes(row["content"]) for path, row in by_path(open_images(spark, root)).items()} == lake
+
+
 def test_a_file_and_a_glob_are_inputs_too(spark: SparkSession, tmp_path: Path) -> None:
     root = write(tmp_path, {"n1/a.jpg": b"x", "n2/b.jpg": b"xx", "n2/c.jpg": b"", "m/d.jpg": b"xxx"})
     assert reasons(check(open_images(spark, root / "m" / "d.jpg"))) == {"d.jpg": None}

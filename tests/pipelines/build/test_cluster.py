@@ -42,9 +42,10 @@ def locally(spark: SparkSession, pictures: Path, tmp_path_factory: pytest.TempPa
     return output
 
 
-def _finish(process: subprocess.Popen[str]) -> None:
+def _finish(process: subprocess.Popen[str]) -> str:
     out, _ = process.communicate(timeout=600)
     assert process.returncode == 0, out
+    return out
 
 
 def test_two_executors_give_the_rows_of_one_process(pictures: Path, locally: Path, tmp_path: Path) -> None:
@@ -80,15 +81,21 @@ def test_a_node_that_stands_still_holds_nobody_up_where_tasks_may_run_twice(
 ) -> None:
     """Above a minute: a master, two workers with addresses of their own (Spark runs no task twice on one host), driver
     and two executors. Python on one of them is stopped for good: without speculation the job would wait for it.
+    All of them know a secret, and encrypt what they send and spill.
     """
-    conf = ["spark.speculation=true", "spark.speculation.interval=200ms", "spark.speculation.quantile=0.1"]
-    conf += ["spark.speculation.minTaskRuntime=1s"]
-    with standalone(tmp_path / "cluster") as cluster:
+    secret = "known-to-the-nodes-alone"
+    daemons = {"SPARK_DAEMON_JAVA_OPTS": f"{LIGHT} -Dspark.authenticate=true -Dspark.authenticate.secret={secret}"}
+    conf = ["spark.authenticate=true", f"spark.authenticate.secret={secret}", "spark.network.crypto.enabled=true"]
+    conf += ["spark.io.encryption.enabled=true", "spark.speculation=true", "spark.speculation.interval=200ms"]
+    conf += ["spark.speculation.quantile=0.1", "spark.speculation.minTaskRuntime=1s"]
+    with standalone(tmp_path / "cluster", nodes=daemons) as cluster:
         process = start(tmp_path / "shards", [*cluster.conf, PACKAGE, *conf], input=pictures, **FLAGS)
         stopped = cluster.busy("127.0.0.3", process)
         for worker in stopped:
             worker.suspend()
-        _finish(process)
+        out = _finish(process)
+    said = [out, *(file.read_text(errors="replace") for file in tmp_path.rglob("*") if file.suffix in (".log", ".json"))]
+    assert len(said) > 3 and not any(secret in text for text in said)
     assert manifest(tmp_path / "shards")["checksum"] == manifest(locally)["checksum"]
     assert shards(tmp_path / "shards").equals(shards(locally))
 
