@@ -30,7 +30,7 @@ def open_place(jvm: Any, conf: Any, text: str) -> tuple[Any, Any]:
 def without_checksums(system: Any) -> Any:
     """Of this machine's files, which Hadoop would read and write with a `.crc` beside each: one of a small JSON file
     makes it impossible to edit, and names with a colon have none."""
-    if system.getScheme() == "file":
+    if system.getUri().getScheme() == "file":
         system.setWriteChecksum(False)
         system.setVerifyChecksum(False)
     return system

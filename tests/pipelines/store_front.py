@@ -177,14 +177,21 @@ class _Handler(BaseHTTPRequestHandler):
         return status, {"Content-Type": "application/json"}, content
 
     def _body(self) -> bytes:
+        """Raises ConnectionError where the client closes the connection before the end: nothing is stored then."""
         if self.headers.get("Transfer-Encoding") != "chunked":
-            return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            return self._whole(int(self.headers.get("Content-Length") or 0))
         parts = []
         while size := int(self.rfile.readline().split(b";")[0], 16):
-            parts.append(self.rfile.read(size))
+            parts.append(self._whole(size))
             self.rfile.readline()
         self.rfile.readline()
         return b"".join(parts)
+
+    def _whole(self, size: int) -> bytes:
+        read = self.rfile.read(size)
+        if len(read) < size:
+            raise ConnectionError("the client closed the connection")
+        return read
 
     def _ask(self, method: str, path: str, body: bytes, headers: Headers) -> Answer:
         """What the server behind answers."""

@@ -28,7 +28,8 @@ Page = Callable[[Exploration], str]
 def check_output(spark: SparkSession, storage: Storage, on_existing: str) -> None:
     """Make the directory, so that one that cannot be written to fails before the work and not after it.
 
-    Raises ValueError where an exploration is in the way without overwrite, or anything that is none.
+    Raises ValueError where an exploration is in the way without overwrite, or anything that is none; OSError, or py4j's
+    errors, where it cannot be made.
     """
     found = {file.path.split("/", 1)[0] for file in storage.list_files()}
     if foreign := sorted(found - set(_OURS)):
@@ -39,21 +40,12 @@ def check_output(spark: SparkSession, storage: Storage, on_existing: str) -> Non
         raise ValueError(
             f"--output: {storage.root} holds an exploration; name another directory, or --on-existing overwrite"
         )
-    _folder(spark, storage)
-
-
-def _folder(spark: SparkSession, storage: Storage) -> Any:
-    """Make the directory where it is not there yet; returns its file system. Raises OSError, or py4j's errors."""
     target: Any = spark._jvm.org.apache.hadoop.fs.Path(storage.root)  # type: ignore[union-attr]
-    system = target.getFileSystem(spark._jsc.hadoopConfiguration())
-    if not system.mkdirs(target):
+    if not target.getFileSystem(spark._jsc.hadoopConfiguration()).mkdirs(target):
         raise OSError(f"--output: {storage.root} cannot be created")
-    return system
 
 
-def write_output(
-    spark: SparkSession, storage: Storage, exploration: Exploration, summary: dict[str, Any], page: Page
-) -> None:
+def write_output(storage: Storage, exploration: Exploration, summary: dict[str, Any], page: Page) -> None:
     """Write everything, the summary last: without it the output is not complete.
 
     What an earlier exploration left is removed first, its summary before all else.
@@ -63,11 +55,8 @@ def write_output(
         storage.delete(name)
     with tempfile.TemporaryDirectory() as aside:
         _fill(Path(aside), exploration, html)
-        hadoop: Any = spark._jvm.org.apache.hadoop.fs.Path  # type: ignore[union-attr]
-        system = _folder(spark, storage)
-        for entry in sorted(Path(aside).iterdir()):
-            source, place = hadoop(entry.as_uri()), hadoop(storage.uri(entry.name))
-            system.copyFromLocalFile(False, True, source, place)
+        for file in sorted(path for path in Path(aside).rglob("*") if path.is_file()):
+            storage.publish_bytes(file.relative_to(aside).as_posix(), file.read_bytes())
     storage.publish_text(SUMMARY, json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False))
 
 

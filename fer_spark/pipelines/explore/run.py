@@ -100,7 +100,7 @@ def run_explore(
     found = explore(spark, settings, source, pictures, progress)
     total_s = time.monotonic() - began
     summary = summary_of(found, (settings, source, pictures), total_s, spark.sparkContext.defaultParallelism)
-    write_output(spark, storage, found, summary, exploration_page)
+    write_output(storage, found, summary, exploration_page)
     return Explored(found, summary, storage.uri(PAGE), total_s)
 
 
