@@ -65,6 +65,24 @@ class ObjectStore:
     def for_fsspec(self) -> dict[str, str]:
         return {"endpoint_url": self.endpoint, "key": self.key, "secret": self.secret}
 
+    def for_deltalake(self) -> dict[str, str]:
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.key,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
+            "AWS_REGION": "us-east-1",
+            "AWS_ALLOW_HTTP": "true",
+        }
+
+    def for_pyiceberg(self) -> dict[str, str]:
+        """Settings of a catalog."""
+        return {
+            "S3__ENDPOINT": self.endpoint,
+            "S3__ACCESS_KEY_ID": self.key,
+            "S3__SECRET_ACCESS_KEY": self.secret,
+            "S3__REGION": "us-east-1",
+        }
+
 
 def has_object_store() -> bool:
     return _WEED.exists() and bool(jars())

@@ -23,7 +23,7 @@ from tests.pipelines.google_store import GoogleStore, for_a_process, for_hadoop,
 from tests.pipelines.processes import kill, run_until, start
 from tests.pipelines.score.worlds import NAMES, lake, score
 from tests.pipelines.store_front import FORBIDDEN, TOKEN, Held
-from tests.pipelines.test_object_store import BUILD, GRAYS, PATHS, configure, evaluated_and_explained, pictures
+from tests.pipelines.stores import BUILD, GRAYS, PATHS, configure, evaluated_and_explained, pictures
 
 __all__ = ["pictures"]  # a fixture
 

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from fer_spark.shards.read.reader import ReadSettings, ShardReader, open_shards
 from tests.hadoop import Hadoop, hadoop, hdfs_client, put, text
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, score
-from tests.pipelines.test_object_store import evaluated_and_explained
+from tests.pipelines.stores import evaluated_and_explained
 from tests.servers import ROOT, free_ports
 
 pytestmark = pytest.mark.store
@@ -60,8 +61,9 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lake_uri(spark: SparkSession, servers: Hadoop, pictures: Path) -> str:
-    """The same pictures on HDFS."""
+    """The same pictures on HDFS, two seconds old: of younger ones a night notes no age, and the next reads them."""
     put(spark, pictures, f"{servers.uri}/in")
+    time.sleep(2.1)
     return f"{servers.uri}/in"
 
 

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import fsspec
 import pytest
@@ -16,29 +15,27 @@ from pyspark.sql import SparkSession
 
 from fer_spark.artifacts import Storage
 from fer_spark.cli.commands.build_shards import main as build
-from fer_spark.cli.commands.evaluate import main as evaluate
-from fer_spark.cli.commands.explain import main as explain
 from fer_spark.cli.commands.explore import main as explore
 from fer_spark.cli.commands.report import main as report
 from fer_spark.cli.commands.train import main as train
+from fer_spark.pipelines.explain.run import MARKER, SUMMARY
 from fer_spark.scoring.outputs.read import read_scores
 from fer_spark.sources.files.s3 import S3Store
 from fer_spark.sources.files.store import OpenStore, Store
 from tests.pipelines.build import builds
-from tests.pipelines.evaluate.evaluations import figures, write_bundle
+from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, picture, score
+from tests.pipelines.stores import BUILD, GRAYS, ODD, PATHS, configure, evaluated_and_explained, pictures
 from tests.servers import ObjectStore, object_store
 from tests.shards.tables.tables import NAME, Others
 from tests.sources.lakes import open_images, whole
 from tests.tables.catalogs import catalog_in
 
+__all__ = ["pictures"]  # a fixture
+
 pytestmark = pytest.mark.store
 
-GRAYS = {"angry": 51, "happy": 128, "sad": 204}
-ODD = ["a b.png", "ä+%20.png", "100%.png", "[x]{y}*?.png", "a:b#c&d.png", "a.png", "日本.png", "x'\"y.png"]
-PATHS = sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
 BUCKET = "lake"
-BUILD = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +61,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bundle(tmp_path_factory.mktemp("bundle"), NAMES, views="single")
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures of different content, by label, their names as odd as S3 allows."""
-    root = tmp_path_factory.mktemp("pictures")
-    for label, gray in GRAYS.items():
-        for number, name in enumerate(ODD):
-            picture(root / label / name, gray + number, right=gray - number)
-    return root
-
-
-def configure(spark: SparkSession, settings: dict[str, str]) -> None:
-    conf: Any = spark._jsc.hadoopConfiguration()
-    for name, value in settings.items():
-        conf.set(name, value)
-
-
 def objects(below: str) -> dict[str, bytes]:
     """What lies in a folder of the bucket, by its name there."""
     system, root = fsspec.filesystem("s3", use_listings_cache=False), f"{BUCKET}/{below}".rstrip("/")
@@ -99,26 +80,6 @@ def fetch(below: str, folder: Path) -> Path:
 def parquet_files(below: str) -> set[str]:
     """Faces, wherever they come from."""
     return {f"s3://{BUCKET}/{below}/{name}" for name in objects(below) if name.startswith("split=")}
-
-
-def for_deltalake(store: ObjectStore) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": store.endpoint,
-        "AWS_ACCESS_KEY_ID": store.key,
-        "AWS_SECRET_ACCESS_KEY": store.secret,
-        "AWS_REGION": "us-east-1",
-        "AWS_ALLOW_HTTP": "true",
-    }
-
-
-def for_pyiceberg(store: ObjectStore) -> dict[str, str]:
-    """Settings of a catalog."""
-    return {
-        "S3__ENDPOINT": store.endpoint,
-        "S3__ACCESS_KEY_ID": store.key,
-        "S3__SECRET_ACCESS_KEY": store.secret,
-        "S3__REGION": "us-east-1",
-    }
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +108,7 @@ def test_shards_are_those_of_a_disk_and_committed_without_renaming(
 
 def test_deltalake_reads_them_as_a_table(store: ObjectStore, shards: str, tmp_path: Path) -> None:
     deltalake = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'fer-spark[tables]'")
-    table = deltalake.DeltaTable(f"s3://{BUCKET}/shards", storage_options=for_deltalake(store))
+    table = deltalake.DeltaTable(f"s3://{BUCKET}/shards", storage_options=store.for_deltalake())
     rows = sorted(table.to_pyarrow_table().to_pylist(), key=lambda row: str(row["face_id"]))
     assert sorted(row["label"] for row in rows) == sorted(path.split("/")[0] for path in PATHS)
     assert rows == builds.shards(fetch("shards", tmp_path)).to_pylist()
@@ -159,7 +120,7 @@ def test_pyiceberg_reads_shards_as_a_table_that_follows_an_append(
 ) -> None:
     """The catalog, which knows the store, is a file of this machine; what Iceberg writes itself lies on the store."""
     pytest.importorskip("pyiceberg", reason="pyiceberg is not installed: pip install 'fer-spark[tables]'")
-    catalog_in(tmp_path / "catalog", monkeypatch, WAREHOUSE=f"s3://{BUCKET}/warehouse", **for_pyiceberg(store))
+    catalog_in(tmp_path / "catalog", monkeypatch, WAREHOUSE=f"s3://{BUCKET}/warehouse", **store.for_pyiceberg())
     faces, refused = Others("iceberg", tmp_path), Others("iceberg", tmp_path, name=f"{NAME}_quarantine")
     source = lake(tmp_path / "in", {f"{label}/{n}.png": gray + n for label, gray in GRAYS.items() for n in range(4)})
     (source / "angry" / "broken.png").write_bytes(b"no picture")
@@ -237,19 +198,13 @@ def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
 def test_evaluation_reads_them_and_explanations_lie_beside_them(
     spark: SparkSession, shards: str, bundle: Path, tmp_path: Path
 ) -> None:
-    assert evaluated_and_explained(bundle, shards, f"s3a://{BUCKET}/why", tmp_path) == 1.0
-    assert json.loads(objects("why")["_explanations.json"])["per_status"] == {"ok": len(GRAYS)}
-
-
-def evaluated_and_explained(bundle: Path, shards: str, why: str, folder: Path, read_from: str = "") -> float:
-    """The accuracy of a bundle on shards, by the reader, which may need another address; a face per label is explained
-    by Spark."""
-    words = ["--bundle", str(bundle), "--split", "train", "--device", "cpu"]
-    output = str(folder / "evaluation")
-    assert evaluate([*words, "--map-labels", "--shards", read_from or shards, "--output", output]) == 0
-    few = ["--per-class", "1", "--samples", "60", "--segment-count", "4"]
-    assert explain([*words, "--shards", shards, "--output", why, *few]) == 0
-    return float(figures(folder / "evaluation")["scores"]["accuracy"])
+    """The second time as after a run that was killed at its end: the store keeps the folders of what it removes."""
+    why = f"s3a://{BUCKET}/why"
+    for turn in ("first", "again"):
+        assert evaluated_and_explained(bundle, shards, why, tmp_path / turn) == 1.0
+        assert json.loads(objects("why")[SUMMARY])["per_status"] == {"ok": len(GRAYS)}
+        Storage(spark, why).delete(SUMMARY)
+        Storage(spark, why).publish_text(MARKER, "{}")
 
 
 def test_pictures_are_scored_once_reported_and_explored_and_no_key_is_kept(
@@ -310,7 +265,7 @@ def test_a_delta_table_that_deltalake_commits_to(
         assert score(bundle, source, place, *words) == 0
         assert read_scores(spark, place).count() == number
         picture(source / "new.png", 90)
-    table = deltalake.DeltaTable(f"s3://{BUCKET}/table", storage_options=for_deltalake(store))
+    table = deltalake.DeltaTable(f"s3://{BUCKET}/table", storage_options=store.for_deltalake())
     assert (table.version(), table.to_pyarrow_table().num_rows) == (1, 3)
     shown = capfd.readouterr()
     for text in (shown.out.encode(), shown.err.encode(), *objects("table").values()):

@@ -110,7 +110,7 @@ def explain(spark: SparkSession, planned: Planned, progress: JobProgress) -> dic
     with progress.step("explaining"):
         selected = faces.join(F.broadcast(chosen), "face_id", "left_semi").repartition(partitions)
         explained = explain_faces(selected, _job(planned))
-        explained.write.mode("errorifexists").parquet(planned.target.uri(ROWS))
+        explained.write.mode("overwrite").parquet(planned.target.uri(ROWS))
     with progress.step("summing up"):
         rows = spark.read.parquet(literal(planned.target.uri(ROWS)))
         content = summary_of(rows, planned.lime)

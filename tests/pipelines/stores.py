@@ -1,0 +1,46 @@
+"""What the tests of stores share: pictures with odd names, how they are built, and two jobs on shards there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pyspark.sql import SparkSession
+
+from fer_spark.cli.commands.evaluate import main as evaluate
+from fer_spark.cli.commands.explain import main as explain
+from tests.pipelines.evaluate.evaluations import figures
+from tests.pipelines.score.worlds import picture
+
+GRAYS = {"angry": 51, "happy": 128, "sad": 204}
+ODD = ["a b.png", "ä+%20.png", "100%.png", "[x]{y}*?.png", "a:b#c&d.png", "a.png", "日本.png", "x'\"y.png"]
+PATHS = sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
+BUILD = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Pictures of different content, by label, their names as odd as S3 allows."""
+    root = tmp_path_factory.mktemp("pictures")
+    for label, gray in GRAYS.items():
+        for number, name in enumerate(ODD):
+            picture(root / label / name, gray + number, right=gray - number)
+    return root
+
+
+def configure(spark: SparkSession, settings: dict[str, str]) -> None:
+    conf: Any = spark._jsc.hadoopConfiguration()
+    for name, value in settings.items():
+        conf.set(name, value)
+
+
+def evaluated_and_explained(bundle: Path, shards: str, why: str, folder: Path, read_from: str = "") -> float:
+    """The accuracy of a bundle on shards, by the reader, which may need another address; a face per label is explained
+    by Spark."""
+    words = ["--bundle", str(bundle), "--split", "train", "--device", "cpu"]
+    output = str(folder / "evaluation")
+    assert evaluate([*words, "--map-labels", "--shards", read_from or shards, "--output", output]) == 0
+    few = ["--per-class", "1", "--samples", "60", "--segment-count", "4"]
+    assert explain([*words, "--shards", shards, "--output", why, *few]) == 0
+    return float(figures(folder / "evaluation")["scores"]["accuracy"])
