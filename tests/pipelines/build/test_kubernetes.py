@@ -59,11 +59,15 @@ class Cluster:
     folder: Path
 
     def submit(
-        self, mode: str, conf: Mapping[str, str], package: str, program: Path | str, words: list[str]
+        self, mode: str, conf: Mapping[str, str], program: Path | str, words: list[str], package: str = ""
     ) -> subprocess.Popen[str]:
-        """spark-submit with the settings of docker/kubernetes/, in a folder that is not the checkout."""
-        options = ["--master", f"k8s://{self.api.url}", "--deploy-mode", mode, "--py-files", package]
+        """spark-submit with the settings of docker/kubernetes/, in a folder that is not the checkout.
+
+        `package`: fer_spark, for pods that have none of their own.
+        """
+        options = ["--master", f"k8s://{self.api.url}", "--deploy-mode", mode]
         options += ["--properties-file", str(ROOT / "docker" / "kubernetes" / "spark.conf")]
+        options += ["--py-files", package] if package else []
         settings = [*QUICK_JVM, *(f"{name}={value}" for name, value in (SMALL | QUICK | dict(conf)).items())]
         environment = {"SPARK_HOME": _find_spark_home(), "PYSPARK_PYTHON": str(self.python), "LC_ALL": "C.UTF-8"}
         return subprocess.Popen(
@@ -128,7 +132,7 @@ def test_an_executor_pod_killed_in_mid_job_is_replaced_and_costs_no_row(
     write_folder(tmp_path / "pictures", 100, seed=21, broken_fraction=0.1, settings=WriteSettings(workers=2))
     flags = {"input": tmp_path / "pictures", **FLAGS}
     conf = {"spark.driver.host": "127.0.0.1", "spark.executor.instances": "2"}
-    process = cluster.submit("client", conf, package(tmp_path), BUILD, arguments(tmp_path / "far", **flags))
+    process = cluster.submit("client", conf, BUILD, arguments(tmp_path / "far", **flags), package(tmp_path))
     killed = ""
     while process.poll() is None and not killed:
         time.sleep(0.1)
@@ -158,7 +162,7 @@ def test_in_cluster_mode_the_driver_pod_has_the_exit_code_and_its_rows_are_those
     conf |= _mounted(data, "driver", "executor")
     program = f"local://{IMAGE}/jobs/build_shards.py"
     words = arguments(data / "far", max_bad_fraction=0, **flags)
-    process = cluster.submit("cluster", conf, f"local://{package(data)}", program, words)
+    process = cluster.submit("cluster", conf, program, words, f"local://{package(data)}")
     out, _ = process.communicate()
     assert process.returncode == 0, out  # of spark-submit, whatever became of the job
     (driver,) = api.pods("driver")
@@ -189,7 +193,7 @@ def test_an_executor_in_a_container_gives_the_same_rows(spark: SparkSession, pyt
     flags = {"input": data / "pictures", **LITTLE}
     conf = {"spark.driver.host": "127.0.0.1", "spark.executor.instances": "1", **_mounted(data, "executor")}
     with _running(Containers, python, tmp_path) as cluster:
-        process = cluster.submit("client", conf, package(tmp_path), BUILD, arguments(data / "far", **flags))
+        process = cluster.submit("client", conf, BUILD, arguments(data / "far", **flags), package(tmp_path))
         out, _ = process.communicate()
         assert process.returncode == 0, out + cluster.logs()
         (pod,) = cluster.api.pods("executor")
@@ -214,7 +218,7 @@ def test_the_image_is_driver_and_executor_and_gives_the_same_rows(spark: SparkSe
         conf = {"spark.kubernetes.driver.master": api.url, "spark.executor.instances": "1"}
         conf |= {"spark.kubernetes.container.image": EXECUTOR, **_mounted(data, "driver", "executor")}
         words = arguments(data / "far", **flags)
-        process = cluster.submit("cluster", conf, [f"local://{IMAGE}/jobs/build_shards.py", *words])
+        process = cluster.submit("cluster", conf, f"local://{IMAGE}/jobs/build_shards.py", words)
         out, _ = process.communicate()
         (driver,) = api.pods("driver")
         (status,) = api.get("pods", driver["metadata"]["name"])["status"]["containerStatuses"]
