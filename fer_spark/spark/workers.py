@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import importlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyspark import SparkContext
     from pyspark.sql import SparkSession
 
 _MOST_TASKS = 1_000
@@ -41,4 +43,13 @@ def start_workers(spark: SparkSession, modules: Sequence[str]) -> Thread:
     _STARTED.add(key)
     thread = InheritableThread(target=run, daemon=True) if needed else Thread()
     thread.start()
+    if needed:
+        atexit.register(_end_without_a_word, context, thread)
     return thread
+
+
+def _end_without_a_word(context: SparkContext, thread: Thread) -> None:
+    """Of a job that ends while its workers are starting, Spark would log in many lines that they were stopped."""
+    if thread.is_alive():
+        with suppress(Exception):  # the JVM may be gone already
+            context.setLogLevel("OFF")

@@ -54,7 +54,7 @@ def measure(name: str, asked: argparse.Namespace) -> list[Compared]:
         "eyes": [images or 600],
         "faces": [rounds],
         "training": [images, rounds],
-        "scale": [images or 200_000, cores],
+        "scale": [images or 200_000, cores, asked.pictures],
         "explore": [images or 10_000_000, cores],
         "start": [images or 5, rounds, cores],
     }
@@ -69,7 +69,9 @@ def _parser() -> argparse.ArgumentParser:
     line.add_argument(
         "--images", type=int, default=0, help="how many pictures, or annotation rows; 0: the benchmark's own number"
     )
-    line.add_argument("--pictures", default="", metavar="FOLDER", help="of places: pictures to take; else drawn ones")
+    line.add_argument(
+        "--pictures", default="", metavar="FOLDER", help="of places, scale: pictures to take; else drawn ones"
+    )
     line.add_argument("--rounds", type=int, default=3, help="repetitions, taken in turn")
     line.add_argument("--cores", type=int, default=2)
     line.add_argument("--bundle", default="fer2013", help="a shipped bundle's name, or a directory")

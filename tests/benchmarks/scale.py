@@ -35,18 +35,22 @@ class Took:
     peaks: dict[str, int] = field(default_factory=lambda: {JVM: 0, WORKER: 0})
 
 
-def run(images: int, cores: int) -> None:
-    """Draw pictures of 96 px; run each job on a hundredth, a tenth and all of them; print seconds and memory."""
-    with tempfile.TemporaryDirectory(prefix="fer-spark-scale-") as directory:
+def run(images: int, cores: int, pictures: str = "") -> None:
+    """Run each job on a hundredth, a tenth and all of so many pictures; print seconds and memory.
+
+    pictures  a folder with at least so many; else drawn ones of 96 px
+    """
+    beside = Path(pictures).parent if pictures else None
+    with tempfile.TemporaryDirectory(prefix="fer-spark-scale-", dir=beside) as directory:
         work = Path(directory)
-        began = time.perf_counter()
-        write_folder(
-            work / "all", images, 1, "flat", settings=WriteSettings(workers=cores, drawing=Drawing(size_px=96))
-        )
-        print(f"drew {images:,} pictures in {time.perf_counter() - began:.0f} s", flush=True)
+        drawn = Path(pictures) if pictures else work / "all"
+        if not pictures:
+            began = time.perf_counter()
+            write_folder(drawn, images, 1, "flat", settings=WriteSettings(workers=cores, drawing=Drawing(size_px=96)))
+            print(f"drew {images:,} pictures in {time.perf_counter() - began:.0f} s", flush=True)
         parts = [images // part for part in _PARTS]
-        lakes = [_first(work / "all", part, work / f"first-{part}") for part in parts]
-        for name in ("build-shards", "score", "explore"):
+        lakes = [_first(drawn, part, work / f"first-{part}") for part in parts]
+        for name in ("build-shards", "explore", "score"):
             smaller = Took(0)
             for part, lake in zip(parts, lakes, strict=True):
                 took = _measure(name, lake, work / "output", part, cores)
@@ -55,7 +59,7 @@ def run(images: int, cores: int) -> None:
 
 
 def _first(pictures: Path, count: int, lake: Path) -> Path:
-    files = sorted(path for path in pictures.rglob("*") if path.is_file())
+    files = sorted(path for path in pictures.rglob("*") if path.suffix in (".jpg", ".png"))
     for file in files[:count]:
         target = lake / file.relative_to(pictures)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -48,13 +48,6 @@ def _finish(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def test_two_executors_give_the_rows_of_one_process(pictures: Path, locally: Path, tmp_path: Path) -> None:
-    """Above a minute: a driver and two executors, each a JVM of its own."""
-    _finish(start(tmp_path, CLUSTER, input=pictures, **FLAGS))
-    assert manifest(tmp_path)["checksum"] == manifest(locally)["checksum"]
-    assert shards(tmp_path).equals(shards(locally))
-
-
 def test_an_executor_killed_in_mid_job_costs_no_row(pictures: Path, locally: Path, tmp_path: Path) -> None:
     """Above a minute: a driver and three executors, one of them in place of the killed one, each a JVM of its own."""
     process = start(tmp_path, CLUSTER, input=pictures, **FLAGS)

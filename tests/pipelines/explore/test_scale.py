@@ -29,10 +29,10 @@ def _cpu_s(spark: SparkSession) -> float:
 def test_four_times_the_rows_take_four_times_as_long(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Above a minute: 1.7 million rows are written and explored. `python -m tests.benchmarks explore` takes more."""
+    """Above a minute: 1.35 million rows are written and explored. `python -m tests.benchmarks explore` takes more."""
     assert spark.conf.get("spark.driver.memory") == "2g"
     took = {}
-    for millions in (0.2, 0.3, 1.2):  # the first one warms up
+    for millions in (0.1, 0.25, 1.0):  # the first one warms up
         rows = int(millions * MILLION)
         uri, output = write_rows(spark, rows, tmp_path / f"rows{rows}"), tmp_path / f"out{rows}"
         began, worked = time.monotonic(), _cpu_s(spark)
@@ -54,4 +54,4 @@ def test_four_times_the_rows_take_four_times_as_long(
     with capsys.disabled():
         lines = [f"{one:4} million rows: {wall:6.1f} s, {cpu:6.1f} s of CPU" for one, (wall, cpu) in took.items()]
         print("", *lines, sep="\n")
-    assert took[1.2][1] < 1.3 * 4 * took[0.3][1]  # CPU time, as other programs run beside this one
+    assert took[1.0][1] < 1.3 * 4 * took[0.25][1]  # CPU time, as other programs run beside this one

@@ -98,10 +98,10 @@ def test_a_cluster_of_processes_gives_the_same(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path
 ) -> None:
     """Above a minute: a driver with two executors, each of which loads the model."""
-    process = start(bundle, pictures, tmp_path / "cluster", "local-cluster[2,1,1024]", chunk=70)
+    process = start(bundle, pictures, tmp_path / "cluster", "local-cluster[2,1,1024]", chunk=100)
     out, _ = process.communicate(timeout=900)
     assert process.returncode == 0, out
-    nightly = ["--incremental", "--checkpoint", str(tmp_path / "one" / "ledger"), "--chunk-images", "70"]
+    nightly = ["--incremental", "--checkpoint", str(tmp_path / "one" / "ledger"), "--chunk-images", "100"]
     assert score(bundle, pictures, tmp_path / "one" / "scores", *nightly) == 0
     for name in ("one", "cluster"):
         each_face_once(tmp_path / name)
