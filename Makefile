@@ -17,10 +17,12 @@ PYTEST  := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-
 
 setup: $(VENV)/.ready
 
-# uv unpacks in a third of pip's time; where it cannot be had, or sees no package index as pip is set up to, pip does it
+# uv unpacks in a third of pip's time; where it cannot be had, or sees no package index as pip is set up to, pip does it;
+# both refuse a file that is not one of those whose SHA-256 the lock names
 $(VENV)/.ready: docker/requirements.lock pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check uv \
+	grep ^uv== docker/requirements.lock > $(VENV)/uv.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r $(VENV)/uv.lock \
 	    && $(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps -r docker/requirements.lock \
 	    || $(BIN)/pip install --quiet --disable-pip-version-check --no-compile --no-deps -r docker/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
@@ -96,7 +98,8 @@ dist: setup ## the wheel, and an environment without torch for spark-submit --ar
 	$(PIP) wheel --no-deps --wheel-dir $(DIST) .
 	$(BIN)/python -m venv --without-pip $(DIST)/environment
 	$(BIN)/python docker/needs.py | grep -v ^pyspark > $(DIST)/needs.txt # Spark brings it
-	$(PIP) --python $(DIST)/environment install --constraint docker/requirements.lock --requirement $(DIST)/needs.txt
+	$(BIN)/uv pip install --quiet --python $(DIST)/environment/bin/python --compile-bytecode \
+	    --constraint docker/requirements.lock --requirements $(DIST)/needs.txt
 	$(PIP) --python $(DIST)/environment install --no-deps --force-reinstall $(DIST)/fer_spark-*.whl
 	tar -C $(DIST)/environment -czf $(DIST)/fer_spark-environment.tar.gz .
 	@du -h $(DIST)/*.whl $(DIST)/*.tar.gz
@@ -104,8 +107,12 @@ dist: setup ## the wheel, and an environment without torch for spark-submit --ar
 images: ## fer-spark:executor and fer-spark:latest by podman or docker; BASE=debian where no registry is reached
 	BASE="$(BASE)" BUILD_FLAGS="$(BUILD_FLAGS)" docker/images
 
-lock: ## renew docker/requirements.lock from pyproject.toml
-	$(BIN)/pip freeze --all --exclude pip --exclude-editable > docker/requirements.lock
+# a line for each package, its files' hashes in it, so that grep can choose among them
+lock: ## renew docker/requirements.lock from what is installed, with the SHA-256 of each file that the index has of it
+	$(BIN)/pip freeze --all --exclude pip --exclude-editable > $(VENV)/versions.txt
+	$(BIN)/uv pip compile --quiet --universal --no-deps --no-header --no-annotate --generate-hashes $(VENV)/versions.txt \
+	    | sed -e ':a' -e '/\\$$/N; s/ *\\\n */ /; ta' > $(VENV)/new.lock
+	mv $(VENV)/new.lock docker/requirements.lock
 
 clean:
 	rm -rf $(VENV) $(PEERS) $(OUT) $(CLUSTER_OUT) bench-output build dist *.egg-info

@@ -173,7 +173,7 @@ def test_the_dockerfile_copies_what_is_there_and_runs_as_nobody_of_weight() -> N
 
 def test_the_cpu_image_leaves_out_the_gpus_libraries_and_nothing_else(tmp_path: Path) -> None:
     (command,) = re.findall(r"grep -vE '([^']+)'", dockerfile())
-    (torch,) = re.findall(r"grep -E '([^']+)'", dockerfile())
+    (torch,) = re.findall(r"grep -oE '([^']+)'", dockerfile())
     lines = (DOCKER / "requirements.lock").read_text(encoding="utf-8").splitlines()
     dropped = {line.split("==")[0] for line in lines if re.match(command, line)}
     assert {"torch", "torchvision"} == {line.split("==")[0] for line in lines if re.match(torch, line)}
@@ -191,7 +191,13 @@ def test_the_executor_image_has_what_build_shards_needs_in_the_versions_of_the_l
     assert {"pyspark", "opencv-python-headless", "pillow-heif", "prometheus-client"} <= names
     assert not {"torch", "torchvision"} & names
     assert names <= {pinned.split("==")[0] for pinned in lock}
-    assert "--constraint docker/requirements.lock --requirement needs.txt" in dockerfile()
+    assert re.search(r"uv pip install .+ --constraint docker/requirements.lock --requirements needs.txt", dockerfile())
+
+
+def test_the_lock_names_the_hashes_of_every_package() -> None:
+    """pip and uv refuse any file that is none of these, as soon as one package has hashes."""
+    for line in (DOCKER / "requirements.lock").read_text(encoding="utf-8").splitlines():
+        assert re.fullmatch(r"[a-z0-9.-]+==\S+( --hash=sha256:[0-9a-f]{64})+", line), line
 
 
 def test_hadolint_has_nothing_to_say() -> None:
@@ -258,6 +264,7 @@ def test_every_flag_named_in_these_files_is_one(tmp_path: Path) -> None:
         "--properties-file",
     }
     theirs |= {"--no-install-recommends", "--help", "--constraint", "--requirement", "--wheel-dir", "--target"}
+    theirs |= {"--python", "--system-certs", "--no-cache", "--compile-bytecode", "--requirements", "--yes"}  # uv, pip
     theirs |= {"--volume", "--variant", "--include", "--message", "--file", "--tag", "--filter"}  # podman, debootstrap
     assert flag("abstain_below") in known
     for path in sorted(DOCKER.rglob("*")):

@@ -116,7 +116,7 @@ def test_versions_are_those_of_the_lock() -> None:
 
     template = application()["spec"]["template"]
     lock = (DOCKER / "requirements.lock").read_text(encoding="utf-8")
-    assert re.findall(r"^pyspark==(.+)$", lock, re.MULTILINE) == [template["sparkVersion"]]
+    assert re.findall(r"^pyspark==(\S+)", lock, re.MULTILINE) == [template["sparkVersion"]]
     (jar,) = (Path(pyspark.__file__).parent / "jars").glob("hadoop-client-api-*.jar")
     hadoop = jar.stem.removeprefix("hadoop-client-api-")
     assert template["deps"]["packages"] == [f"org.apache.hadoop:hadoop-aws:{hadoop}"]
