@@ -39,9 +39,9 @@ _CONNECTORS = {
 """What Java says of a class that an address needs, and the package that has it."""
 _OUTAGE = re.compile(
     r"Call From .* failed on|destination host is: |could only be written to 0 of|BlockMissingException"
-    r"|No live nodes contain block|SafeModeException"
+    r"|No live nodes contain block|SafeModeException|: no answer at \S+ for "
 )
-"""What Hadoop says of a server that does not answer, or not with what it holds."""
+"""What Hadoop, or `await_answer`, says of a server that does not answer, or not with what it holds."""
 _CLASSES = re.compile(r"^(Caused by: |: |\s)*([\w.$]+(Exception|Error): )*")
 """Of Java's, in front of what an error says."""
 _LINKAGE = ("NoSuchMethodError", "IncompatibleClassChangeError", "AbstractMethodError", "NoClassDefFoundError")
@@ -184,7 +184,7 @@ def keys_for(place: str) -> str:
 
 
 def storage_outage(text: str) -> str | None:
-    """That HDFS does not serve, in one line with the next step; None where the text says something else."""
+    """That HDFS or S3 does not serve, in one line with the next step; None where the text says something else."""
     line = next((line for line in text.splitlines() if _OUTAGE.search(line)), None)
     if line is None:
         return None

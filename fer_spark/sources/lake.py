@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from fer_spark.sources.settings import SourceError
 from fer_spark.spark.places import JVM_ERRORS, reason_of, without_checksums
+from fer_spark.spark.stores import await_answer
 
 GLOB_CHARS = frozenset("*?[]{}")
 
@@ -56,12 +57,13 @@ def file_uri(folder: str, path: str) -> str:
 def open_root(spark: SparkSession, text: str, flag: str = "--input") -> Root:
     """Resolve a file, folder or glob. Something that exists under the very name is not taken for a glob.
 
-    Raises SourceError when nothing is there or the storage cannot be reached.
+    Raises SourceError when nothing is there or the storage cannot be reached, ConnectionError where it does not answer.
     """
     if not text:
         raise SourceError(f"{flag} is missing: give a file, a folder or a glob")
     if text.startswith(("http://", "https://")):  # Hadoop opens these, and cannot list what lies there
         raise SourceError(f"{flag} {text!r}: nothing is read from web addresses; download it first")
+    await_answer(text, _conf(spark))
     try:
         path = hadoop_path(spark, text)
         system = without_checksums(path.getFileSystem(_conf(spark)))

@@ -8,6 +8,7 @@ from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 
 from fer_spark.machine import MachineError, store_fault
+from fer_spark.spark.stores import await_answer
 
 JVM_ERRORS = (Py4JJavaError, PySparkException)
 """How Python is told of an error in the JVM: some classes of it have one of PySpark's own."""
@@ -18,7 +19,11 @@ class PlaceError(MachineError):
 
 
 def open_place(jvm: Any, conf: Any, text: str) -> tuple[Any, Any]:
-    """Hadoop's file system of an address, and its path there, by Hadoop's settings `conf`. Raises PlaceError."""
+    """Hadoop's file system of an address, and its path there, by Hadoop's settings `conf`.
+
+    Raises PlaceError; ConnectionError where a store does not answer.
+    """
+    await_answer(text, conf)
     try:
         path = jvm.org.apache.hadoop.fs.Path(text)
         system = without_checksums(path.getFileSystem(conf))

@@ -6,6 +6,9 @@ What these functions give may hold keys: it is not to be shown.
 from __future__ import annotations
 
 import os
+import socket
+import sys
+import time
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
@@ -15,6 +18,10 @@ _AMAZON = ("s3.amazonaws.com", "https://s3.amazonaws.com")
 """Hadoop's name of all of Amazon's regions, and what those who look for the region themselves need not be given."""
 _NO_KEYS = "AnonymousAWSCredentialsProvider"
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
+AWAY_S = 60.0
+"""How long a store may be away when a job begins."""
+_answered: set[str] = set()
+"""Endpoints that have answered this process."""
 _TRIES = {"mode": "standard", "max_attempts": 10}
 """Of each request: a store that asks to slow down, or does not answer, has a minute."""
 
@@ -32,6 +39,39 @@ def s3a_settings(uri: str, conf: Any) -> dict[str, str]:
         secure = conf.getBoolean("fs.s3a.connection.ssl.enabled", True)
         settings["endpoint"] = f"{'https' if secure else 'http'}://{endpoint}"
     return settings
+
+
+def await_answer(uri: str, conf: Any) -> None:
+    """Wait until something listens at the endpoint that S3A has been set to for an s3a:// URI, which is the first thing
+    to be wrong with one: S3A asks again for many minutes without a word. Nothing is sent.
+
+    Raises ConnectionError after AWAY_S seconds. Takes other schemes, no endpoint and one behind a proxy as they are.
+    """
+    endpoint = s3a_settings(uri, conf).get("endpoint", "")
+    if not endpoint or endpoint in _answered or _setting(conf, urlsplit(uri).netloc, "proxy.host"):
+        return
+    try:
+        address = urlsplit(endpoint)
+        place = (address.hostname or "", address.port or (80 if address.scheme == "http" else 443))
+    except ValueError:  # S3A says what is wrong with it
+        return
+    began, waiting = time.monotonic(), False
+    while True:
+        try:
+            socket.create_connection(place, timeout=10).close()
+        except OSError as error:
+            if time.monotonic() - began > AWAY_S:
+                raise ConnectionError(
+                    f"{uri}: no answer at {endpoint} for {AWAY_S:.0f} s ({error.strerror or error}), which "
+                    "spark.hadoop.fs.s3a.endpoint names"
+                ) from error
+            if not waiting:
+                print(f"No answer at {endpoint}, waiting for it for {AWAY_S:.0f} s", file=sys.stderr, flush=True)
+                waiting = True
+            time.sleep(1)
+        else:
+            _answered.add(endpoint)
+            return
 
 
 def fsspec_options(uri: str, conf: Any) -> dict[str, Any]:

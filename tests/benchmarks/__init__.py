@@ -8,9 +8,10 @@ python -m tests.benchmarks faces-scored   # scoring, raw pictures and prepared f
 python -m tests.benchmarks reader         # batches of 48 px faces: ours, and the other ways to read them
 python -m tests.benchmarks lime           # explanations per second: ours, lime_image, captum
 
-Without a name, all of these; this one, which needs make jars, where it is named:
+Without a name, all of these; these two, which need make jars, where they are named:
 
 python -m tests.benchmarks places         # small pictures to shards: a cluster, local mode, from disk and from S3
+python -m tests.benchmarks clients        # small objects of S3: what clients for Python take of the processor
 
 make bench, or make bench WHAT=places, runs them with the packages of make peers, and leaves bench-output/results.md,
 .json and .png. These print figures of their own:

@@ -10,8 +10,8 @@ from tests.benchmarks.results import Compared, write_results
 
 MAKE_BENCH = ["build", "score", "prepare", "photographs", "faces-scored", "reader", "lime"]
 """What is measured where nothing is named: some two hours on two cores."""
-BESIDE = ["places"]
-"""Where it is named: it needs make jars."""
+BESIDE = ["places", "clients"]
+"""Where they are named: they need make jars."""
 ALONE = ["eyes", "faces", "training", "scale", "explore", "start", "smoke"]
 """These print figures of their own."""
 
@@ -43,6 +43,10 @@ def measure(name: str, asked: argparse.Namespace) -> list[Compared]:
         from tests.benchmarks.places.run import run as run_places
 
         return run_places(images, rounds, cores, asked.pictures)
+    if name == "clients":
+        from tests.benchmarks.places.clients import run as run_clients
+
+        return run_clients(images or 2_000, rounds)
     if name == "smoke":
         from tests.benchmarks.smoke import run as run_smoke
 

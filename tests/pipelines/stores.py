@@ -1,15 +1,20 @@
-"""What the tests of stores share: pictures with odd names, how they are built, and two jobs on shards there."""
+"""What the tests of stores share: pictures with odd names, how they are built, and jobs on shards there."""
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
+from fer_spark.cli.commands.augment_shards import main as augment
+from fer_spark.cli.commands.compare import main as compare
 from fer_spark.cli.commands.evaluate import main as evaluate
 from fer_spark.cli.commands.explain import main as explain
+from fer_spark.cli.commands.tune import main as tune
 from tests.pipelines.evaluate.evaluations import figures
 from tests.pipelines.score.worlds import picture
 
@@ -17,6 +22,7 @@ GRAYS = {"angry": 51, "happy": 128, "sad": 204}
 ODD = ["a b.png", "ä+%20.png", "100%.png", "[x]{y}*?.png", "a:b#c&d.png", "a.png", "日本.png", "x'\"y.png"]
 PATHS = sorted(f"{label}/{name}" for label in GRAYS for name in ODD)
 BUILD = ["--source", "folder", "--size", "8:gray", "--detector", "none", "--seed", "3"]
+TRAIN = ["--network", "small_cnn", "--epochs", "1", "--batch-size", "4", "--device", "cpu", "--threads", "1"]
 
 
 @pytest.fixture(scope="module")
@@ -44,3 +50,29 @@ def evaluated_and_explained(bundle: Path, shards: str, why: str, folder: Path, r
     few = ["--per-class", "1", "--samples", "60", "--segment-count", "4"]
     assert explain([*words, "--shards", shards, "--output", why, *few]) == 0
     return float(figures(folder / "evaluation")["scores"]["accuracy"])
+
+
+def archived(pictures: Path, folder: Path) -> Path:
+    """A folder with two archives of the pictures, whose names are odd."""
+    for kind in ("tar", "zip"):
+        shutil.make_archive(str(folder / "archives" / f"all {kind} 100% [ä]"), kind, pictures)
+    return folder / "archives"
+
+
+def with_copies(shards: str, output: str) -> None:
+    assert augment(["--shards", shards, "--output", output, "--to", "30"]) == 0
+
+
+def compared_and_searched(shards: str, folder: Path) -> None:
+    """Two remedies and one trial; the reader reads the shards."""
+    words = ["--shards", shards, *TRAIN, "--no-augment"]
+    assert (
+        compare([*words, "--output", str(folder / "compared"), "--method", "none", "--method", "knn", "--seeds", "0"])
+        == 0
+    )
+    compared = json.loads((folder / "compared" / "comparison.json").read_bytes())
+    assert [method["name"] for method in compared["methods"]] == ["none", "knn"]
+    space = folder / "space.toml"
+    space.write_text("learning_rate = [0.01]\n", encoding="utf-8")
+    assert tune([*words, "--output", str(folder / "tuned"), "--space", str(space), "--trials", "1"]) == 0
+    assert (folder / "tuned" / "best" / "card.json").exists()

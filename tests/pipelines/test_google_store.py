@@ -18,12 +18,24 @@ from fer_spark.cli.commands.explore import main as explore
 from fer_spark.cli.commands.report import main as report
 from fer_spark.cli.commands.train import main as train
 from fer_spark.scoring.outputs.read import read_scores
+from tests.pipelines.build.builds import manifest
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.google_store import GoogleStore, for_a_process, for_hadoop, google_store, reached_by
 from tests.pipelines.processes import kill, run_until, start
 from tests.pipelines.score.worlds import NAMES, lake, score
 from tests.pipelines.store_front import FORBIDDEN, TOKEN, Held
-from tests.pipelines.stores import BUILD, GRAYS, PATHS, configure, evaluated_and_explained, pictures
+from tests.pipelines.stores import (
+    BUILD,
+    GRAYS,
+    PATHS,
+    TRAIN,
+    archived,
+    compared_and_searched,
+    configure,
+    evaluated_and_explained,
+    pictures,
+    with_copies,
+)
 
 __all__ = ["pictures"]  # a fixture
 
@@ -92,9 +104,30 @@ def test_shards_are_those_of_a_disk_and_committed_by_the_committer_for_stores(
 
 
 def test_training_reads_them_by_gcsfs(shards: str, tmp_path: Path) -> None:
-    words = ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn", "--device", "cpu"]
-    assert train(["--shards", shards, "--output", str(tmp_path / "model"), *words]) == 0
+    assert train(["--shards", shards, "--output", str(tmp_path / "model"), *TRAIN]) == 0
     assert (tmp_path / "model" / "card.json").exists()
+    compared_and_searched(shards, tmp_path)
+
+
+def test_shards_with_copies_are_those_of_a_disk(shards: str, pictures: Path, tmp_path: Path) -> None:
+    with_copies(shards, f"gs://{BUCKET}/copies")
+    assert build(["--input", str(pictures), "--output", str(tmp_path / "near"), *BUILD]) == 0
+    with_copies(str(tmp_path / "near"), str(tmp_path / "copies"))
+    there, here = json.loads(objects("copies")["_manifest.json"]), manifest(tmp_path / "copies")
+    assert there["counts"]["written_faces"] > len(PATHS)
+    assert there["checksum"] == here["checksum"]
+
+
+def test_archives_are_read(store: GoogleStore, pictures: Path, tmp_path: Path) -> None:
+    """By a process whose Python workers know where the store is: they open archives, not Spark."""
+    for archive in archived(pictures, tmp_path).iterdir():
+        fsspec.filesystem("gs").pipe_file(f"{BUCKET}/archives/{archive.name}", archive.read_bytes())
+    output = tmp_path / "shards"
+    words = ["--input", f"gs://{BUCKET}/archives", "--output", str(output), *BUILD, "--source", "tar"]
+    process = start(["build-shards", *words, "--master", "local[2,4]"], for_a_process(store, tmp_path))
+    out, _ = process.communicate(timeout=400)
+    assert process.returncode == 0, out
+    assert manifest(output)["counts"]["written_faces"] == 2 * len(PATHS)
 
 
 def test_evaluation_reads_them_and_explanations_lie_beside_them(

@@ -27,7 +27,7 @@ from fer_spark.shards.read.reader import ReadSettings, ShardReader, open_shards
 from tests.hadoop import Hadoop, hadoop, hdfs_client, put, text
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, score
-from tests.pipelines.stores import evaluated_and_explained
+from tests.pipelines.stores import compared_and_searched, evaluated_and_explained, with_copies
 from tests.servers import ROOT, free_ports
 
 pytestmark = pytest.mark.store
@@ -125,6 +125,20 @@ def test_evaluation_reads_them_by_that_port_and_explanations_lie_beside_them(
     explained = json.loads(text(spark, why, "_explanations.json"))
     assert explained["per_status"] == json.loads((tmp_path / "why" / "_explanations.json").read_bytes())["per_status"]
     assert explained["per_status"]["ok"] > 0
+
+
+def test_shards_with_copies_are_those_of_a_disk(
+    spark: SparkSession, servers: Hadoop, shards: str, near: Path, tmp_path: Path
+) -> None:
+    with_copies(f"{servers.uri}/{shards}", f"{servers.uri}/copies")
+    with_copies(str(near), str(tmp_path / "copies"))
+    there = json.loads(text(spark, f"{servers.uri}/copies", "_manifest.json"))
+    assert there["counts"]["written_faces"] > COUNT
+    assert there["checksum"] == checksum(tmp_path / "copies")
+
+
+def test_comparison_and_search_read_them_by_that_port(servers: Hadoop, shards: str, tmp_path: Path) -> None:
+    compared_and_searched(f"{servers.web_uri}/{shards}", tmp_path)
 
 
 LOGGED = re.compile(r"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")

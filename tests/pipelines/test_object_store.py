@@ -25,8 +25,20 @@ from fer_spark.sources.files.store import OpenStore, Store
 from tests.pipelines.build import builds
 from tests.pipelines.evaluate.evaluations import write_bundle
 from tests.pipelines.score.worlds import NAMES, both_hold_the_lease, lake, picture, score
-from tests.pipelines.stores import BUILD, GRAYS, ODD, PATHS, configure, evaluated_and_explained, pictures
-from tests.servers import ObjectStore, object_store
+from tests.pipelines.stores import (
+    BUILD,
+    GRAYS,
+    ODD,
+    PATHS,
+    TRAIN,
+    archived,
+    compared_and_searched,
+    configure,
+    evaluated_and_explained,
+    pictures,
+    with_copies,
+)
+from tests.servers import ObjectStore, free_ports, object_store
 from tests.shards.tables.tables import NAME, Others
 from tests.sources.lakes import open_images, whole
 from tests.tables.catalogs import catalog_in
@@ -190,9 +202,25 @@ def test_workers_open_the_store_by_arrow_and_where_that_cannot_by_fsspec(
 
 
 def test_training_reads_them_by_fsspec(shards: str, tmp_path: Path) -> None:
-    words = ["--epochs", "1", "--batch-size", "4", "--network", "small_cnn", "--device", "cpu"]
-    assert train(["--shards", shards, "--output", str(tmp_path / "model"), *words]) == 0
+    assert train(["--shards", shards, "--output", str(tmp_path / "model"), *TRAIN]) == 0
     assert (tmp_path / "model" / "card.json").exists()
+    compared_and_searched(shards, tmp_path)
+
+
+def test_shards_with_copies_are_those_of_a_disk(shards: str, tmp_path: Path) -> None:
+    with_copies(shards, f"s3a://{BUCKET}/copies")
+    with_copies(str(fetch("shards", tmp_path / "near")), str(tmp_path / "copies"))
+    there, here = json.loads(objects("copies")["_manifest.json"]), builds.manifest(tmp_path / "copies")
+    assert there["counts"]["written_faces"] > len(PATHS)
+    assert there["checksum"] == here["checksum"]
+
+
+def test_archives_are_read(store: ObjectStore, pictures: Path, tmp_path: Path) -> None:
+    fsspec.filesystem("s3").put(f"{archived(pictures, tmp_path)}/", f"{BUCKET}/archives/", recursive=True)
+    output = tmp_path / "shards"
+    words = ["--input", f"s3a://{BUCKET}/archives", "--output", str(output), *BUILD, "--source", "tar"]
+    assert build(words) == 0
+    assert builds.manifest(output)["counts"]["written_faces"] == 2 * len(PATHS)
 
 
 def test_evaluation_reads_them_and_explanations_lie_beside_them(
@@ -303,3 +331,29 @@ def test_wrong_keys_are_one_line_and_exit_code_2(
         assert "Traceback" not in said
         assert "\tat " not in said
         assert "secret/of=tests" not in said
+
+
+def test_a_store_that_does_not_answer_is_one_line_and_exit_code_1(
+    spark: SparkSession,
+    store: ObjectStore,
+    bundle: Path,
+    pictures: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("fer_spark.spark.stores.AWAY_S", 0)
+    [port] = free_ports(1)
+    configure(spark, replace(store, endpoint=f"http://127.0.0.1:{port}").for_hadoop("away"))
+    there, here = "s3a://away/place", str(pictures)
+    for unanswered in (
+        lambda: build(["--input", there, "--output", str(tmp_path / "shards"), *BUILD]),
+        lambda: build(["--input", here, "--output", there, *BUILD]),
+        lambda: score(bundle, there, tmp_path / "scores"),
+        lambda: report(["--scores", there, "--output", str(tmp_path / "page.html")]),
+        lambda: explore(["--source", "folder", "--input", there, "--output", str(tmp_path / "look")]),
+    ):
+        code, said = unanswered(), capfd.readouterr().err.strip()
+        assert code == 1, said
+        assert f"no answer at http://127.0.0.1:{port} for 0 s (Connection refused)" in said.splitlines()[-1]
+        assert "Traceback" not in said

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
+import time
+from threading import Timer
 from typing import Any
 
 import pytest
 
-from fer_spark.spark.stores import arrow_options, fsspec_options
+from fer_spark.machine import storage_outage
+from fer_spark.spark import stores
+from fer_spark.spark.stores import arrow_options, await_answer, fsspec_options
 
 
 class Conf(dict[str, str]):
@@ -108,3 +113,30 @@ def test_a_buckets_own_settings_win_and_paths_name_the_bucket_where_s3a_does() -
 def test_settings_of_googles_connector_by_fsspecs_names(settings: dict[str, str], options: dict[str, str]) -> None:
     conf = Conf({f"fs.gs.auth.{name}": value for name, value in settings.items()})
     assert fsspec_options("gs://lake/in", conf) == options
+
+
+def test_a_store_that_is_away_is_waited_for_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(stores, "_answered", set())
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))  # nothing listens yet
+        endpoint = f"http://127.0.0.1:{server.getsockname()[1]}"
+        conf = Conf({"fs.s3a.bucket.lake.endpoint": endpoint})
+        monkeypatch.setattr(stores, "AWAY_S", 0.5)
+        with pytest.raises(ConnectionError, match=f"^s3a://lake/in: no answer at {endpoint} for ") as caught:
+            await_answer("s3a://lake/in", conf)
+        assert storage_outage(str(caught.value)) is not None  # exit code 1: a scheduler tries again
+        assert capsys.readouterr().err.splitlines() == [f"No answer at {endpoint}, waiting for it for 0 s"]
+        monkeypatch.setattr(stores, "AWAY_S", 60)
+        late, began = Timer(0.5, server.listen), time.monotonic()
+        late.start()
+        await_answer("s3a://lake/in", conf)
+        assert 0.4 < time.monotonic() - began < 30
+    await_answer("s3a://lake/in", conf)  # it has answered once
+    await_answer("s3a://other/in", conf)
+    await_answer("hdfs://lake/in", conf)
+    monkeypatch.setattr(stores, "_answered", set())
+    await_answer("s3a://lake/in", Conf({**conf, "fs.s3a.proxy.host": "proxy"}))
+    for strange in ("http://127.0.0.1:port", "http://[::1"):  # S3A's to refuse
+        await_answer("s3a://lake/in", Conf({"fs.s3a.endpoint": strange}))

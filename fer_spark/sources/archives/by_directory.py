@@ -13,7 +13,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
-from fer_spark.sources.archives.find import Archives, Batches
+from fer_spark.sources.archives.find import Archives
+from fer_spark.sources.archives.reach import Batches, reaching
 from fer_spark.sources.archives.select import accepted, to_batches
 from fer_spark.sources.archives.tar_stream import Member
 from fer_spark.sources.archives.zip import Place, list_zip, read_placed
@@ -45,7 +46,7 @@ def placed_members(
         lost = rows.where("at IS NULL").select(PICTURE.names)
         # members that lie side by side go to one task: it reads its part of the archive once, from front to back
         here = rows.where("at IS NOT NULL").repartitionByRange(tasks, "file", "at").sortWithinPartitions("file", "at")
-        return here.mapInArrow(_read, PICTURE.ddl).unionAll(lost)
+        return here.mapInArrow(reaching(archives.store, _read), PICTURE.ddl).unionAll(lost)
 
     return listed.select(PICTURE.names), read
 

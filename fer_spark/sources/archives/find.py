@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from fer_spark.sources.archives.reach import Batches, reaching, remember
 from fer_spark.sources.archives.tar_stream import Member, read_archive
 from fer_spark.sources.archives.zip import ZIP_NAME, read_zip
 from fer_spark.sources.base import digest_rows
+from fer_spark.sources.files.store import Store
 from fer_spark.sources.lake import Root, listed_bytes, listed_files, open_root
 from fer_spark.sources.settings import SourceError
 
@@ -27,16 +28,16 @@ ARCHIVE_PART = rf"(?i)^.*?{_ENDINGS}#(\./)*"
 ARCHIVE_END = rf"(?i){_ENDINGS}#(\./)*"
 """Where a member's own path begins: with `/` in its place, the archive is as a folder."""
 
-Batches = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 _ARCHIVES_PER_CHUNK = 8
 
 
 @dataclass(frozen=True)
 class Archives:
-    """Archives under a root. `names`: `file`, its URL-encoded URI, and `name`, its path below the root; `zips` of the
-    `count` are zip archives."""
+    """Archives under a root, on a `store`. `names`: `file`, its URL-encoded URI, and `name`, its path below the root;
+    `zips` of the `count` are zip archives."""
 
     root: Root
+    store: Store
     scan: DataFrame
     names: DataFrame
     count: int
@@ -44,7 +45,7 @@ class Archives:
 
     def read(self, names: DataFrame, batches: Batches, ddl: str) -> DataFrame:
         """What `batches` makes of some of the `names`, an archive a task where there are not too many."""
-        return names.repartition(min(self.count, 10_000), "name").mapInArrow(batches, ddl)
+        return names.repartition(min(self.count, 10_000), "name").mapInArrow(reaching(self.store, batches), ddl)
 
     def fill(self, chunks: int) -> bool:
         """Whether there are enough of them to divide chunks by whole archives, so that none is streamed for nothing."""
@@ -77,7 +78,9 @@ def find_archives(spark: SparkSession, text: str, flag: str = "--input") -> Arch
     count, zips = names.agg(F.count(F.lit(1)), F.count_if(_is_zip())).collect()[0]
     if count == 0:
         raise SourceError(f"{text!r} holds no archive (.zip, .tar, .tar.gz, .tgz, .tar.bz2, .tar.xz, .tar.zst)")
-    return Archives(root, scan, names, count, zips)
+    store = Store.of(spark, root.uri)
+    remember(store)
+    return Archives(root, store, scan, names, count, zips)
 
 
 def read_members(

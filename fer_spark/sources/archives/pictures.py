@@ -12,7 +12,8 @@ from pyspark.sql import functions as F
 
 from fer_spark.rows import PICTURE
 from fer_spark.sources.archives.by_directory import placed_members
-from fer_spark.sources.archives.find import ARCHIVE_END, ARCHIVE_PART, Archives, Batches, find_archives
+from fer_spark.sources.archives.find import ARCHIVE_END, ARCHIVE_PART, Archives, find_archives
+from fer_spark.sources.archives.reach import Batches
 from fer_spark.sources.archives.select import accepted, to_batches, without_others
 from fer_spark.sources.archives.tar_stream import read_archive
 from fer_spark.sources.base import TASKS_PER_CORE, Slice

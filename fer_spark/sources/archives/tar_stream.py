@@ -21,6 +21,7 @@ from pyarrow import fs
 from fer_spark.filesystems import open_file_system
 from fer_spark.machine import NO_READER
 from fer_spark.sources.archives.links import Links, why_missing
+from fer_spark.sources.archives.reach import reached
 
 _BUFFER = 1 << 20
 _ARROW_SCHEMES = {"s3a": "s3", "s3n": "s3"}
@@ -227,6 +228,8 @@ def _located(uri: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), "/" + unquote(uri.removeprefix("file:")).lstrip("/")
     if kind in _BY_FSSPEC:
         return _fsspec(unquote(uri), kind)
+    if (known := reached(unquote(uri))) is not None:
+        return known
     try:
         system, path = fs.FileSystem.from_uri(_ARROW_SCHEMES.get(kind, kind) + uri[len(kind) :])
     except pa.ArrowInvalid:

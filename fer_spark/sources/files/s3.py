@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from pyarrow import fs
+
 _TRIES = 10
 """Of each request: a store that asks to slow down, or does not answer, has a minute."""
 _MISSING = ("NO_SUCH_KEY", "RESOURCE_NOT_FOUND")
@@ -20,11 +22,9 @@ class S3Store:
     """
 
     def __init__(self, uri: str, options: dict[str, Any], again: Callable[[str], bytes]) -> None:
-        from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
-
         self._again = again
         self._root = uri.partition("://")[2].rstrip("/")
-        self._system = S3FileSystem(retry_strategy=AwsStandardS3RetryStrategy(max_attempts=_TRIES), **options)
+        self._system = s3_system(options)
 
     def read(self, path: str) -> bytes:
         """All of a file below the folder. Raises FileNotFoundError, PermissionError, or OSError."""
@@ -41,6 +41,13 @@ class S3Store:
         """Ask whether it may be read (a HEAD); raises as `read`."""
         with named_errors():
             self._system.open_input_file(f"{self._root}/{path}").close()
+
+
+def s3_system(options: dict[str, Any]) -> fs.FileSystem:
+    """Arrow's client for S3. `options`: of pyarrow.fs.S3FileSystem. Raises ImportError where Arrow has none."""
+    from pyarrow.fs import AwsStandardS3RetryStrategy, S3FileSystem
+
+    return S3FileSystem(retry_strategy=AwsStandardS3RetryStrategy(max_attempts=_TRIES), **options)
 
 
 @contextmanager
