@@ -59,7 +59,7 @@ def run(images: int, cores: int, pictures: str = "") -> None:
 
 
 def _first(pictures: Path, count: int, lake: Path) -> Path:
-    files = sorted(path for path in pictures.rglob("*") if path.suffix in (".jpg", ".png"))
+    files = sorted(path for path in pictures.rglob("*") if path.is_file())
     for file in files[:count]:
         target = lake / file.relative_to(pictures)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -65,11 +65,8 @@ def with_copies(shards: str, output: str) -> None:
 
 def compared_and_searched(shards: str, folder: Path) -> None:
     """Two remedies and one trial; the reader reads the shards."""
-    words = ["--shards", shards, *TRAIN, "--no-augment"]
-    assert (
-        compare([*words, "--output", str(folder / "compared"), "--method", "none", "--method", "knn", "--seeds", "0"])
-        == 0
-    )
+    words, remedies = ["--shards", shards, *TRAIN, "--no-augment"], ["--method", "none", "--method", "knn"]
+    assert compare([*words, "--output", str(folder / "compared"), *remedies, "--seeds", "0"]) == 0
     compared = json.loads((folder / "compared" / "comparison.json").read_bytes())
     assert [method["name"] for method in compared["methods"]] == ["none", "knn"]
     space = folder / "space.toml"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pyarrow as pa
-from pyarrow import fs
 
 from fer_spark.sources.files.store import Store
 
@@ -30,11 +29,9 @@ def reaching(store: Store, batches: Batches) -> Batches:
     return read
 
 
-def reached(uri: str) -> tuple[fs.FileSystem, str] | None:
-    """A file of a store that is remembered, as Arrow opens it, and its path there; None for all others. `uri`: not
-    encoded."""
-    store = _stores.get(_bucket(uri))
-    return None if store is None else store.system(uri)
+def store_of(uri: str) -> Store | None:
+    """The remembered store of a file; None where there is none."""
+    return _stores.get(_bucket(uri))
 
 
 def _bucket(uri: str) -> tuple[str, str]:

@@ -21,7 +21,8 @@ from pyarrow import fs
 from fer_spark.filesystems import open_file_system
 from fer_spark.machine import NO_READER
 from fer_spark.sources.archives.links import Links, why_missing
-from fer_spark.sources.archives.reach import reached
+from fer_spark.sources.archives.reach import store_of
+from fer_spark.sources.files.s3 import s3_system
 
 _BUFFER = 1 << 20
 _ARROW_SCHEMES = {"s3a": "s3", "s3n": "s3"}
@@ -228,8 +229,10 @@ def _located(uri: str) -> tuple[fs.FileSystem, str]:
         return fs.LocalFileSystem(), "/" + unquote(uri.removeprefix("file:")).lstrip("/")
     if kind in _BY_FSSPEC:
         return _fsspec(unquote(uri), kind)
-    if (known := reached(unquote(uri))) is not None:
-        return known
+    if (store := store_of(uri)) is not None:
+        if store.arrow is None:
+            return _fsspec(unquote(uri), kind, **store.options)
+        return s3_system(store.arrow), unquote(uri).partition("://")[2]
     try:
         system, path = fs.FileSystem.from_uri(_ARROW_SCHEMES.get(kind, kind) + uri[len(kind) :])
     except pa.ArrowInvalid:
@@ -237,9 +240,9 @@ def _located(uri: str) -> tuple[fs.FileSystem, str]:
     return system, path
 
 
-def _fsspec(uri: str, kind: str) -> tuple[fs.FileSystem, str]:
+def _fsspec(uri: str, kind: str, **options: Any) -> tuple[fs.FileSystem, str]:
     try:
-        system, path = open_file_system(uri)
+        system, path = open_file_system(uri, **options)
     except ImportError as error:
         need = "pip install hdfs-native" if kind in _BY_FSSPEC else f"install fsspec with the package for {kind}"
         raise OSError(f"{NO_READER}{kind}: archives ({uri}); {need}, on executors too") from error

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
-from pyarrow import fs
 from pyspark.sql import SparkSession
 
 from fer_spark.filesystems import open_file_system
-from fer_spark.sources.files.s3 import S3Store, s3_system
+from fer_spark.sources.files.s3 import S3Store
 from fer_spark.spark.stores import arrow_options, fsspec_options
 
 
@@ -39,14 +38,6 @@ class Store:
                 there.touch(probe)
                 return there
         return self._by_fsspec()
-
-    def system(self, uri: str) -> tuple[fs.FileSystem, str]:
-        """Arrow's file system for a file of the same bucket, and the file's path there. Raises ImportError, OSError as
-        `open`."""
-        if self.arrow is not None:
-            return s3_system(self.arrow), uri.partition("://")[2]
-        system, path = open_file_system(uri, **self.options)
-        return fs.PyFileSystem(fs.FSSpecHandler(system)), path
 
     def _by_fsspec(self) -> OpenStore:
         return OpenStore(*open_file_system(self.uri, **self.options))
