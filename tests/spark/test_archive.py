@@ -63,6 +63,33 @@ def test_one_that_was_broken_off_is_begun_anew(jars: Path) -> None:
     assert not Path(left).exists()
 
 
+def test_the_cache_holds_a_few_archives_those_used_last(jars: Path, whole: bytes) -> None:
+    made: list[Path] = []
+    for number in range(3):
+        [left] = options(jars, f"17.0.{number}").values()
+        Path(left).write_bytes(whole)
+        [archive] = options(jars, f"17.0.{number}").values()
+        made.append(Path(archive))
+        os.utime(archive, (number + 1, number + 1))
+    assert list(options(jars, "17.0.0")) == ["-XX:SharedArchiveFile"]  # used again
+    [left] = options(jars, "17.0.3").values()
+    Path(left).write_bytes(whole)
+    [newest] = options(jars, "17.0.3").values()
+    assert set(made[0].parent.iterdir()) == {made[0], made[2], Path(newest)}
+
+
+def test_what_another_environment_began_long_ago_is_removed(jars: Path, whole: bytes) -> None:
+    """It may be gone, as a folder of a build is, and never take its archive over."""
+    [left] = options(jars, "17.0.1").values()
+    for content in (BROKEN_OFF, whole):
+        Path(left).write_bytes(content)
+        assert options(jars, "17.0.2")
+        assert Path(left).exists()
+        os.utime(left, (1, 1))
+        assert options(jars, "17.0.2")
+        assert not Path(left).exists()
+
+
 def test_another_java_or_other_jars_have_their_own(jars: Path) -> None:
     [first] = options(jars).values()
     [second] = options(jars, "21.0.2").values()
