@@ -13,6 +13,7 @@ from pyspark.sql.types import NumericType
 from fer_spark.rows import ANNOTATION
 from fer_spark.sources.base import Source, raw_images
 from fer_spark.sources.labelling import LabelRule, rule_of
+from fer_spark.sources.numbering.one_hot import with_label
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, SPLIT_COLUMNS, stored_names
 from fer_spark.sources.settings import SourceSettings
 from fer_spark.sources.split_names import stated_split
@@ -60,6 +61,8 @@ class TableColumns:
 
 def tabled(table: AnnotationTable, settings: SourceSettings, columns: TableColumns) -> Annotations:
     """The annotations of a table. Raises SourceError for one that lacks a column."""
+    if columns.rule is None:
+        table = with_label(table, settings, columns.labels, columns.needed)
     found = _found(table, settings, columns)
     row_name = F.concat_ws("#", "_file", F.col("_row").cast("string"))
     path = F.trim(optional(found["path"]))

@@ -13,6 +13,7 @@ from pyspark.sql import SparkSession
 from fer_spark.sources.files.names import is_picture_name
 from fer_spark.sources.files.tables import TABLE_NAME
 from fer_spark.sources.lake import Root, first_inside, open_root
+from fer_spark.sources.numbering.one_hot import class_columns
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS
 from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES
@@ -184,6 +185,11 @@ class Look:
     def has_column(self, usual: tuple[str, ...]) -> bool:
         """Whether the table has a column of one of these names."""
         return any(name.casefold() in self.columns for name in usual)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the table has a column of labels, or a column a class."""
+        return self.has_column(LABEL_COLUMNS) or bool(class_columns(self.columns))
 
 
 def _one_or_all(names: list[str]) -> str:

@@ -69,7 +69,7 @@ def label_of(
     meant = f" (is it {near[0]}?)" if near else ""
     raise SourceError(
         f"no column of {settings.input!r} is called {', '.join(usual)}, so nothing says which one holds the labels"
-        f"{meant}; the table has: {', '.join(table.columns)}. Name it with --label-column, or build without labels: "
+        f"{meant}; the table has: {table.column_list}. Name it with --label-column, or build without labels: "
         "--unlabelled"
     )
 

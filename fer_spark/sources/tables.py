@@ -32,6 +32,7 @@ _FORMATS = {
     "ndjson": "json",
 }
 TEXT = ("csv", "json")
+_LISTED = 30
 MARK = "in:"
 """What stands before the name of a table's own column."""
 
@@ -60,6 +61,12 @@ class AnnotationTable:
         return [name.removeprefix(MARK) for name in self.frame.columns if name.startswith(MARK)]
 
     @property
+    def column_list(self) -> str:
+        """The columns for a message: of a table that spreads pixels over thousands, the first."""
+        first = ", ".join(self.columns[:_LISTED])
+        return first if len(self.columns) <= _LISTED else f"{first} and {len(self.columns) - _LISTED:,} more"
+
+    @property
     def files(self) -> list[str]:
         """The URL-encoded URI of every file."""
         return list(self.scan.inputFiles())
@@ -78,7 +85,7 @@ class AnnotationTable:
                 name = MARK + known[name_given.strip().casefold()]
                 kind = self.frame.schema[name].dataType
                 if nested or not isinstance(kind, (StructType, ArrayType, MapType)):
-                    return F.col(_quoted(name))
+                    return F.col(quoted(name))
                 if given:
                     raise SourceError(
                         f"{flag} {given!r} is {kind.simpleString()}; expected text or numbers{_part(kind, given)}"
@@ -93,7 +100,7 @@ class AnnotationTable:
                 if given
                 else f"none of {', '.join(usual)} is a column"
             )
-            raise SourceError(f"{problem}; the table has: {', '.join(self.columns)}. Name it with {flag}")
+            raise SourceError(f"{problem}; the table has: {self.column_list}. Name it with {flag}")
         return None
 
     def with_column(self, name: str, value: Column) -> AnnotationTable:
@@ -170,7 +177,7 @@ def _rows(part: Part, root: Root, kind: str, what: str) -> DataFrame:
     names = _names(part)
     renamed = numbered.withColumn("_file", plain).toDF(*names, "_file", "_row")
     if part.dialect.encoding == WINDOWS:
-        renamed = renamed.withColumns({name: F.translate(F.col(_quoted(name)), CONTROLS, SIGNS) for name in names})
+        renamed = renamed.withColumns({name: F.translate(F.col(quoted(name)), CONTROLS, SIGNS) for name in names})
     return renamed
 
 
@@ -229,7 +236,7 @@ def by_position(scan: DataFrame, files: int) -> DataFrame:
     offsets = scan.sparkSession.createDataFrame(shifts, "_file string, _block bigint, _shift bigint").coalesce(1)
     joined = tagged.join(F.broadcast(offsets), ["_file", "_block"])
     return joined.select(
-        *(_quoted(name) for name in scan.columns), "_file", (F.col("_id") + F.col("_shift")).alias("_row")
+        *(quoted(name) for name in scan.columns), "_file", (F.col("_id") + F.col("_shift")).alias("_row")
     )
 
 
@@ -283,9 +290,9 @@ def _struct_field(schema: StructType, given: str) -> Column | None:
             and isinstance(field.dataType, StructType)
             and inner in field.dataType.names
         ):
-            return F.col(_quoted(MARK + outer)).getField(inner)
+            return F.col(quoted(MARK + outer)).getField(inner)
     return None
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"

@@ -76,6 +76,18 @@ def test_a_wrong_column_lists_what_there_is(spark: SparkSession, tmp_path: Path)
         table.column("", ("pixels",), "--x", required=True)
 
 
+def test_of_a_table_that_spreads_pixels_over_thousands_the_first_columns_are_listed(
+    spark: SparkSession, tmp_path: Path
+) -> None:
+    names = [f"pixel{number}" for number in range(2304)]
+    write(tmp_path, {"t.csv": ",".join(names) + "\n" + ",".join("0" for _ in names) + "\n"})
+    with pytest.raises(SourceError) as error:
+        open_table(spark, str(tmp_path / "t.csv")).column("", ("label",), "--label-column", required=True)
+    assert "pixel0, pixel1, " in str(error.value)
+    assert " and 2,274 more. Name it with --label-column" in str(error.value)
+    assert len(str(error.value)) < 500
+
+
 def test_other_formats_are_refused(spark: SparkSession, tmp_path: Path) -> None:
     write(tmp_path, {"t.xlsx": "x", "mixed/a.csv": "x", "mixed/b.jsonl": "{}", "bad.parquet": "no parquet at all"})
     with pytest.raises(SourceError, match="no known format"):

@@ -17,6 +17,7 @@ from fer_spark.sources.labelling import LabelRule, rule_of
 from fer_spark.sources.lake import first_inside, open_root
 from fer_spark.sources.layout import COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
+from fer_spark.sources.numbering.one_hot import with_label
 from fer_spark.sources.pictures import whole_path
 from fer_spark.sources.plain_rows import (
     LABEL_COLUMNS,
@@ -47,6 +48,7 @@ def open_imagefolder(spark: SparkSession, settings: SourceSettings, reading: Fil
     if not root.targets:
         raise SourceError(f"--input {settings.input!r} holds no metadata.csv, .jsonl or .parquet")
     table = open_tables(spark, root, f"--input {settings.input!r}")
+    table = with_label(table, settings, LABEL_COLUMNS, reading.labels_needed)
     name = _name_column(table, settings)
     named, images = _below_its_table(table, name), settings.images or root.uri
     label = label_of(table, settings, LABEL_COLUMNS, frozenset((name.strip().casefold(),)), reading.labels_needed)
@@ -92,7 +94,7 @@ def _name_column(table: AnnotationTable, settings: SourceSettings) -> str:
     own = [column for column in found if column.strip().casefold() == _NAME] or found
     if len(own) != 1:
         several = f"{', '.join(own)} could each be it" if own else "no column is called file_name or …_file_name"
-        raise SourceError(f"{several}; the table has: {', '.join(table.columns)}. Name it with --path-column")
+        raise SourceError(f"{several}; the table has: {table.column_list}. Name it with --path-column")
     return own[0]
 
 

@@ -16,6 +16,7 @@ from fer_spark.sources.labelling import rule_of
 from fer_spark.sources.lake import child_names, exists, open_root
 from fer_spark.sources.layout import BOXES, COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
+from fer_spark.sources.numbering.one_hot import with_label
 from fer_spark.sources.pictures import file_name, whole_path
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS, annotation_rows, open_pictures, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
@@ -31,7 +32,7 @@ def open_legend(spark: SparkSession, settings: SourceSettings, reading: FileRead
     glob or tar. Names without a folder are looked for in every folder. With columns of a box a row is a face.
     """
     where = find_table(spark, settings.input)
-    table = open_table(spark, where)
+    table = with_label(open_table(spark, where), settings, LABEL_COLUMNS, needed=True)
     named = table.column(settings.path_column, PATH_COLUMNS, "--path-column", required=True)
     label = table.column(settings.label_column, LABEL_COLUMNS, "--label-column", required=True)
     assert named is not None
@@ -71,11 +72,7 @@ def recognise(look: Look) -> Match | None:
     """By the one CSV in it or in its data/ that names pictures and labels, with pictures near it."""
     near = [look, *(look.inside(name) for name in look.folders if name == "data")]
     for place in near:
-        if (
-            place.table.lower().endswith((*_CSV, ".txt"))
-            and place.has_column(PATH_COLUMNS)
-            and place.has_column(LABEL_COLUMNS)
-        ):
+        if place.table.lower().endswith((*_CSV, ".txt")) and place.has_column(PATH_COLUMNS) and place.has_labels:
             return Match(Sureness.LIKELY, f"{posixpath.basename(place.table)} names pictures and labels")
     return None
 

@@ -18,6 +18,7 @@ from fer_spark.sources.feelings import with_feelings
 from fer_spark.sources.labelling import LabelRule, reject, rule_of
 from fer_spark.sources.layout import BOXES, COLUMNS, Layout
 from fer_spark.sources.look import Look, Match, Sureness
+from fer_spark.sources.numbering.one_hot import with_label
 from fer_spark.sources.persons import nameless_line, person_in
 from fer_spark.sources.pictures import Pictures, whole_path
 from fer_spark.sources.plain_rows import (
@@ -47,7 +48,7 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileR
     Paths are relative to --images or to the table's own folder. A table is unlabelled by --unlabelled, or where none
     of its columns could be a label.
     """
-    table = open_table(spark, settings.input)
+    table = with_label(open_table(spark, settings.input), settings, LABEL_COLUMNS, reading.labels_needed)
     boxes, beside = box_columns(table, settings), _path_beside_bytes(table, settings)
     cells = picture_cells(table, settings, reading.max_bytes) if beside is None else None
     if cells is not None:
@@ -119,7 +120,7 @@ def _group(table: AnnotationTable, settings: SourceSettings, named: Column | Non
     if named is None:
         raise SourceError(
             f"--group-from: no column of {settings.input!r} names its pictures; the table has: "
-            f"{', '.join(table.columns)}. Name persons with --group-column"
+            f"{table.column_list}. Name persons with --group-column"
         )
     return F.coalesce(person_in(settings, named), group)
 
@@ -135,7 +136,7 @@ def _from_paths(
     named = table.column(settings.path_column, PATH_COLUMNS, "--path-column") if beside is None else beside
     if named is None:
         raise SourceError(
-            f"none of the columns {', '.join(table.columns)} holds pictures; give --bytes-column or --path-column"
+            f"none of the columns {table.column_list} holds pictures; give --bytes-column or --path-column"
         )
     images = settings.images or table.root.uri
     pictures = open_pictures(settings, table, images, reading, whole_path)
@@ -220,13 +221,13 @@ def recognise(look: Look) -> Match | None:
 
 def _is_beside_pictures(look: Look) -> bool:
     """Whether it is a text without any usual column, near pictures: what it says of them, nobody knows."""
-    usual = look.has_column((*PATH_COLUMNS, *LABEL_COLUMNS, "pixels"))
+    usual = look.has_labels or look.has_column((*PATH_COLUMNS, "pixels"))
     text = look.table.lower().endswith((*CSV, ".json", ".jsonl", ".ndjson"))
     return text and not usual and any(place.pictures for place in look.places)
 
 
 def _is_list(look: Look) -> bool:
-    return look.has_column(PATH_COLUMNS) and look.has_column(LABEL_COLUMNS)
+    return look.has_column(PATH_COLUMNS) and look.has_labels
 
 
 def _split_lists(outer: Look) -> Match | None:
