@@ -187,9 +187,12 @@ class Look:
         return any(name.casefold() in self.columns for name in usual)
 
     @property
-    def has_labels(self) -> bool:
-        """Whether the table has a column of labels, or a column a class."""
-        return self.has_column(LABEL_COLUMNS) or bool(class_columns(self.columns))
+    def labels(self) -> str:
+        """How the table states labels: "labels", or "has a column for each class, such as happy"; empty if not."""
+        if self.has_column(LABEL_COLUMNS):
+            return "labels"
+        classes = sorted(class_columns(self.columns))
+        return f"has a column for each class, such as {classes[0]}" if classes else ""
 
 
 def _one_or_all(names: list[str]) -> str:

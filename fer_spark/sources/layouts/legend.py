@@ -72,8 +72,8 @@ def recognise(look: Look) -> Match | None:
     """By the one CSV in it or in its data/ that names pictures and labels, with pictures near it."""
     near = [look, *(look.inside(name) for name in look.folders if name == "data")]
     for place in near:
-        if place.table.lower().endswith((*_CSV, ".txt")) and place.has_column(PATH_COLUMNS) and place.has_labels:
-            return Match(Sureness.LIKELY, f"{posixpath.basename(place.table)} names pictures and labels")
+        if place.table.lower().endswith((*_CSV, ".txt")) and place.has_column(PATH_COLUMNS) and place.labels:
+            return Match(Sureness.LIKELY, f"{posixpath.basename(place.table)} names pictures and {place.labels}")
     return None
 
 

@@ -221,13 +221,13 @@ def recognise(look: Look) -> Match | None:
 
 def _is_beside_pictures(look: Look) -> bool:
     """Whether it is a text without any usual column, near pictures: what it says of them, nobody knows."""
-    usual = look.has_labels or look.has_column((*PATH_COLUMNS, "pixels"))
+    usual = bool(look.labels) or look.has_column((*PATH_COLUMNS, "pixels"))
     text = look.table.lower().endswith((*CSV, ".json", ".jsonl", ".ndjson"))
     return text and not usual and any(place.pictures for place in look.places)
 
 
 def _is_list(look: Look) -> bool:
-    return look.has_column(PATH_COLUMNS) and look.has_labels
+    return look.has_column(PATH_COLUMNS) and bool(look.labels)
 
 
 def _split_lists(outer: Look) -> Match | None:

@@ -49,7 +49,8 @@ def test_the_marked_class_is_the_label_and_anything_else_is_quarantined(
     lake = write(tmp_path / "lake", {"labels.csv": _table(rows), **files})
     said: list[str] = []
     settings = recognised(spark, SourceSettings(source=AUTO, input=str(lake)), said.append)
-    assert settings.source == "legend", said
+    assert settings.source == "legend"
+    assert "labels.csv names pictures and has a column for each class, such as anger" in said[0]
     assert _labels(spark, settings) == expected
 
 
