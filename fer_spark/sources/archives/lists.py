@@ -23,6 +23,7 @@ from fer_spark.sources.archives.tar_stream import Member, read_archive
 from fer_spark.sources.archives.zip import Place, list_zip, read_placed
 from fer_spark.sources.files.names import PictureNames
 from fer_spark.sources.files.tables import TABLE_NAME
+from fer_spark.sources.numbering.one_hot import class_columns
 from fer_spark.sources.plain_rows import LABEL_COLUMNS, PATH_COLUMNS
 from fer_spark.sources.settings import SourceError, SourceSettings
 from fer_spark.sources.tables import MARK, AnnotationTable, form_of
@@ -49,14 +50,20 @@ class PackedList:
 
 
 def labelled_lists(archives: Archives, settings: SourceSettings, most: int) -> list[PackedList]:
-    """Tables in the first `most` archives with a column of pictures' names and one of labels, usual or given.
+    """Tables in the first `most` archives with a column of pictures' names and one of labels, usual or given, or one
+    for each class.
 
     Raises SourceError for a table that cannot be read.
     """
     names = {settings.path_column.casefold()} if settings.path_column else _PATHS
     labels = {settings.label_column.casefold()} if settings.label_column else _LABELS
     columns = [(packed, {name.casefold() for name in packed.columns}) for packed in _packed_lists(archives, most)]
-    return [packed for packed, own in columns if own & names and own & labels]
+    by_class = not settings.label_column
+    return [
+        packed
+        for packed, own in columns
+        if own & names and (own & labels or (by_class and class_columns(packed.columns)))
+    ]
 
 
 def _packed_lists(archives: Archives, most: int) -> list[PackedList]:

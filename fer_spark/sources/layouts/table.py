@@ -152,6 +152,7 @@ def named_pictures(
     labels_needed: bool,
 ) -> Source:
     """Pictures that a table names by paths from its own folder, with all that its columns say of them."""
+    table = with_label(table, settings, LABEL_COLUMNS, labels_needed)
     label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, None, boxes), labels_needed)
     rows = annotation_rows(table, settings, below_its_table(named), label, pictures)
     rows = with_boxes(with_feelings(rows, table), table, boxes)

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import random
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,18 @@ def test_a_table_of_json_has_them_too(spark: SparkSession, tmp_path: Path) -> No
     lake = write(tmp_path, {"labels.jsonl": "\n".join(map(json.dumps, rows)), **files})
     found = _labels(spark, SourceSettings(source="table", input=str(lake / "labels.jsonl")))
     assert found == {f"{i}.jpg": (name, None) for i, name in enumerate(NAMES)}
+
+
+def test_a_list_in_an_archive_may_have_them(spark: SparkSession, tmp_path: Path) -> None:
+    rows = [[f"images/{i}.jpg", *("1" if i == j else "0" for j in range(len(NAMES))), "0"] for i in range(len(NAMES))]
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        archive.writestr("labels.csv", _table(rows))
+        for i in range(len(NAMES)):
+            archive.writestr(f"images/{i}.jpg", jpeg(40 + i))
+    said: list[str] = []
+    settings = recognised(spark, SourceSettings(source=AUTO, input=str(tmp_path / "faces.zip")), said.append)
+    assert "faces.zip holds labels.csv, which names pictures and labels" in said[0]
+    assert _labels(spark, settings) == {f"{i}.jpg": (name, None) for i, name in enumerate(NAMES)}
 
 
 @pytest.mark.parametrize("vote", ["7", "0.25", "-1", "happy"])
