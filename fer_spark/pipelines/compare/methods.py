@@ -9,9 +9,11 @@ from fer_spark.settings import check, option
 from fer_spark.training.imbalance.settings import CLASS_WEIGHTS, LOSSES, SAMPLERS, ImbalanceSettings
 
 _PLAIN = {"loss": "cross_entropy", "class_weights": "none", "sampler": "natural"}
+_ALIKE = "augment"
+"""Draws what oversample draws: where rows are augmented, so are those that oversample repeats."""
 METHODS: dict[str, dict[str, str]] = {
     "none": {},
-    **{name: {"sampler": name} for name in SAMPLERS if name != _PLAIN["sampler"]},
+    **{name: {"sampler": name} for name in SAMPLERS if name not in (_PLAIN["sampler"], _ALIKE)},
     **{
         f"{name.removesuffix('_inverse')}_weights": {"class_weights": name}
         for name in CLASS_WEIGHTS
@@ -19,7 +21,8 @@ METHODS: dict[str, dict[str, str]] = {
     },
     **{name: {"loss": name} for name in LOSSES if name != _PLAIN["loss"]},
 }
-"""Every sampler, every kind of class weights and every loss of training/imbalance/settings.py, one at a time."""
+"""Every sampler that draws otherwise, every kind of class weights, every loss of training/imbalance/settings.py: one at
+a time."""
 KNN = "knn"
 BUDGETS = ("steps", "epochs")
 _ALL = (*METHODS, KNN)

@@ -60,5 +60,10 @@ class AllSettings:
         self.train.check()
         check(self.augment)
         self.imbalance.check()
+        if self.imbalance.sampler == "augment" and not self.augment.augment:
+            raise ValueError(
+                "--sampler augment varies the rows that it repeats, and --no-augment varies none: "
+                "--sampler oversample repeats them as they are"
+            )
         if self.network.freeze and not (self.train.init or self.network.weights):
             raise ValueError("--freeze trains the head alone: give pretrained layers, --init BUNDLE or --weights FILE")

@@ -42,8 +42,8 @@ class ImbalanceSettings:
         "natural",
         "which rows an epoch draws. natural: each once; balanced: as many rows of every class, as many in all as "
         "there are; sqrt: in proportion to the square root of the class's rows; undersample: at most "
-        "--undersample-to of a class; oversample: at least --oversample-to, by repeating rows; augment: at least "
-        "--augment-to, each repeat under another random augmentation",
+        "--undersample-to of a class; oversample: at least --oversample-to, by repeating rows, each under another "
+        "random augmentation unless --no-augment; augment: the same by --augment-to, and not without augmentation",
         choices=SAMPLERS,
     )
     undersample_to: int = option(0, "rows of a class kept; 0: as many as the smallest class has", least=0)

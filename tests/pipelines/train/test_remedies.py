@@ -26,7 +26,7 @@ def skewed(tmp_path_factory: pytest.TempPathFactory) -> Path:
         (["--sampler", "undersample"], 1),  # 2 * 10
         (["--sampler", "undersample", "--undersample-to", "60"], 3),  # 60 + 10
         (["--sampler", "oversample"], 12),  # 2 * 190
-        (["--sampler", "augment", "--augment-to", "100"], 10),  # 190 + 100
+        (["--sampler", "augment", "--augment-to", "100", "--augment"], 10),  # 190 + 100
         (["--sampler", "balanced"], 7),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -72,3 +72,9 @@ def test_the_loss_is_the_one_asked_for(skewed: Path, tmp_path: Path) -> None:
     assert first["adjusted"] < 0.5 * first["plain"]  # the prior alone explains 95 % of the rows
     assert first["weighted"] != pytest.approx(first["plain"], rel=1e-3)
     assert 0 < first["soft"] < 1
+
+
+def test_varied_repeats_need_augmentation(skewed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ["--sampler", "augment", "--no-augment"]
+    assert train(skewed, tmp_path / "out", *flags, flags=SMALL_CNN) == 2
+    assert "--sampler oversample repeats them as they are" in capsys.readouterr().err
