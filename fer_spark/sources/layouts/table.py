@@ -48,7 +48,7 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileR
     Paths are relative to --images or to the table's own folder. A table is unlabelled by --unlabelled, or where none
     of its columns could be a label.
     """
-    table = with_label(open_table(spark, settings.input), settings, LABEL_COLUMNS, reading.labels_needed)
+    table = open_table(spark, settings.input)
     boxes, beside = box_columns(table, settings), _path_beside_bytes(table, settings)
     cells = picture_cells(table, settings, reading.max_bytes) if beside is None else None
     if cells is not None:
@@ -63,6 +63,7 @@ def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotati
 def _from_cells(
     table: AnnotationTable, settings: SourceSettings, cells: Cells, boxes: BoxColumns | None, reading: FileReading
 ) -> Source:
+    table = with_label(table, settings, LABEL_COLUMNS, reading.labels_needed)
     label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, cells, boxes), reading.labels_needed)
     split = optional(table.column(settings.split_column, SPLIT_COLUMNS, "--split-column"))
     named = cells.named if cells.named is not None else table.column("", PATH_COLUMNS, "--path-column")

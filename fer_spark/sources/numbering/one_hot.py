@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pyspark.sql import Column
@@ -13,12 +14,16 @@ from fer_spark.sources.tables import MARK, AnnotationTable, quoted
 
 LABEL = "label"
 _MARKED, _NOT_MARKED = ("1", "true", "yes", "x"), ("", "0", "false", "no")
+_MAY_BE_LABELS = re.compile(r"(.*[\W_])?(label|emotion|expression|class|target)s?([\W_]?(id|name|text|code|raw))?")
+"""Such a column may hold the labels, under a name of its own: then nobody knows which are meant."""
 
 
 def class_columns(columns: Iterable[str]) -> list[str]:
-    """Those that are called as expressions are, if at least two different ones are."""
-    found = [name for name in columns if canonical(name)]
-    return found if len({canonical(name) for name in found}) > 1 else []
+    """Those that are called as expressions are, if at least two different ones are, and no other may be the label."""
+    names = list(columns)
+    found = [name for name in names if canonical(name)]
+    other = any(_MAY_BE_LABELS.fullmatch(name.strip().casefold()) for name in names)
+    return [] if other or len({canonical(name) for name in found}) < 2 else found
 
 
 def with_label(
@@ -35,15 +40,16 @@ def with_label(
         return table
     marks = {name: _mark(name) for name in columns}
     other = [F.first(F.when(mark.isNull(), _text(name)), ignorenulls=True) for name, mark in marks.items()]
-    for name, value in zip(columns, table.frame.agg(*other).first() or (), strict=False):
-        if value is not None and not needed:
-            return table
-        if value is not None:
-            raise SourceError(
-                f"the columns {', '.join(columns)} of {settings.input!r} are called as expressions, and {name} holds "
-                f"{value!r}: such columns are read where one is 1 and the others 0. Votes, scores and intensities are "
-                "no labels; add a column label, name one with --label-column, or for FER+ take --source ferplus"
-            )
+    held = zip(columns, table.frame.agg(*other).collect()[0], strict=True)
+    no_mark = next(((name, value) for name, value in held if value is not None), None)
+    if no_mark is not None and needed:
+        raise SourceError(
+            f"the columns {', '.join(columns)} of {settings.input!r} are called as expressions, and {no_mark[0]} holds "
+            f"{no_mark[1]!r}: such columns are read where one is 1 and the others 0. Votes, scores and intensities are "
+            "no labels; add a column label, name one with --label-column, or for FER+ take --source ferplus"
+        )
+    if no_mark is not None:
+        return table
     marked = F.array(*(F.when(mark, F.lit(name.strip())) for name, mark in marks.items()))
     return table.with_column(LABEL, F.array_join(F.array_compact(marked), " and "))
 

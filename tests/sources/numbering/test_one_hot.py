@@ -96,3 +96,17 @@ def test_a_label_column_goes_before_them(spark: SparkSession, tmp_path: Path) ->
 def test_one_column_called_as_an_expression_is_none() -> None:
     assert class_columns(["image", "happy", "Joy", "valence"]) == []
     assert class_columns(["image", "happy", "Sadness "]) == ["happy", "Sadness "]
+
+
+@pytest.mark.parametrize("name", ["labels", "my_label", "Emotion ID", "true.class", "expression_name"])
+def test_where_another_column_may_be_the_label_nobody_guesses(spark: SparkSession, tmp_path: Path, name: str) -> None:
+    """The columns may be what a model said."""
+    lake = write(tmp_path, {"labels.csv": f"image,{name},happy,sad\n0.jpg,fear,1,0\n", "images/0.jpg": jpeg()})
+    with pytest.raises(SourceError, match="Name it with --label-column"):
+        open_source(spark, SourceSettings(source="legend", input=str(lake)), 10_000)
+    given = SourceSettings(source="legend", input=str(lake), label_column=name)
+    assert _labels(spark, given) == {"0.jpg": ("fear", None)}
+
+
+def test_columns_about_labelling_are_none() -> None:
+    assert class_columns(["image", "happy", "sad", "labeler", "label_time", "occluded"]) == ["happy", "sad"]
