@@ -195,6 +195,7 @@ def test_a_folder_that_may_not_be_written_is_one_line_in_every_command(tmp_path:
     assert all("may not write to" in line and "give another --output" in line for line in told), told
 
 
+@pytest.mark.job
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting takes root")
 def test_a_disk_that_fills_up_is_one_line(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -41,6 +41,7 @@ print(json.dumps([row.asDict() for row in rows]))
 """
 
 
+@pytest.mark.job
 def test_workers_begin_with_what_their_parent_loaded_and_without_what_it_could_not(tmp_path: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM, encoding="utf-8")
     words = [sys.executable, str(tmp_path / "program.py"), f"spark.driver.extraJavaOptions={quick_jvm()}"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from py4j.java_gateway import GatewayClient, JavaPackage  # type: ignore[import-untyped]
-from py4j.protocol import Py4JError  # type: ignore[import-untyped]
+from py4j.protocol import MEMORY_COMMAND_NAME, Py4JError  # type: ignore[import-untyped]
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -16,7 +16,7 @@ from fer_spark.spark.names import remember_names
 
 @pytest.fixture
 def requests(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What is sent to the JVM."""
+    """What is sent to the JVM, less the word that Python has dropped an object, which comes at any time."""
     sent: list[str] = []
     jvm: Any = spark.sparkContext._jvm
     client = type(jvm._gateway_client)
@@ -24,7 +24,8 @@ def requests(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     send = client.send_command
 
     def send_command(self: Any, command: str, *words: Any, **named: Any) -> Any:
-        sent.append(command)
+        if not command.startswith(MEMORY_COMMAND_NAME):
+            sent.append(command)
         return send(self, command, *words, **named)
 
     monkeypatch.setattr(client, "send_command", send_command)

@@ -47,15 +47,8 @@ with joined("cpu") as ranks:
 """
 
 
-@pytest.mark.parametrize(
-    ("rows", "taught"),
-    [
-        pytest.param(128, "", marks=pytest.mark.cluster),
-        (150, ""),
-        pytest.param(150, "each", marks=pytest.mark.cluster),
-        pytest.param(150, "once", marks=pytest.mark.cluster),
-    ],
-)
+@pytest.mark.cluster
+@pytest.mark.parametrize(("rows", "taught"), [(128, ""), (150, ""), (150, "each"), (150, "once")])
 def test_two_ranks_equal_one(tmp_path: Path, rows: int, taught: str) -> None:
     """150 rows leave 22 in the last batch: 16 on the first rank, 6 and padding on the second."""
     program = tmp_path / "program.py"

@@ -204,6 +204,7 @@ def test_a_run_that_dies_at_a_commit_leaves_each_face_once_after_the_next(
     assert sorted(path.name for path in (tmp_path / "scores").glob("*.parquet")) == sorted(done["files"])
 
 
+@pytest.mark.job
 def test_a_second_submission_says_so_exits_0_and_writes_nothing(
     spark: SparkSession, bundle: Path, pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -109,7 +109,7 @@ FORMS: dict[str, tuple[str, str, Callable[[Marked], Files]]] = {
 
 
 @pytest.mark.parametrize(
-    "form", [form if form in ("COCO", "VOC") else pytest.param(form, marks=pytest.mark.job) for form in FORMS]
+    "form", [form if form == "COCO" else pytest.param(form, marks=pytest.mark.job) for form in FORMS]
 )
 def test_every_face_of_every_picture_is_a_row(spark: SparkSession, tmp_path: Path, form: str) -> None:
     layout, pattern, files_of = FORMS[form]
