@@ -8,7 +8,6 @@ from pyspark.sql.types import ArrayType
 
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, digest_rows, raw_images, spread
-from fer_spark.sources.cells import list_cells
 from fer_spark.sources.labelling import LabelRule, label_rule, reject
 from fer_spark.sources.layout import Layout
 from fer_spark.sources.look import Look, Match, Sureness
@@ -16,6 +15,7 @@ from fer_spark.sources.plain_rows import group_of, label_of, stored_names
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import stated_split, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
+from fer_spark.sources.values.cells import list_cells
 from fer_spark.sources.votes import decided_votes
 
 VOTES = ("votes", "ferplus_mode", "drop_nonface", "group_column", "split_column")

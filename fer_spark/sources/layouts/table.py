@@ -12,7 +12,6 @@ from fer_spark.sources.annotated import annotated
 from fer_spark.sources.annotations import Annotations, TableColumns, tabled
 from fer_spark.sources.base import Slice, Source, raw_images, spread
 from fer_spark.sources.boxes import BOX, BoxColumns, box_columns, with_boxes
-from fer_spark.sources.cells import SIZE_COLUMNS, Cells, picture_cells
 from fer_spark.sources.conflicts import settle
 from fer_spark.sources.feelings import with_feelings
 from fer_spark.sources.labelling import LabelRule, reject, rule_of
@@ -36,6 +35,8 @@ from fer_spark.sources.plain_rows import (
 from fer_spark.sources.settings import FileReading, SourceError, SourceSettings
 from fer_spark.sources.split_names import SPLIT_NAMES, stated_split, unknown_split
 from fer_spark.sources.tables import AnnotationTable, open_table, optional
+from fer_spark.sources.values.cells import SIZE_COLUMNS, Cells, picture_cells
+from fer_spark.sources.values.columns import gathered, pixel_columns
 
 CSV = (".csv", ".tsv", ".csv.zst", ".csv.gz", ".txt")
 """Lists that `legend` recognises."""
@@ -43,7 +44,7 @@ CSV = (".csv", ".tsv", ".csv.zst", ".csv.gz", ".txt")
 
 def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileReading) -> Source:
     """Pictures from --bytes-column, else the first column that holds some (binary, a struct with `bytes`, Spark's
-    image, lists of values), else from --path-column.
+    image, lists of values), else from --path-column, else from columns of a value each.
 
     Paths are relative to --images or to the table's own folder. A table is unlabelled by --unlabelled, or where none
     of its columns could be a label.
@@ -52,8 +53,16 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileR
     boxes, beside = box_columns(table, settings), _path_beside_bytes(table, settings)
     cells = picture_cells(table, settings, reading.max_bytes) if beside is None else None
     if cells is not None:
-        return _from_cells(table, settings, cells, boxes, reading)
-    return _from_paths(spark, table, settings, beside, boxes, reading)
+        return _from_cells(table, cells, settings, boxes, reading)
+    named = table.column(settings.path_column, PATH_COLUMNS, "--path-column") if beside is None else beside
+    if named is not None:
+        return _from_paths(table, settings, named, boxes, reading)
+    spread = gathered(table)
+    if spread is None:
+        raise SourceError(
+            f"none of the columns {table.column_list} holds pictures; give --bytes-column or --path-column"
+        )
+    return _from_cells(*spread, settings, boxes, reading)
 
 
 def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
@@ -61,7 +70,7 @@ def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotati
 
 
 def _from_cells(
-    table: AnnotationTable, settings: SourceSettings, cells: Cells, boxes: BoxColumns | None, reading: FileReading
+    table: AnnotationTable, cells: Cells, settings: SourceSettings, boxes: BoxColumns | None, reading: FileReading
 ) -> Source:
     table = with_label(table, settings, LABEL_COLUMNS, reading.labels_needed)
     label = label_of(table, settings, LABEL_COLUMNS, _no_labels(table, cells, boxes), reading.labels_needed)
@@ -127,18 +136,8 @@ def _group(table: AnnotationTable, settings: SourceSettings, named: Column | Non
 
 
 def _from_paths(
-    spark: SparkSession,
-    table: AnnotationTable,
-    settings: SourceSettings,
-    beside: Column | None,
-    boxes: BoxColumns | None,
-    reading: FileReading,
+    table: AnnotationTable, settings: SourceSettings, named: Column, boxes: BoxColumns | None, reading: FileReading
 ) -> Source:
-    named = table.column(settings.path_column, PATH_COLUMNS, "--path-column") if beside is None else beside
-    if named is None:
-        raise SourceError(
-            f"none of the columns {table.column_list} holds pictures; give --bytes-column or --path-column"
-        )
     images = settings.images or table.root.uri
     pictures = open_pictures(settings, table, images, reading, whole_path)
     return named_pictures(table, settings, named, boxes, pictures, reading.labels_needed)
@@ -218,6 +217,9 @@ def recognise(look: Look) -> Match | None:
     own = look.chosen_table
     if _is_list(look) and not look.table.lower().endswith(CSV):
         return Match(Sureness.LIKELY, "it is a table with columns of pictures and labels", own)
+    spread = pixel_columns(look.columns)
+    if spread:
+        return Match(Sureness.LIKELY, f"its columns {spread.names[0]} to {spread.names[-1]} hold a value each", own)
     return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do", own)
 
 
