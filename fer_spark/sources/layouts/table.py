@@ -66,7 +66,9 @@ def open_any_table(spark: SparkSession, settings: SourceSettings, reading: FileR
 
 
 def table_annotations(spark: SparkSession, settings: SourceSettings) -> Annotations:
-    return tabled(open_table(spark, settings.input), settings, TableColumns())
+    table = open_table(spark, settings.input)
+    spread = gathered(table)
+    return tabled(spread[0] if spread else table, settings, TableColumns())
 
 
 def _from_cells(
