@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,14 @@ def bf16_pays(device: torch.device) -> bool:
         if supported is not None and supported():
             return True
     return False
+
+
+def step_precision(precision: str, device: torch.device, network: nn.Module) -> str:
+    """What a training step computes in: `precision`, but float32 for `auto` where a CPU trains depthwise convolutions,
+    whose gradients take longer in bfloat16."""
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d) and module.groups > 1]
+    trained = any(module.weight.requires_grad for module in convolutions)
+    return "fp32" if precision == "auto" and device.type == "cpu" and trained else precision
 
 
 def autocast(device: torch.device, precision: str) -> AbstractContextManager[object]:

@@ -73,7 +73,12 @@ class TrainSettings:
         least=0,
         later=True,
     )
-    precision: str = option("auto", "auto: bf16 where the hardware computes in it, else fp32", choices=PRECISIONS)
+    precision: str = option(
+        "auto",
+        "auto: bf16 where the hardware computes in it, else fp32, and where a CPU trains depthwise convolutions "
+        "(efficientnet)",
+        choices=PRECISIONS,
+    )
     compile: bool = option(False, "torch.compile the network")
     cuda_graphs: bool = option(
         True, "on one GPU, record the operations of a step and replay them", changes_result=False, later=True

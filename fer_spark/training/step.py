@@ -10,7 +10,7 @@ from fer_spark.batches import Batch
 from fer_spark.training.augment import center, draw, step_seed, vary
 from fer_spark.training.augment_settings import AugmentSettings
 from fer_spark.training.graphs import RecordedSteps, Tensors
-from fer_spark.training.pixels import autocast, sent, to_unit
+from fer_spark.training.pixels import autocast, sent, step_precision, to_unit
 from fer_spark.training.ranks import Ranks
 from fer_spark.training.settings import TrainSettings
 from fer_spark.training.targets import Mixing, ccc_loss, distillation_loss, mixing, soften
@@ -26,6 +26,7 @@ class StepMaker:
     ) -> None:
         self._task, self._settings, self._augmenting = task, settings, augmenting
         self._device, self._ranks = device, ranks
+        self._precision = step_precision(settings.precision, device, task.network)
         self._classes = len(task.train.label_names)
         self._teaching = Teaching(
             task.teachers, settings.distill_once, settings.distill_versions, settings.precision, device
@@ -108,7 +109,7 @@ class StepMaker:
         answers: torch.Tensor | None,
     ) -> torch.Tensor:
         settings, weight, real = self._settings, given["weight"], given["real"]
-        with autocast(self._device, settings.precision):
+        with autocast(self._device, self._precision):
             output = forward(self._task.scale.standardise(images)).float()
         logits = output[:, : self._classes]
         loss = self._shared(self._task.loss(logits, targets, weight), self._task.loss.total_weight(targets, weight))

@@ -83,6 +83,30 @@ def test_it_learns_stripes() -> None:
     assert trained.history[-1]["rate"] < trained.history[2]["rate"]
 
 
+@pytest.mark.parametrize(
+    ("groups", "frozen", "precision", "computed"),
+    [
+        (1, False, "auto", torch.bfloat16),
+        (8, False, "auto", torch.float32),
+        (8, True, "auto", torch.bfloat16),
+        (8, False, "bf16", torch.bfloat16),
+        (1, False, "fp32", torch.float32),
+    ],
+)
+def test_a_cpu_trains_depthwise_convolutions_in_float32(
+    monkeypatch: pytest.MonkeyPatch, groups: int, frozen: bool, precision: str, computed: torch.dtype
+) -> None:
+    """Their gradients take longer in bfloat16; all else takes less."""
+    monkeypatch.setattr("fer_spark.training.pixels.bf16_pays", lambda device: True)
+    seen = set()
+    last = nn.Conv2d(8, 8, 3, groups=groups)
+    last.register_forward_hook(lambda module, given, found: seen.add(found.dtype) if torch.is_grad_enabled() else None)
+    network = nn.Sequential(nn.Conv2d(1, 8, 3, 2), last, nn.Flatten(), nn.LazyLinear(3))
+    last.weight.requires_grad_(not frozen)
+    run(make_task(network), precision=precision, epochs=1)
+    assert seen == {computed}
+
+
 def test_a_run_gives_the_same_weights_again() -> None:
     first, second = run(make_task(small_network())), run(make_task(small_network()))
     assert all(torch.equal(weights(first)[key], weights(second)[key]) for key in weights(first))
