@@ -54,15 +54,12 @@ def by_row(source: Source) -> dict[int, Row]:
 
 
 def check(source: Source) -> list[Row]:
-    """All rows, after checking what holds for every source: schema, accounting, chunks, reasons."""
-    raw = source.raw()
-    assert raw.dtypes == [(field.name, field.dataType.simpleString()) for field in RAW_IMAGE.spark_schema]
-    rows = raw.collect()
+    """All rows, read in two chunks, after checking what holds for every source: schema, accounting, chunks, reasons."""
+    assert source.raw().dtypes == [(field.name, field.dataType.simpleString()) for field in RAW_IMAGE.spark_schema]
+    rows = in_chunks(source)
     names = [(row["source_path"], row["source_row"], row["label_raw"], row["split"]) for row in rows]
     assert Counter(names) == Counter(tuple(key) for key in source.keys().collect())
     assert len({name[:2] for name in names}) == len(names) == source.images
-    chunked = source.raw(0, 2).unionByName(source.raw(1, 2)).collect()
-    assert Counter(_plain(tuple(row)) for row in chunked) == Counter(_plain(tuple(row)) for row in rows)
     for row in rows:
         assert (row["reject_reason"] is None) == (row["reject_detail"] is None) == (row["content"] is not None)
         assert row["reject_reason"] is None or row["reject_reason"] in REASONS
@@ -73,6 +70,15 @@ def check(source: Source) -> list[Row]:
 
 def reasons(rows: list[Row]) -> dict[str, str | None]:
     return {row["source_path"]: row["reject_reason"] for row in rows}
+
+
+def in_chunks(source: Source) -> list[Row]:
+    return source.raw(0, 2).unionByName(source.raw(1, 2)).collect()
+
+
+def alike(rows: list[Row], others: list[Row]) -> bool:
+    """Whether they are the same in any order."""
+    return Counter(_plain(tuple(row)) for row in rows) == Counter(_plain(tuple(row)) for row in others)
 
 
 def _plain(row: tuple[Any, ...]) -> str:
