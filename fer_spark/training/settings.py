@@ -19,7 +19,10 @@ class TrainSettings:
     epochs: int = option(30, "passes over the train split", least=1)
     optimizer: str = option("sgd", "sgd: with Nesterov momentum 0.9", choices=OPTIMIZERS)
     learning_rate: float = option(
-        0.0, "the highest; 0: 0.1 for sgd and 0.001 for adamw, per 128 pictures of a batch", least=0
+        0.0,
+        "the highest; 0: 0.1 for sgd and 0.001 for adamw, a fifth of it for layers of --weights, per 128 pictures of a "
+        "batch",
+        least=0,
     )
     weight_decay: float = option(5e-4, "on weights; never on biases and normalisation", least=0)
     schedule: str = option(

@@ -56,7 +56,9 @@ def run(settings: AllSettings, stopping: list[int]) -> bool:
         if ranks.leads:
             _make_room(output, settings.run.overwrite)
         ranks.agree_on([False], device)  # nobody looks for a checkpoint before the first has made room
-        trainer = Trainer(opened.task, settings.train, settings.augment, output / _CHECKPOINTS, device, ranks)
+        trainer = Trainer(
+            opened.task, settings.used_in_training, settings.augment, output / _CHECKPOINTS, device, ranks
+        )
         try:
             trained = trainer.fit(listen, lambda: bool(stopping))
             listen("history", {"history": trained.history})  # a kill may have come between checkpoint and figures

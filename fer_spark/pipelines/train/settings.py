@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fer_spark.networks.settings import NetworkSettings
 from fer_spark.settings import check, option, require, require_local
@@ -51,6 +51,12 @@ class AllSettings:
     train: TrainSettings
     augment: AugmentSettings
     imbalance: ImbalanceSettings
+
+    @property
+    def used_in_training(self) -> TrainSettings:
+        """`train`; where no rate is given, ImageNet's layers are trained at a fifth of what new ones are."""
+        given = self.train.learning_rate or not self.network.weights or self.network.freeze
+        return self.train if given else replace(self.train, learning_rate=self.train.peak_rate_per_128 / 5)
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""
