@@ -43,6 +43,7 @@ def test_a_value_on_an_edge_falls_into_the_bin_that_begins_there(value: float, e
     assert edges_of(index, COARSE) == edges
 
 
+@pytest.mark.job
 def test_spark_bins_as_the_reference_does(spark: SparkSession) -> None:
     values = [value for value, _ in EDGES] + [i / 200 for i in range(-200, 201)]
     rows = annotations(spark, [{"valence": value, "arousal": 0.0} for value in values])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from pyspark.sql import SparkSession
 
 from fer_spark.exploring.found import TwinGroups
@@ -23,6 +24,7 @@ PICTURES = [
 ]
 
 
+@pytest.mark.job
 def test_copies_leaks_and_conflicts_by_hand(spark: SparkSession) -> None:
     for partitions in (1, 5):
         found = find_twins(spark.createDataFrame(PICTURES, SCHEMA).repartition(partitions), 4)

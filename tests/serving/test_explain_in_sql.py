@@ -32,6 +32,7 @@ def alone(bundle: Path, gray: int, seeded_by: str) -> tuple[str, list[float]]:
     return NAMES[found.label], found.model.weights.tolist()
 
 
+@pytest.mark.job
 def test_pictures_and_pixels_are_explained_as_in_one_process(spark: SparkSession, bundle: Path, tmp_path: Path) -> None:
     register_explain(spark, bundle, lime=LIME)
     files = spark.read.format("binaryFile").load(str(lake(tmp_path / "lake", GRAYS)))

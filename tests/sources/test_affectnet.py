@@ -53,6 +53,7 @@ def _open(spark: SparkSession, path: Path, **more: Any) -> Any:
     return open_source(spark, SourceSettings(source="affectnet", input=str(path), **more))
 
 
+@pytest.mark.job
 def test_the_full_release(spark: SparkSession, tmp_path: Path) -> None:
     source = _open(spark, _full(tmp_path))
     rows = check(source)

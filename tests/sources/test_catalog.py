@@ -121,6 +121,7 @@ def test_what_a_layout_declares_is_so(spark: SparkSession, tmp_path: Path, name:
     assert source.beside_table <= layout.is_beside_pictures
 
 
+@pytest.mark.job
 def test_a_layout_planted_in_the_folder_is_found_opened_and_built(
     spark: SparkSession, tmp_path: Path, toy: Path
 ) -> None:

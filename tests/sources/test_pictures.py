@@ -73,6 +73,7 @@ def test_another_file_system_gives_the_same(
     assert any("pip install hdfs-native" in line for line in lines)
 
 
+@pytest.mark.job
 @pytest.mark.parametrize("workers_read", [False, True])
 def test_more_files_than_spark_should_list_give_the_same(
     spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers_read: bool

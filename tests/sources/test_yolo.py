@@ -46,9 +46,8 @@ def line(face: Face, polygon: bool) -> str:
     return f"{code}  {left + width / 2:.6f}\t{top + height / 2:.6f} {width:.6f} {height:.6f}"
 
 
-@pytest.mark.parametrize(
-    "form", [form if form == "ultralytics" else pytest.param(form, marks=pytest.mark.job) for form in FORMS]
-)
+@pytest.mark.job
+@pytest.mark.parametrize("form", FORMS)
 def test_every_face_of_every_picture_is_a_row(spark: SparkSession, tmp_path: Path, form: str) -> None:
     draw, truth, files = random.Random(form), dict[tuple[str, int], Face](), dict[str, bytes | str]()
     empty = []

@@ -46,6 +46,7 @@ def test_wrong_usage_is_code_2_and_says_what_to_give(
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.job
 def test_whole_pictures_are_no_faces_where_the_data_know_several_in_one(
     spark: SparkSession, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
