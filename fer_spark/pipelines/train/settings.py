@@ -55,8 +55,10 @@ class AllSettings:
     @property
     def used_in_training(self) -> TrainSettings:
         """`train`; where no rate is given, ImageNet's layers are trained at a fifth of what new ones are."""
-        given = self.train.learning_rate or not self.network.weights or self.network.freeze
-        return self.train if given else replace(self.train, learning_rate=self.train.peak_rate_per_128 / 5)
+        train, network = self.train, self.network
+        if train.learning_rate or network.freeze or not network.weights:
+            return train
+        return replace(train, learning_rate=train.peak_rate_per_128 / 5)
 
     def check(self) -> None:
         """Raise ValueError naming the first setting that cannot be."""

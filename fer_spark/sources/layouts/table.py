@@ -220,7 +220,7 @@ def recognise(look: Look) -> Match | None:
     if _is_list(look) and not look.table.lower().endswith(CSV):
         return Match(Sureness.LIKELY, "it is a table with columns of pictures and labels", own)
     spread = pixel_columns(look.columns)
-    if spread:
+    if spread and not look.has_column(PATH_COLUMNS):
         return Match(Sureness.LIKELY, f"its columns {spread.names[0]} to {spread.names[-1]} hold a value each", own)
     return Match(Sureness.POSSIBLE, "it is a table" if look.columns else f"it holds {parts[0]}, as tables do", own)
 

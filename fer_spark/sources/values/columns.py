@@ -21,7 +21,6 @@ _PLACED = re.compile(r"(?:(?:pixels?|pix|px|p)[\W_]*)?(\d{1,4})[x_,](\d{1,4})", 
 """A row and a column."""
 _LEAST_PX = 8
 """Of a side: fewer columns called by numbers may be anything."""
-_PIXELS = MARK + "pixels"
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def pixel_columns(columns: Iterable[str]) -> PixelColumns | None:
 
 
 def gathered(table: AnnotationTable) -> tuple[AnnotationTable, Cells] | None:
-    """The table without those columns, with their values as one column, and this as cells; None where there are none.
+    """The table with one column for them all, called as the first, and this as cells; None where there are none.
 
     A row that lacks a value has fewer than its picture: the decoder says how many, and it is quarantined.
     """
@@ -52,16 +51,17 @@ def gathered(table: AnnotationTable) -> tuple[AnnotationTable, Cells] | None:
     text = F.trim(F.regexp_replace(written, r"\.0+(?=\s|$)", ""))
     spread = {MARK + name for name in found.names}
     kept = [F.col(quoted(name)) for name in table.frame.columns if name not in spread]
-    pixels = F.col(quoted(_PIXELS))
+    first = found.names[0]
+    pixels = F.col(quoted(MARK + first))
     cells = Cells(
-        "pixels",
+        first,
         pixels.cast("binary"),
         F.lit(str(found.shape)),
         F.when(pixels == "", "empty"),
         F.when(pixels == "", "the row has no pixels"),
-        f"values in its columns {found.names[0]} to {found.names[-1]}",
+        f"values in its columns {first} to {found.names[-1]}",
     )
-    return replace(table, frame=table.frame.select(*kept, text.alias(_PIXELS))), cells
+    return replace(table, frame=table.frame.select(*kept, text.alias(MARK + first))), cells
 
 
 def _value(table: AnnotationTable, name: str) -> Column:

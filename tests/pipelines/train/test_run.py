@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +13,8 @@ import pytest
 from fer_spark import cli
 from fer_spark.metrics import fit_temperature
 from fer_spark.networks.bundle import load_bundle
-from fer_spark.networks.settings import NetworkSettings
-from fer_spark.pipelines.train.settings import AllSettings, RunSettings
 from fer_spark.shards.manifest import NAME
 from fer_spark.shards.read.reader import ReadSettings, open_shards
-from fer_spark.training.augment_settings import AugmentSettings
-from fer_spark.training.imbalance.settings import ImbalanceSettings
-from fer_spark.training.settings import TrainSettings
 from tests.pipelines.train.trainings import (
     CHECKSUM,
     COLUMN,
@@ -145,24 +139,6 @@ def test_the_seed_decides_everything(shards: Path, tmp_path: Path, model: Path) 
 
 
 # --- usage
-
-
-@pytest.mark.parametrize(
-    ("network", "training", "rate"),
-    [
-        (NetworkSettings(), TrainSettings(), 0.1),
-        (NetworkSettings(weights="imagenet"), TrainSettings(), 0.02),
-        (NetworkSettings(weights="imagenet"), TrainSettings(optimizer="adamw"), 0.0002),
-        (NetworkSettings(weights="imagenet"), TrainSettings(learning_rate=0.1), 0.1),
-        (NetworkSettings(weights="imagenet", freeze=True), TrainSettings(), 0.1),
-    ],
-)
-def test_layers_of_imagenet_are_trained_at_a_lower_rate_where_none_is_given(
-    network: NetworkSettings, training: TrainSettings, rate: float
-) -> None:
-    settings = AllSettings(RunSettings(), ReadSettings(), network, training, AugmentSettings(), ImbalanceSettings())
-    assert settings.used_in_training.peak_rate_per_128 == pytest.approx(rate)
-    assert replace(settings.used_in_training, learning_rate=training.learning_rate) == training
 
 
 def test_help_teaches(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,9 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from fer_spark.sources.catalog import open_source, recognised
-from fer_spark.sources.settings import AUTO, SourceError, SourceSettings
+from fer_spark.faces.errors import UnreadablePictureError
+from fer_spark.sources.catalog import open_annotations, open_source, recognised
+from fer_spark.sources.settings import AUTO, SourceSettings
 from fer_spark.sources.values.columns import pixel_columns
+from tests.poison import jpeg
 from tests.sources.lakes import by_row, check, write
 from tests.sources.values.test_cells import shown
 
@@ -99,8 +101,6 @@ def test_a_csv_gives_its_pictures_and_what_lacks_a_value_is_no_picture(spark: Sp
 
 
 def _refused(row: Row) -> str:
-    from fer_spark.faces.errors import UnreadablePictureError
-
     with pytest.raises(UnreadablePictureError) as found:
         shown(row)
     return str(found.value)
@@ -118,8 +118,18 @@ def test_a_table_of_numbers_gives_them_too(spark: SparkSession, tmp_path: Path, 
 
 
 def test_named_files_go_before_columns_of_numbers(spark: SparkSession, tmp_path: Path) -> None:
-    """Which may be what a network made of them."""
-    text = ",".join(["path", "label", *map(str, range(64))]) + "\n" + ",".join(["gone.jpg", "sad", *["0"] * 64]) + "\n"
-    lake = write(tmp_path, {"faces.csv": text})
-    with pytest.raises(SourceError, match="picture"):
-        check(open_source(spark, SourceSettings(source="table", input=str(lake / "faces.csv"))))
+    """Which may be what a network made of them: they make no table of a list beside its pictures."""
+    text = ",".join(["path", "label", *map(str, range(64))]) + "\n" + ",".join(["a.jpg", "sad", *["0"] * 64]) + "\n"
+    lake = write(tmp_path, {"faces.csv": text, "a.jpg": jpeg()})
+    settings = recognised(spark, SourceSettings(source=AUTO, input=str(lake)), str)
+    assert settings.source == "legend"
+    table = SourceSettings(source="table", input=str(lake / "faces.csv"))
+    assert [row["encoding"] for row in open_source(spark, table).raw().collect()] == ["file"]
+
+
+def test_a_column_called_pixels_beside_them_is_another(spark: SparkSession, tmp_path: Path) -> None:
+    text = ",".join(["label", "pixels", *map(str, range(64))]) + "\n" + ",".join(["sad", "64", *["7"] * 64]) + "\n"
+    settings = SourceSettings(source="table", input=str(write(tmp_path, {"faces.csv": text}) / "faces.csv"))
+    (row,) = open_source(spark, settings).raw().collect()
+    assert np.array_equal(shown(row), np.full((8, 8), 7))
+    assert open_annotations(spark, settings).rows.count() == 1
