@@ -124,6 +124,14 @@ class Storage:
         """The full URI of a relative path, as Spark's readers and writers take it."""
         return f"{self.root.rstrip('/')}/{path}" if path else self.root
 
+    def local(self, path: str) -> Path | None:
+        """Where it is on a local disk, or one that is mounted; None on other storage."""
+        return _local(self._path(path)) if self._scheme == "file" else None
+
+    def make_directory(self, path: str) -> None:
+        """With those above it, as Spark would make them; nothing happens where it is there."""
+        self._fs.mkdirs(self._path(path))
+
     def exists(self, path: str) -> bool:
         return bool(self._fs.exists(self._path(path)))
 

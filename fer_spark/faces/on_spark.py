@@ -26,6 +26,7 @@ from fer_spark.faces.settings import FaceSettings
 from fer_spark.pixels.cells import rows_of
 from fer_spark.pixels.raw import RawPixels
 from fer_spark.rows import RAW_IMAGE, prepared_table
+from fer_spark.spark.arrow_job import ArrowJob
 
 _BATCH_BYTES = 8 * 2**20
 _BATCH_ROWS = 2048
@@ -33,16 +34,19 @@ _MOST_SLICES = 200
 """A sample's pictures come from one slice of so many: of what must be read whole, a half percent is read for it."""
 
 
-def prepare_faces(raw: DataFrame, settings: FaceSettings, detector: DetectorSpec) -> DataFrame:
-    """Prepare every picture of a RAW_IMAGE table; the result is rows.prepared_table of the settings' sizes.
+def prepare_faces(raw: DataFrame, settings: FaceSettings, detector: DetectorSpec) -> ArrowJob:
+    """Prepare every picture of a RAW_IMAGE table; the job gives rows.prepared_table of the settings' sizes.
 
     Every input row gives one row per face kept, or one row with a reason. Raises ValueError for settings that cannot
     be, on the driver, before anything runs.
     """
     settings.check()
-    table = prepared_table([spec.column for spec in settings.specs])
-    return raw.select(*RAW_IMAGE.names).mapInArrow(
-        lambda batches: prepare_in_worker(batches, settings, detector), table.spark_schema
+    columns = [spec.column for spec in settings.specs]
+    return ArrowJob(
+        raw.select(*RAW_IMAGE.names),
+        lambda batches: prepare_in_worker(batches, settings, detector),
+        prepared_table(columns),
+        incompressible=columns,
     )
 
 

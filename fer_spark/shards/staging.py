@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_spark.artifacts import Storage, literal
 from fer_spark.preparation.preparation import Preparation, Reuse
+from fer_spark.rows import Table
 from fer_spark.settings import differences
+from fer_spark.spark.arrow_job import ArrowJob
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
 DIRECTORY = "_staging"  # Spark, pyarrow and Petastorm all pass over names that begin with an underscore
 _JOB = f"{DIRECTORY}/job.json"
 _PUBLISHED = f"{DIRECTORY}/published.sha256"
+_ROWS = "rows"
 
 
 class StagingError(Exception):
@@ -74,22 +78,41 @@ class Staging:
         read = [json.loads(self._storage.read_text(path) or "{}") for path in markers]
         return {int(marker["chunk"]): int(marker["rows"]) for marker in read}
 
-    def commit(self, chunk: int, frame: DataFrame) -> int:
-        """Run the chunk, write its rows, then its marker. Returns the number of rows.
-
-        `overwrite`, though nothing is there: some object stores (SeaweedFS) keep folders whose files are deleted.
-        """
+    def commit(self, chunk: int, job: ArrowJob) -> int:
+        """Run the chunk, write its rows, then its marker. Returns the number of rows."""
         directory = _chunk_directory(chunk)
         self._storage.delete(directory)
-        rows = self._storage.uri(f"{directory}/rows")
-        frame.write.option("compression", "snappy").parquet(rows, mode="overwrite")
-        count = self._read([chunk], frame).count()
+        local = self._storage.local(directory)
+        count = self._by_spark(chunk, job) if local is None else self._by_workers(directory, local, job)
         self._storage.publish_text(f"{directory}/_chunk.json", json.dumps({"chunk": chunk, "rows": count}))
         return count
 
-    def read(self, like: DataFrame) -> DataFrame:
-        """All committed rows; `like` gives the schema. Whoever counts them has `check` compare."""
-        return self._read(sorted(self.committed()), like)
+    def _by_spark(self, chunk: int, job: ArrowJob) -> int:
+        """`overwrite`, though nothing is there: some object stores (SeaweedFS) keep folders whose files are deleted."""
+        rows = self._storage.uri(_rows_directory(chunk))
+        job.frame().write.option("compression", "snappy").parquet(rows, mode="overwrite")
+        return self._read([chunk], job.table).count()
+
+    def _by_workers(self, directory: str, local: Path, job: ArrowJob) -> int:
+        """Files that count are moved to where `read` looks: a task whose driver, or whose other attempt, is gone may go
+        on writing."""
+        rows, attempts = local / _ROWS, local / "_attempts"
+        self._storage.make_directory(f"{directory}/_attempts")
+        try:
+            written = job.write(attempts)
+        except FileNotFoundError as error:
+            raise StagingError(
+                f"{attempts} is not there where the workers are: on a cluster --output has to be a place that all share"
+            ) from error
+        rows.mkdir()
+        for name in written:
+            (attempts / name).rename(rows / name)
+        self._storage.delete(f"{directory}/_attempts")
+        return sum(written.values())
+
+    def read(self, table: Table) -> DataFrame:
+        """All committed rows, which are `table`'s. Whoever counts them has `check` compare."""
+        return self._read(sorted(self.committed()), table)
 
     def check(self, found: int) -> None:
         """Raise StagingError if rows are missing from a chunk: `found` is how many `read` gave."""
@@ -114,9 +137,9 @@ class Staging:
     def drop(self) -> None:
         self._storage.delete(DIRECTORY)
 
-    def _read(self, chunks: list[int], like: DataFrame) -> DataFrame:
-        paths = [literal(self._storage.uri(f"{_chunk_directory(chunk)}/rows")) for chunk in chunks]
-        return self._spark.read.schema(like.schema).parquet(*paths)
+    def _read(self, chunks: list[int], table: Table) -> DataFrame:
+        paths = [literal(self._storage.uri(_rows_directory(chunk))) for chunk in chunks]
+        return self._spark.read.schema(table.spark_schema).parquet(*paths)
 
 
 def _digest(text: str) -> str:
@@ -125,6 +148,10 @@ def _digest(text: str) -> str:
 
 def _chunk_directory(chunk: int) -> str:
     return f"{DIRECTORY}/chunk-{chunk:05d}"
+
+
+def _rows_directory(chunk: int) -> str:
+    return f"{_chunk_directory(chunk)}/{_ROWS}"
 
 
 def _without_preparation(description: dict[str, Any]) -> dict[str, Any]:

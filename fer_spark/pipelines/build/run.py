@@ -26,6 +26,7 @@ from fer_spark.pipelines.build.summary import job_figures, print_summary
 from fer_spark.pipelines.build.tables import catch_up, check_same_table, commit_tables
 from fer_spark.preparation.older import described
 from fer_spark.preparation.preparation import NO_DETECTOR, OWN_BOX, Preparation
+from fer_spark.rows import prepared_table
 from fer_spark.shards.manifest import NAME, Manifest, ManifestError, read_manifest
 from fer_spark.shards.staging import Job, Staging, StagingError
 from fer_spark.shards.tables.open import ShardTables, open_tables
@@ -34,6 +35,7 @@ from fer_spark.sources.base import Source
 from fer_spark.sources.catalog import open_source, recognised
 from fer_spark.sources.settings import SourceError
 from fer_spark.sources.splits import named_grouping
+from fer_spark.spark.arrow_job import ArrowJob
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session, sized_for
 from fer_spark.spark.workers import start_workers
@@ -208,15 +210,14 @@ def prepare_chunks(build: Build) -> DataFrame:
     done = build.staging.committed()
     if done:
         build.progress.print_line(f"resuming after {len(done)} of {chunks} chunks, {sum(done.values()):,} rows")
-    frame = _prepared(build, 0)
     for chunk in range(chunks):
         if chunk not in done:
             with build.progress.step(f"preparing faces, chunk {chunk + 1} of {chunks}"):
-                build.staging.commit(chunk, frame if chunk == 0 else _prepared(build, chunk))
-    return build.staging.read(frame)
+                build.staging.commit(chunk, _prepared(build, chunk))
+    return build.staging.read(prepared_table([spec.column for spec in build.settings.faces.specs]))
 
 
-def _prepared(build: Build, chunk: int) -> DataFrame:
+def _prepared(build: Build, chunk: int) -> ArrowJob:
     raw = build.source.raw(chunk, build.plan.job.chunks)
     if build.plan.base is not None:
         raw = _skip_seen(build, raw, build.plan.base)

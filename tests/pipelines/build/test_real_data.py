@@ -68,7 +68,7 @@ def test_fer2013_rows_do_not_depend_on_partitions(
     source = open_source(spark, SourceSettings(source="fer2013", input=str(data_dir / "fer2013.csv.zst")))
     settings = FaceSettings()
     raw = source.raw().repartition(partitions, "source_row")
-    prepared = prepare_faces(raw, settings, resolve_detector(settings, "none"))
+    prepared = prepare_faces(raw, settings, resolve_detector(settings, "none")).frame()
     assert prepared.rdd.getNumPartitions() == partitions
     sums = (
         prepared.select(row_hash(["image_48_gray"]).cast("decimal(38,0)").alias("hash")).groupBy().sum("hash").collect()
