@@ -25,7 +25,11 @@ _DRAWN = 2_000
 _SIZES = {"48:gray": (48, False), "256:rgb": (256, True)}
 
 
-WHOLE, PREPARING = "build-shards, whole job", "build-shards, listing and preparing"
+WHOLE, LISTED, PREPARING = (
+    "build-shards, whole job",
+    "build-shards, listing and preparing",
+    "build-shards, preparing alone",
+)
 EQUAL, PLAIN = "bare loop, equal settings", "straightforward loop, YuNet at 320 px"
 
 
@@ -55,7 +59,9 @@ def _compare(what: str, files: list[str], work: Path, size: str, model: str, rou
     for _ in range(rounds):
         seconds, report = _job(work, size, settings)
         rates.setdefault(WHOLE, []).append(len(files) / seconds)
-        rates.setdefault(PREPARING, []).append(len(files) / report["run"]["prepare_s"])
+        took = report["run"]
+        rates.setdefault(LISTED, []).append(len(files) / took["prepare_s"])
+        rates.setdefault(PREPARING, []).append(len(files) / (took["prepare_s"] - took["listing_s"]))
         seconds, faces = timed(same_settings, files, work / "loop", cores, settings, detector)
         rates.setdefault(EQUAL, []).append(len(files) / seconds)
         if detector.name == "yunet":
