@@ -98,15 +98,16 @@ class Staging:
         on writing."""
         rows, attempts = local / _ROWS, local / "_attempts"
         self._storage.make_directory(f"{directory}/_attempts")
+        rows.mkdir()
         try:
             written = job.write(attempts)
+            for name in written:
+                (attempts / name).rename(rows / name)
         except FileNotFoundError as error:
             raise StagingError(
-                f"{attempts} is not there where the workers are: on a cluster --output has to be a place that all share"
+                f"{attempts} is not the same where the workers are: on a cluster --output has to be a place that all "
+                "share"
             ) from error
-        rows.mkdir()
-        for name in written:
-            (attempts / name).rename(rows / name)
         self._storage.delete(f"{directory}/_attempts")
         return sum(written.values())
 

@@ -71,3 +71,13 @@ def test_what_tasks_of_a_killed_driver_still_write_is_not_read(spark: SparkSessi
     assert numbers(staging) == list(range(5))
     staging.commit(0, chunk(spark, 0, 3))
     assert numbers(staging) == list(range(3))
+
+
+def test_workers_that_do_not_share_the_disk_are_named(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ArrowJob, "write", lambda self, directory: {"elsewhere.parquet": 5})
+    staging = begun(spark, tmp_path)
+    with pytest.raises(StagingError, match="--output has to be a place that all share"):
+        staging.commit(0, chunk(spark, 0, 5))
+    assert staging.committed() == {}
