@@ -26,7 +26,7 @@ def test_the_corpus_is_accounted_for_and_equals_the_local_result(spark: SparkSes
     rows = [raw((tmp_path / name).read_bytes(), name) for name in expected]
     rows.append(raw(None, "gone.jpg", reject_reason="missing_file", reject_detail="gone"))
     table = spark.createDataFrame([tuple(row.values()) for row in rows], RAW_IMAGE.spark_schema)
-    prepared = prepare_faces(table.repartition(3), SETTINGS, resolve_detector(SETTINGS))
+    prepared = prepare_faces(table.repartition(3), SETTINGS, resolve_detector(SETTINGS)).frame()
     found = {row["source_path"]: row.asDict() for row in prepared.collect()}
     assert {name: row["reason"] for name, row in found.items()} == expected | {"gone.jpg": "missing_file"}
     preparer = FacePreparer(SETTINGS, DetectorSpec("none"))
@@ -40,7 +40,7 @@ def test_a_bug_fails_the_job(spark: SparkSession) -> None:
     row = raw(poison.jpeg(), encoding="fiel")
     table = spark.createDataFrame([tuple(row.values())], RAW_IMAGE.spark_schema)
     with pytest.raises(Exception, match="encoding: expected file or pixels, got 'fiel'"):
-        prepare_faces(table, SETTINGS, DetectorSpec("none")).collect()
+        prepare_faces(table, SETTINGS, DetectorSpec("none")).frame().collect()
 
 
 def test_a_sample_tells_crops_from_photographs_by_bytes_and_by_paths(spark: SparkSession, tmp_path: Path) -> None:
