@@ -138,7 +138,7 @@ class _File:
                 self._writer.close()
 
     def remove(self) -> None:
-        with suppress(OSError):
+        with suppress(OSError, pa.ArrowException):  # what broke off may not be closed either
             self.close()
         with suppress(OSError):
             os.unlink(self._path)

@@ -33,7 +33,7 @@ def _reader() -> list[tuple[list[float], list[float]]]:
 
 def _prepare() -> list[tuple[list[float], list[float]]]:
     rates = prepare.run("prepare", 3_000, 2, 2)[-1].figures
-    return [(rates[prepare.PREPARING], rates[prepare.EQUAL])]
+    return [(rates[prepare.LISTED], rates[prepare.EQUAL])]
 
 
 def _score() -> list[tuple[list[float], list[float]]]:
