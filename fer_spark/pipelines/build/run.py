@@ -116,7 +116,7 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
             decided = decide(small, counted, keys, existing, splits, settings.shards, channels, grouping)
         run = {
             "job": described_id(staging.unfinished() or {}),  # the same however it was gone on with
-            "listing_s": round(listing_s, 2),  # a part of prepare_s, which the user waits for
+            "listing_s": round(listing_s, 2),  # all before preparing, a part of prepare_s
             "prepare_s": round(prepare_s, 2),
             "images_per_s": round(decided.input / prepare_s, 1),
             "spark_version": spark.version,
