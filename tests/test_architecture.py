@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import sys
@@ -190,3 +191,9 @@ def test_nothing_in_the_package_unpickles() -> None:
     for module in HOUSE.files:
         names = {name.split(".")[0] for name in imports_in(HOUSE.text(module), False)}
         assert not names & {"pickle", "dill", "cloudpickle", "joblib", "shelve"}, module
+
+
+def test_rows_are_persisted_in_one_place() -> None:
+    """Spark gives what is persisted to any later plan that reads the same paths, though the files have changed."""
+    persisting = re.compile(r"\.(persist|cache)\(")
+    assert [module for module in HOUSE.graph if persisting.search(HOUSE.text(module))] == ["fer_spark.spark.held"]

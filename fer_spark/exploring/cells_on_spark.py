@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pyspark import StorageLevel
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from fer_spark.exploring.bins import ANGLE_DEG, FINE, MEDIUM, MICRO, RADII, RADIUS, count_of
 from fer_spark.exploring.found import Counted
 from fer_spark.exploring.small import collect_small
+from fer_spark.spark.held import held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +81,8 @@ def count_cells(rows: DataFrame, has: frozenset[str]) -> Counted:
         *(F.coalesce(bad, F.lit(False)).cast("int").alias(f"c{i}") for i, (_, bad, _) in enumerate(checks.values())),
     )
     sums = [F.sum(f"c{i}").alias(f"c{i}") for i in range(len(checks))]
-    cells = keyed.groupBy("split", "label", "v", "a", "angle", "ring").agg(F.count(F.lit(1)).alias("n"), *sums)
-    cells = cells.persist(StorageLevel.MEMORY_AND_DISK)
+    by_cell = keyed.groupBy("split", "label", "v", "a", "angle", "ring")
+    cells = held(by_cell.agg(F.count(F.lit(1)).alias("n"), *sums))
     try:
         return _summed(cells, list(checks))
     finally:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from fer_spark.exploring.found import EXACT, NEAR, Pairs, TwinGroups, Twins
 from fer_spark.exploring.small import collect_small
 from fer_spark.spark.duplicates import band_keys, find_leaks
+from fer_spark.spark.held import held
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, DataFrame
@@ -24,10 +24,10 @@ def find_twins(pictures: DataFrame, near_bits: int) -> Twins:
 
     A picture without a perceptual hash, or a flat one (hash 0), has no near-copies.
     """
-    slim = pictures.select("path", "split", "label", "pixel_hash", "perceptual_hash").where("pixel_hash IS NOT NULL")
-    slim = slim.persist(StorageLevel.MEMORY_AND_DISK)
+    columns = ["path", "split", "label", "pixel_hash", "perceptual_hash"]
+    slim = held(pictures.select(columns).where("pixel_hash IS NOT NULL"))
     looks = slim.where("perceptual_hash IS NOT NULL AND perceptual_hash != 0")
-    near = _near_pairs(looks, near_bits).persist(StorageLevel.MEMORY_AND_DISK) if near_bits else None
+    near = held(_near_pairs(looks, near_bits)) if near_bits else None
     try:
         groups = [_exact_groups(slim)]
         conflicts = _exact_conflicts(slim)

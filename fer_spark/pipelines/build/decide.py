@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from fer_spark.rows import FACE, QUARANTINE, moments_column
@@ -22,6 +21,7 @@ from fer_spark.sources.splits import (
     settle_val,
 )
 from fer_spark.spark.duplicates import count_duplicates, find_leaks
+from fer_spark.spark.held import held
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, Row
@@ -100,14 +100,16 @@ def decide(
     moments = [moments_column(column) for column in channels]
     faces = staged.where("reason IS NULL").select(*FACE.names, *moments)
     grouping = grouping or choose_grouping(faces, splits, counted["in_groups"])
-    assigned = assign_splits(faces, splits, grouping).persist(StorageLevel.MEMORY_AND_DISK)
-    dropped, duplicates = _dropped(assigned, counted["faces"], existing, splits, shards)
+    assigned = held(assign_splits(faces, splits, grouping))
+    dropped, duplicates, leaks = _dropped(assigned, counted["faces"], existing, splits, shards)
     kept = assigned.join(dropped, "face_id", "left_anti") if dropped is not None else assigned
-    kept_small = kept.select("face_id", "split", *_KEY, "face_index", *moments).persist(StorageLevel.MEMORY_AND_DISK)
-    quarantine = _quarantine(staged, keys, assigned, dropped, kept_small).persist(StorageLevel.MEMORY_AND_DISK)
+    kept_small = held(kept.select("face_id", "split", *_KEY, "face_index", *moments))
+    quarantine = held(_quarantine(staged, keys, assigned, dropped, kept_small))
     per_split, reasons, total = _totals(kept_small, quarantine, keys, channels)
     train = next((row for row in per_split if row["name"] == "train"), None)
-    assigned.unpersist()
+    for passed in (assigned, leaks):  # what is made of them is held itself
+        if passed is not None:
+            passed.unpersist()
     return Decided(
         faces=kept_small,
         dropped=dropped,
@@ -160,9 +162,9 @@ def _totals(
 
 def _dropped(
     assigned: DataFrame, faces: int, existing: Existing | None, splits: SplitSettings, shards: ShardSettings
-) -> tuple[DataFrame | None, dict[str, Any]]:
-    """Faces to leave out (face_id, reason, detail; a face once), and what was found about duplicates."""
-    parts = []
+) -> tuple[DataFrame | None, dict[str, Any], DataFrame | None]:
+    """Faces to leave out (face_id, reason, detail; a face once), what was found about duplicates, and leaks as held."""
+    parts, leaks = [], None
     found: dict[str, Any] = {"leak_guard": shards.leak_guard}
     if shards.leak_guard != "off":
         columns = ["face_id", "split", "pixel_hash", "perceptual_hash", "label", "face_index"]
@@ -170,9 +172,7 @@ def _dropped(
         if existing is not None:
             everyone = everyone.unionByName(existing.faces.select(columns))
             faces += existing.rows
-        leaks = find_leaks(everyone, shards.leak_bits, faces, keep=("face_index",)).persist(
-            StorageLevel.MEMORY_AND_DISK
-        )
+        leaks = held(find_leaks(everyone, shards.leak_bits, faces, keep=("face_index",)))
         found |= {"leak_bits": shards.leak_bits, **asdict(count_duplicates(everyone, leaks)), "dropped_from_train": 0}
         if shards.leak_guard == "drop":
             of_train = leaks.where("split != 'test'" if splits.val_from == "train" else "split = 'train'")
@@ -193,10 +193,10 @@ def _dropped(
         over = over_class_limit(assigned, splits)
         parts.append(over.select("face_id", F.lit("over_class_limit").alias("reason"), "detail"))
     if not parts:
-        return None, found
+        return None, found, leaks
     union = parts[0] if len(parts) == 1 else parts[0].unionByName(parts[1])
     once = union.groupBy("face_id").agg(F.min("reason").alias("reason"), F.min_by("detail", "reason").alias("detail"))
-    return once.persist(StorageLevel.MEMORY_AND_DISK), found
+    return held(once), found, leaks
 
 
 def _quarantine(

@@ -29,6 +29,7 @@ from fer_spark.pipelines.explain.settings import ExplainSettings
 from fer_spark.pipelines.explain.summary import job_figures, print_summary
 from fer_spark.shards.manifest import ManifestError
 from fer_spark.shards.write import read_files
+from fer_spark.spark.held import held
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session
 
@@ -100,7 +101,7 @@ def explain(spark: SparkSession, planned: Planned, progress: JobProgress) -> dic
     files = [file.path for file in planned.manifest.files if file.split == planned.settings.split]
     faces = read_files(spark, planned.source, files)
     with progress.step("choosing faces"):
-        chosen = choose(faces, planned.settings, planned.lime.seed, lambda rows: _predicted(rows, planned)).persist()
+        chosen = held(choose(faces, planned.settings, planned.lime.seed, lambda rows: _predicted(rows, planned)))
         count = chosen.count()
     if not count:
         raise ValueError("no faces chosen: no row of the split fulfils the conditions")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from py4j.protocol import Py4JError  # type: ignore[import-untyped]
-from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 
@@ -46,6 +45,7 @@ from fer_spark.settings import last_part
 from fer_spark.shards.manifest import ManifestError
 from fer_spark.sources.catalog import recognised
 from fer_spark.sources.settings import SourceError, SourceSettings
+from fer_spark.spark.held import held
 from fer_spark.spark.progress import JobProgress
 from fer_spark.spark.session import get_session, sized_for
 
@@ -134,7 +134,7 @@ def _tables(
     drawn: dict[str, bytes] = {}
     if given.looked is not None:
         with progress.step("looking at pictures"):
-            looked = given.looked().persist(StorageLevel.MEMORY_AND_DISK)
+            looked = held(given.looked())
             try:
                 found, seen, drawn = _looked(looked, given, pictures)
             finally:

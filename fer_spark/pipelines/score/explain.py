@@ -15,6 +15,7 @@ from fer_spark.faces.crop_points import COLUMNS, CropPoints
 from fer_spark.pixels.stored import StoredPixels
 from fer_spark.rows import EXPLANATION
 from fer_spark.scoring.choose import chosen
+from fer_spark.spark.held import held
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame
@@ -48,7 +49,7 @@ def explain_scored(run: Run, rows: DataFrame, prefix: str, explained: Explained)
     """
     if not run.requested:
         return []
-    selected = chosen(rows, run.requested, run.lime.seed).persist()
+    selected = held(chosen(rows, run.requested, run.lime.seed))
     try:
         count = selected.count()
         if not count:

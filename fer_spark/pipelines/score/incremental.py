@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pyspark import StorageLevel
 from pyspark.sql import functions as F
 
 from fer_spark.pipelines.score.books import Books, close_books, commit, known, listed_here, open_books, seen
@@ -14,6 +13,7 @@ from fer_spark.pipelines.score.input import Only
 from fer_spark.scoring.figures import Figures
 from fer_spark.scoring.on_spark import salted, unseen
 from fer_spark.sources.base import Slice
+from fer_spark.spark.held import held
 
 if TYPE_CHECKING:
     from fer_spark.scoring.lease import Lease
@@ -36,7 +36,7 @@ def _new_files(run: Run, books: Books) -> tuple[Figures, int]:
         stats = run.input.stats()
         listed = run.input.keys().select(F.col("source_path").alias("path"), F.col("source_row").alias("row"))
         listed = listed.join(stats, "path", "left").withColumn("real", F.col("path"))
-        new = unseen(salted(listed, "path", run.salt), seen(run, books)).persist(StorageLevel.MEMORY_AND_DISK)
+        new = held(unseen(salted(listed, "path", run.salt), seen(run, books)))
         count = new.count()
     chunks = math.ceil(count / run.settings.chunk_images)
     # what is left of an earlier run's chunks would fill this one's unevenly with the same hash

@@ -8,7 +8,6 @@ from dataclasses import astuple, fields
 from typing import Any
 
 import pyarrow as pa
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -20,6 +19,7 @@ from fer_spark.sources.archives.tar_stream import Member
 from fer_spark.sources.archives.zip import Place, list_zip, read_placed
 from fer_spark.sources.base import TASKS_PER_CORE, Slice
 from fer_spark.sources.files.names import PictureNames
+from fer_spark.spark.held import held
 
 _PLACE = [field.name for field in fields(Place)]
 _LISTED = pa.schema(
@@ -38,7 +38,7 @@ def placed_members(
     archives: Archives, glob: str, limit: int, key: Callable[[Column], Column]
 ) -> tuple[DataFrame, Callable[[Slice], DataFrame]]:
     """PICTURE rows of the listing, with those that `accepted` only counts; and what reads a slice of `key(path)`."""
-    listed = archives.read(archives.names, _lister(glob, limit), _DDL).persist(StorageLevel.MEMORY_AND_DISK)
+    listed = held(archives.read(archives.names, _lister(glob, limit), _DDL))
     tasks = TASKS_PER_CORE * listed.sparkSession.sparkContext.defaultParallelism
 
     def read(part: Slice) -> DataFrame:

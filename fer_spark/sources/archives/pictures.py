@@ -6,7 +6,6 @@ from collections.abc import Callable, Collection, Iterator
 from functools import reduce
 
 import pyarrow as pa
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -19,6 +18,7 @@ from fer_spark.sources.archives.tar_stream import read_archive
 from fer_spark.sources.base import TASKS_PER_CORE, Slice
 from fer_spark.sources.files.names import PictureNames
 from fer_spark.sources.pictures import Pictures, whole_path
+from fer_spark.spark.held import held
 
 
 def archive_pictures(
@@ -79,7 +79,7 @@ def _streamed_members(
         return rows.repartition(tasks, "path") if archives.count < tasks else rows
 
     # Names alone, kept: listing an archive means streaming it.
-    return members(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK), read
+    return held(members(archives.names, False)), read
 
 
 def _reader(glob: str, max_file_bytes: int, with_content: bool) -> Batches:

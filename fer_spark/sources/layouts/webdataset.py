@@ -12,7 +12,6 @@ from functools import partial
 from typing import Any
 
 import pyarrow as pa
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -29,6 +28,7 @@ from fer_spark.sources.numbering.stored import names_beside
 from fer_spark.sources.plain_rows import GROUP_COLUMNS, LABEL_COLUMNS, SPLIT_COLUMNS
 from fer_spark.sources.settings import FileReading, SourceSettings
 from fer_spark.sources.split_names import split_of, unknown_split
+from fer_spark.spark.held import held
 
 SIDECARS = (".cls", ".json")
 _FIRST_MEMBERS = 20
@@ -89,7 +89,7 @@ def open_webdataset(spark: SparkSession, settings: SourceSettings, reading: File
             }
         )
 
-    listing, lines = without_others(samples(archives.names, False).persist(StorageLevel.MEMORY_AND_DISK))
+    listing, lines = without_others(held(samples(archives.names, False)))
     labelled = listing.where("label_raw IS NOT NULL").limit(1).count() > 0
     beside = partial(names_beside, spark, archives.root.uri, "cls")
     rule = rule_of(listing, settings, beside, reading.labels_needed)
