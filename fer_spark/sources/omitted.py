@@ -30,6 +30,9 @@ from fer_spark.spark.places import JVM_ERRORS, first_line
 MOST_LISTED_BY_SPARK = 100_000
 """Files of an input. With more, the Python workers open every file by the names that this pass collected, where they
 can: Spark's listing takes about a kilobyte of the driver's memory for each."""
+MOST_LOCAL_LISTED_BY_SPARK = 2_000
+"""The same, of an input on a local disk whose files the Python workers open anyway, or nobody does: every plan over
+Spark's listing puts all names through its expressions on one core of the driver."""
 MOST_READ_BY_SPARK = 100
 """The same, of an input on S3: Spark's tasks ask three times for each picture, and wait for each answer."""
 
@@ -76,17 +79,23 @@ class Found:
 
 
 def look_through(
-    spark: SparkSession, root: Root, glob: str, by_name: bool = True, lists: Collection[str] | re.Pattern[str] = ()
+    spark: SparkSession,
+    root: Root,
+    glob: str,
+    by_name: bool = True,
+    lists: Collection[str] | re.Pattern[str] = (),
+    by_spark: bool = True,
 ) -> Found:
     """Walk over the names; only what Spark does not read is kept. A lone file is read whatever its name.
 
     `by_name`: pass over files that are no pictures by their names. `lists`: of these, the ones that the source reads
-    itself, which are not counted: URL-encoded URIs, or a pattern that is searched in paths below the root.
+    itself, which are not counted: URL-encoded URIs, or a pattern that is searched in paths below the root. `by_spark`:
+    Spark is to read the files where it can, also local ones.
 
     Raises SourceError for remote storage that cannot be listed.
     """
     try:
-        return _pass(spark, root, glob, by_name, _list_test(root, lists))
+        return _pass(spark, root, glob, by_name, _list_test(root, lists), by_spark)
     except JVM_ERRORS as error:
         raise SourceError(f"{root.uri} cannot be listed: {first_line(error)}") from error
 
@@ -99,7 +108,9 @@ def _list_test(root: Root, lists: Collection[str] | re.Pattern[str]) -> Callable
     return lambda path: f"{below}/{path}" in known
 
 
-def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Callable[[str], bool]) -> Found:
+def _pass(
+    spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Callable[[str], bool], by_spark: bool
+) -> Found:
     names = PictureNames(glob, root.glob)
     by_name = by_name and not root.is_file
     found, accepted, passed_over = Found(names.pattern if by_name else ""), NameFilter(glob), Counter[str]()
@@ -128,6 +139,8 @@ def _pass(spark: SparkSession, root: Root, glob: str, by_name: bool, is_list: Ca
             if hidden is not None:
                 unlisted.add(entry.path, entry.size, entry.modified_us)
     too_many = everything.files > MOST_LISTED_BY_SPARK
+    if root.is_local and not by_spark:
+        too_many = too_many or everything.files > MOST_LOCAL_LISTED_BY_SPARK
     slow = root.uri.startswith("s3a:") and everything.files > MOST_READ_BY_SPARK
     found.own = everything if trouble or too_many or slow else unlisted
     found.probe = next((file.path for file in found.own), "")

@@ -62,11 +62,11 @@ def file_pictures(
     """Pictures under a file, folder or glob; files that are none by their names are passed over. `lists`: those that
     the source reads itself, as of look_through."""
     root = open_root(spark, text)
-    found = look_through(spark, root, glob, lists=lists)
+    by_path = reading.by_path and root.is_local
+    found = look_through(spark, root, glob, lists=lists, by_spark=not by_path)
     scan = _scan(spark, root, glob) if found.spark_lists else None
     own = found.own.frame(spark) if found.own else None
     lost = _rows(spark, [(o.path, None, o.reason, o.detail) for o in found.omitted])
-    by_path = reading.by_path and root.is_local
 
     def read(part: Slice) -> DataFrame:
         rows = part.of(lost, key(F.col("path")))
@@ -104,7 +104,7 @@ def file_stats(spark: SparkSession, root: Root, glob: str, pictures: bool) -> Da
 
     `pictures`: without files that are passed over as none by their names.
     """
-    found = look_through(spark, root, glob, by_name=pictures)
+    found = look_through(spark, root, glob, by_name=pictures, by_spark=False)
     own = found.own.frame(spark) if found.own else None
     stats = None if own is None else own.select("path", F.col("size").alias("length"), "modified_us")
     if found.spark_lists:

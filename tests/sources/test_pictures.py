@@ -74,9 +74,12 @@ def test_another_file_system_gives_the_same(
 
 
 @pytest.mark.job
-@pytest.mark.parametrize("workers_read", [False, True])
+@pytest.mark.parametrize(
+    ("most", "workers_read"),
+    [("MOST_LISTED_BY_SPARK", False), ("MOST_LISTED_BY_SPARK", True), ("MOST_LOCAL_LISTED_BY_SPARK", True)],
+)
 def test_more_files_than_spark_should_list_give_the_same(
-    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, workers_read: bool
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, most: str, workers_read: bool
 ) -> None:
     hidden = {"e/empty.jpg": b"", "_u.jpg": b"x", ".v/w.png": b"yy", "big.jpg": b"x" * 1001}
     others = {"Thumbs.db": b"x", "notes.txt": b"text", "_SUCCESS": b"", "empty.txt": b""}
@@ -85,7 +88,7 @@ def test_more_files_than_spark_should_list_give_the_same(
     os.utime(root / "big.jpg", (1_600_000_000, 1_600_000_000))
 
     by_spark = whole(spark, root, workers_read)
-    monkeypatch.setattr("fer_spark.sources.omitted.MOST_LISTED_BY_SPARK", 10)
+    monkeypatch.setattr(f"fer_spark.sources.omitted.{most}", 10)
     monkeypatch.setattr("fer_spark.sources.pictures._scan", lambda *_: pytest.fail("Spark lists the files"))
     for here, there in zip(whole(spark, root, workers_read), by_spark, strict=True):
         assert here == there
