@@ -6,7 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -195,6 +195,8 @@ class Storage:
     def list_files(self, path: str = "") -> list[StoredFile]:
         """Every file below `path`, in order of path; empty where there is no such directory."""
         start = self._path(path)
+        if self._scheme == "file":  # Hadoop starts a process for each file here, to learn who may read it
+            return _local_files(_local(start), _local(self._root))
         if not self._fs.exists(start):
             return []
         listing = self._fs.listFiles(start, True)
@@ -249,6 +251,26 @@ class Storage:
                 raise
             return False
         return True
+
+
+def _local_files(start: Path, root: Path) -> list[StoredFile]:
+    """As Hadoop lists them: links are followed, what is gone meanwhile is passed over, checksums are not named."""
+    if start.is_file():
+        return [StoredFile(str(start.relative_to(root)), start.stat().st_size)]
+    found = []
+    for folder, _, names in os.walk(start, onerror=_raise_unreadable, followlinks=True):
+        for name in names:
+            if name.startswith(".") and name.endswith(".crc"):
+                continue
+            file = Path(folder, name)
+            with suppress(FileNotFoundError):
+                found.append(StoredFile(str(file.relative_to(root)), file.stat().st_size))
+    return sorted(found, key=lambda file: file.path)
+
+
+def _raise_unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
 
 
 def _local(path: Any) -> Path:

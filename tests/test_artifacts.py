@@ -6,11 +6,12 @@ import errno
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
 
-from fer_spark.artifacts import Storage, replace_directory, replace_file, written_aside
+from fer_spark.artifacts import Storage, _local_files, replace_directory, replace_file, written_aside
 
 
 @pytest.mark.parametrize(("content", "stored"), [(b"\x00\xff", b"\x00\xff"), ("ü\n", b"\xc3\xbc\n")])
@@ -130,3 +131,40 @@ def test_of_many_that_create_a_name_at_once_one_succeeds(
     storage.publish_text("batches/1.json", "new")
     assert not storage.create_text("batches/1.json", "newer")
     assert storage.read_text("batches/1.json") == "new"
+
+
+def test_local_files_are_listed_as_hadoop_lists_them(spark: SparkSession, tmp_path: Path) -> None:
+    here, other = tmp_path / "a b%20+ä", tmp_path / "other"
+    (here / "below" / "deeper").mkdir(parents=True)
+    (here / "empty").mkdir()
+    other.mkdir()
+    for name in ("_SUCCESS", ".hidden", ".part.crc", "below/100% of #2.json", "below/deeper/part ü", "below/.x.tmp"):
+        (here / name).write_bytes(bytes(len(name)))
+    (other / "linked").write_bytes(b"12")
+    (here / "link").symlink_to(other)
+    (here / "gone").symlink_to(tmp_path / "nothing")
+    storage = Storage(spark, str(here))
+    for path in ("", "below", "below/100% of #2.json", "below/100% of #2.json/x", "empty", "nothing"):
+        found = {file.path: file.length for file in storage.list_files(path)}
+        assert found == _by_hadoop(spark, storage, path)
+        assert list(found) == sorted(found)
+
+
+def _by_hadoop(spark: SparkSession, storage: Storage, path: str) -> dict[str, int]:
+    jvm: Any = spark._jvm
+    start = jvm.org.apache.hadoop.fs.Path(storage.uri(path))
+    system = start.getFileSystem(spark._jsc.hadoopConfiguration())
+    found, listing = {}, system.listFiles(start, True) if system.exists(start) else None
+    while listing is not None and listing.hasNext():
+        status = listing.next()
+        found[status.getPath().toString().removeprefix(storage.uri("") + "/")] = status.getLen()
+    return found
+
+
+def test_a_local_folder_that_may_not_be_read_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(path: str) -> None:
+        raise PermissionError(errno.EACCES, "no right", path)
+
+    monkeypatch.setattr(os, "scandir", refused)
+    with pytest.raises(PermissionError):
+        _local_files(tmp_path, tmp_path)

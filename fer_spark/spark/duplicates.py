@@ -11,6 +11,8 @@ DEFAULT_BITS = 4
 """Measured between FER-2013's training and public-test pictures (48 px): of the pairs at 1-4 bits, 98 % are visibly the
 same picture (pixel correlation over 0.8), at 6 bits 80 %, at 8 bits 40 %."""
 _ORDER = {"train": 0, "val": 1, "test": 2}
+CONTENT = ("pixel_hash", "perceptual_hash", "split")
+_TWIN = (*CONTENT, "_pictures", "other_face_id", "other_split", "_other_rank")
 _HASH_BITS = 64
 _TWO_LEVELS_FROM = 200_000
 """From this many distinct hashes on, a bucket of one band alone holds too many of them."""
@@ -28,43 +30,75 @@ class DuplicateCounts:
     conflicting_labels: int
 
 
-def find_leaks(
-    frame: DataFrame, max_bits: int = DEFAULT_BITS, faces: int | None = None, keep: tuple[str, ...] = ()
-) -> DataFrame:
-    """One row per face of `frame` (face_id, split, pixel_hash, perceptual_hash) that has a twin in a higher split.
-    `faces`: how many `frame` holds, where that is known; `keep`: other columns of a face that its row keeps.
+def contents_of(frame: DataFrame) -> DataFrame:
+    """Faces of equal pixels in one split as one row: pixel_hash, perceptual_hash and split, `_rank` of the split,
+    `_face`, the least face_id; `_pictures`, how many of them are a picture's first face, and the least and the greatest
+    label of those.
 
-    Splits rank train < val < test. Yields face_id, split, other_face_id, other_split, bits: 0 for equal pixels, else
-    the Hamming distance of the perceptual hashes (1 to max_bits; 1 also for equal hashes of unequal pixels). The
-    nearest twin is named.
+    `frame`: face_id, split, pixel_hash, perceptual_hash, label, face_index. Rows lie together by perceptual_hash, which
+    equal pixels share, so that neither counts nor leaks shuffle them again.
+    """
+    first = F.col("face_index") == 0
+    counts = (
+        F.count_if(first).alias("_pictures"),
+        F.min(F.when(first, F.col("label"))).alias("_least"),
+        F.max(F.when(first, F.col("label"))).alias("_greatest"),
+    )
+    return _contents(frame, *counts).repartition("perceptual_hash")
+
+
+def leaking(contents: DataFrame, max_bits: int = DEFAULT_BITS, faces: int | None = None) -> DataFrame:
+    """Those of contents_of that have a twin in a higher split, with other_face_id, other_split and bits of the nearest.
+    `faces`: how many there are, where that is known."""
+    twins = _exact(contents)
+    if max_bits > 0:
+        twins = twins.unionByName(_near(contents, max_bits, faces))
+    best = F.min(F.struct("bits", (-F.col("_other_rank")).alias("_rank"), "other_face_id", "other_split"))
+    chosen = twins.groupBy(*CONTENT).agg(best.alias("best"), F.first("_pictures").alias("_pictures"))
+    return chosen.select(*CONTENT, "_pictures", "best.other_face_id", "best.other_split", "best.bits")
+
+
+def faces_of(leaking: DataFrame, frame: DataFrame) -> DataFrame:
+    """Faces of `frame` whose content leaks: its columns, other_face_id, other_split and bits."""
+    twin = leaking.select(*(F.col(name).alias(f"_{name}") for name in CONTENT), "other_face_id", "other_split", "bits")
+    same = [F.col(name).eqNullSafe(F.col(f"_{name}")) for name in CONTENT]
+    return frame.join(twin, same).drop(*(f"_{name}" for name in CONTENT))
+
+
+def find_leaks(frame: DataFrame, max_bits: int = DEFAULT_BITS, faces: int | None = None) -> DataFrame:
+    """One row per face of `frame` (face_id, split, pixel_hash, perceptual_hash) that has a twin in a higher split.
+    `faces`: how many `frame` holds, where that is known.
+
+    Splits rank train < val < test. Yields the columns of `frame`, other_face_id, other_split, bits: 0 for equal
+    pixels, else the Hamming distance of the perceptual hashes (1 to max_bits; 1 also for equal hashes of unequal
+    pixels). The nearest twin is named.
     A flat picture's perceptual hash (0) says nothing: such pictures are compared by their pixels alone.
     """
-    face = ("face_id", "split", *keep)
-    small = frame.select(*face, "pixel_hash", "perceptual_hash", _rank(F.col("split")).alias("_rank"))
-    twins = _exact(small, face)
-    if max_bits > 0:
-        twins = twins.unionByName(_near(small, face, max_bits, faces))
-    best = F.min(F.struct("bits", (-F.col("_other_rank")).alias("_rank"), "other_face_id", "other_split"))
-    chosen = twins.groupBy(*face).agg(best.alias("best"))
-    return chosen.select(*face, "best.other_face_id", "best.other_split", "best.bits")
+    contents = _contents(frame, F.count(F.lit(1)).alias("_pictures")).repartition("perceptual_hash")
+    return faces_of(leaking(contents, max_bits, faces), frame)
 
 
-def count_duplicates(frame: DataFrame, leaks: DataFrame) -> DuplicateCounts:
-    """Counts over `frame` (face_id, split, label, pixel_hash, face_index); `leaks`: of find_leaks, with face_index."""
-    pictures = frame.where("face_index = 0")
-    per_split = pictures.groupBy("pixel_hash", "split").agg(
-        F.count(F.lit(1)).alias("n"), F.collect_set("label").alias("labels")
+def count_duplicates(contents: DataFrame, leaking: DataFrame) -> DuplicateCounts:
+    """Counts over contents_of; `leaking`: those of them that leak."""
+    pictures = F.col("_pictures")
+    per_picture = contents.groupBy("perceptual_hash", "pixel_hash").agg(
+        F.sum(pictures).alias("n"),
+        F.sum(F.greatest(pictures - 1, F.lit(0))).alias("extra"),
+        F.min("_least").alias("least"),
+        F.max("_greatest").alias("greatest"),
     )
-    per_picture = per_split.groupBy("pixel_hash").agg(
-        F.sum("n").alias("n"),
-        F.sum(F.col("n") - 1).alias("extra"),
-        F.array_distinct(F.flatten(F.collect_list("labels"))).alias("labels"),
+    equal = per_picture.agg(
+        F.sum("extra").alias("extra"), F.sum(F.when(F.col("least") != F.col("greatest"), F.col("n"))).alias("odd")
     )
-    equal = per_picture.agg(F.sum("extra").alias("extra"), F.sum(F.when(F.size("labels") > 1, F.col("n"))).alias("odd"))
-    bits = F.col("bits")
-    across = leaks.where("face_index = 0").agg(F.count_if(bits == 0).alias("exact"), F.count_if(bits > 0).alias("near"))
+    same = F.col("bits") == 0
+    across = leaking.agg(F.sum(F.when(same, pictures)).alias("exact"), F.sum(F.when(~same, pictures)).alias("near"))
     found = equal.crossJoin(across).collect()[0]
-    return DuplicateCounts(int(found["extra"] or 0), found["exact"], found["near"], int(found["odd"] or 0))
+    return DuplicateCounts(*(int(found[name] or 0) for name in ("extra", "exact", "near", "odd")))
+
+
+def _contents(frame: DataFrame, *counts: Column) -> DataFrame:
+    ranked = frame.withColumn("_rank", _rank(F.col("split")))
+    return ranked.groupBy(*CONTENT, "_rank").agg(F.min("face_id").alias("_face"), *counts)
 
 
 def _rank(split: Column) -> Column:
@@ -72,24 +106,40 @@ def _rank(split: Column) -> Column:
     return F.try_element_at(F.create_map(*pairs), split)
 
 
-def _exact(small: DataFrame, face: tuple[str, ...]) -> DataFrame:
-    """Every face with a face of equal pixels in a higher split."""
-    higher = small.where("_rank > 0").groupBy(
-        "pixel_hash", F.col("split").alias("other_split"), F.col("_rank").alias("_other_rank")
+def _exact(contents: DataFrame) -> DataFrame:
+    """Every content with equal pixels in a higher split."""
+    rank = F.col("_rank")
+    highest = (
+        contents.where("pixel_hash IS NOT NULL")
+        .groupBy("perceptual_hash", "pixel_hash")
+        .agg(
+            F.min(rank).alias("_lowest"),
+            F.max(rank).alias("_other_rank"),
+            F.max_by("_face", rank).alias("_other"),
+            F.max_by("split", rank).alias("other_split"),
+        )
+        .where("_other_rank > _lowest")
+        .select(
+            F.col("perceptual_hash").alias("_near"),
+            F.col("pixel_hash").alias("_same"),
+            F.col("_other").alias("other_face_id"),
+            "other_split",
+            "_other_rank",
+        )
     )
-    firsts = higher.agg(F.min("face_id").alias("other_face_id"))
-    pairs = small.join(firsts, "pixel_hash").where("_other_rank > _rank")
-    return pairs.select(*face, "other_face_id", "other_split", "_other_rank", F.lit(0).alias("bits"))
+    same = [F.col("perceptual_hash").eqNullSafe(F.col("_near")), F.col("pixel_hash") == F.col("_same")]
+    pairs = contents.join(highest, same).where("_other_rank > _rank")
+    return pairs.select(*_TWIN, F.lit(0).alias("bits"))
 
 
-def _near(small: DataFrame, face: tuple[str, ...], max_bits: int, faces: int | None) -> DataFrame:
-    """Every face whose hash lies within max_bits of one in a higher split.
+def _near(contents: DataFrame, max_bits: int, faces: int | None) -> DataFrame:
+    """Every content whose hash lies within max_bits of one in a higher split.
 
     Two hashes within k bits agree in at least one of k + 1 bands; only such pairs are compared. Bands are looked up for
-    distinct hashes, so a thousand copies of one picture cost as much as one.
+    distinct hashes, so a thousand pictures of one hash cost as much as one.
     """
-    hashed = small.where("perceptual_hash IS NOT NULL AND perceptual_hash != 0")
-    hashes = hashed.groupBy("perceptual_hash", "split", "_rank").agg(F.min("face_id").alias("_face"))
+    hashed = contents.where("perceptual_hash IS NOT NULL AND perceptual_hash != 0")
+    hashes = hashed.groupBy("perceptual_hash", "split", "_rank").agg(F.min("_face").alias("_face"))
     few = faces is not None and faces < _TWO_LEVELS_FROM
     levels = 1 if few or hashes.count() < _TWO_LEVELS_FROM else 2
     keyed = hashes.withColumn("_key", F.explode(band_keys(F.col("perceptual_hash"), max_bits, levels)))
@@ -101,21 +151,18 @@ def _near(small: DataFrame, face: tuple[str, ...], max_bits: int, faces: int | N
         F.col("_face").alias("other_face_id"),
     )
     bits = F.bit_count(F.col("perceptual_hash").bitwiseXOR(F.col("_other_hash")))
-    pairs = keyed.join(higher, "_key").where((F.col("_other_rank") > F.col("_rank")) & (bits <= max_bits))
+    pairs = keyed.join(F.broadcast(higher) if few else higher, "_key")
+    pairs = pairs.where((F.col("_other_rank") > F.col("_rank")) & (bits <= max_bits))
     best = F.min(
         F.struct(
             F.greatest(bits, F.lit(1)).alias("bits"), (-F.col("_other_rank")).alias("r"), "other_face_id", "other_split"
         )
     )
     nearest = pairs.groupBy("perceptual_hash", "split").agg(best.alias("best"))
-    found = hashed.join(nearest, ["perceptual_hash", "split"])
-    return found.select(
-        *face,
-        "best.other_face_id",
-        "best.other_split",
-        (-F.col("best.r")).alias("_other_rank"),
-        "best.bits",
+    found = hashed.join(nearest, ["perceptual_hash", "split"]).select(
+        *CONTENT, "_pictures", "best.*", (-F.col("best.r")).alias("_other_rank")
     )
+    return found.select(*_TWIN, "bits")
 
 
 def band_keys(value: Column, max_bits: int, levels: int) -> Column:

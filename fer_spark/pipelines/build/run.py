@@ -107,12 +107,12 @@ def run_build(spark: SparkSession, settings: BuildSettings, progress: JobProgres
     with sized_for(spark, rows) as partitions:
         with progress.step("splits, duplicates, counts"):
             small = staged.drop(*[spec.column for spec in settings.faces.specs]).coalesce(partitions)
-            counted = count_staged(small)
+            keys, splits = source.keys(), settings.splits
+            counted = count_staged(small, keys)
             staging.check(counted["rows"])
             named = named_grouping(settings.source.group_from, settings.splits)
             grouping = grouping_of(plan.base) if plan.base else named
             existing, channels = _existing(build), {spec.column: spec.face.channels for spec in settings.faces.specs}
-            keys, splits = source.keys(), settings.splits
             decided = decide(small, counted, keys, existing, splits, settings.shards, channels, grouping)
         run = {
             "job": described_id(staging.unfinished() or {}),  # the same however it was gone on with
