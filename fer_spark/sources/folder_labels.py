@@ -52,7 +52,7 @@ def picture_source(
         False,
         lambda part: rows(pictures.read(part)),
         lambda: rows(pictures.listed()),
-        lambda: pictures.listed().count(),
+        pictures.count,
         pictures.digest,
         numbering=rule.numbering if naming else None,
         lines=pictures.lines,

@@ -13,6 +13,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from pyspark.sql import SparkSession
@@ -46,8 +48,7 @@ class Omitted:
     detail: str
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file below a root. `inner`: its path below the part of the input that names it; `valid`: the name is UTF-8."""
 
     path: str
@@ -114,6 +115,7 @@ def _pass(
     names = PictureNames(glob, root.glob)
     by_name = by_name and not root.is_file
     found, accepted, passed_over = Found(names.pattern if by_name else ""), NameFilter(glob), Counter[str]()
+    hidden_in = lru_cache(_hidden_in)
     trouble: list[str] = []
     everything, unlisted = Listing(), Listing()
     archives = pictures = other_bytes = 0
@@ -121,7 +123,8 @@ def _pass(
         archives += ARCHIVE_NAME.search(entry.path) is not None
         if not accepted.accepts(entry.path):
             continue
-        hidden = next((part for part in entry.inner.split("/") if _is_hidden(part)), None)
+        folder, _, name = entry.inner.rpartition("/")
+        hidden = hidden_in(folder) or (name if _is_hidden(name) else None)
         none = _why_none(names, entry, hidden) if by_name else None
         if hidden is None and none is not None:
             other_bytes += entry.size
@@ -189,6 +192,10 @@ def _reject_hidden(found: Found, hidden: Listing, why: str) -> None:
         found.omitted.append(Omitted(file.path, "hidden_name", detail))
 
 
+def _hidden_in(folder: str) -> str | None:
+    return next((part for part in folder.split("/") if _is_hidden(part)), None)
+
+
 def _is_hidden(name: str) -> bool:
     # As Spark's HadoopFSUtils.shouldFilterOutPathName.
     if name.startswith("_"):
@@ -202,7 +209,8 @@ def _walk_local(root: Root, trouble: list[str]) -> Iterator[Entry]:
     for target in root.targets:
         start = os.fsencode(_local_path(target))
         if os.path.isfile(start):
-            yield _entry(start, base, os.path.dirname(start), os.stat(start))
+            folder = os.path.dirname(start).rstrip(b"/")
+            yield _entry(start, len(base.rstrip(b"/")) + 1, len(folder) + 1, os.stat(start))
             continue
         pending = [(start, frozenset[tuple[int, int]]())]
         while pending:
@@ -220,8 +228,9 @@ def _walk_local(root: Root, trouble: list[str]) -> Iterator[Entry]:
                 trouble.append(f"the folder {shown!r} may not be read ({error.strerror}): left out")
                 continue
             pending += [(folder, above | {(status.st_dev, status.st_ino)}) for folder in folders]
+            below, inner = (len(folder.rstrip(b"/")) + 1 for folder in (base, start))
             for path, of_file in files:
-                yield _entry(path, base, start, of_file)
+                yield _entry(path, below, inner, of_file)
 
 
 def _listed(place: bytes) -> tuple[list[bytes], list[tuple[bytes, os.stat_result]]]:
@@ -241,14 +250,16 @@ def _listed(place: bytes) -> tuple[list[bytes], list[tuple[bytes, os.stat_result
     return folders, files
 
 
-def _entry(path: bytes, base: bytes, start: bytes, status: os.stat_result) -> Entry:
-    below, inner = path[len(base.rstrip(b"/")) + 1 :], path[len(start.rstrip(b"/")) + 1 :]
+def _entry(path: bytes, below: int, inner: int, status: os.stat_result) -> Entry:
+    """`below`, `inner`: where in `path` its parts below the root and below the part of the input begin."""
     modified_us = status.st_mtime_ns // 1_000_000 * 1000  # Spark's listing has milliseconds
     try:
-        return Entry(below.decode("utf-8"), inner.decode("utf-8"), True, status.st_size, modified_us)
+        name = path[below:].decode("utf-8")
+        inside = name if inner == below else path[inner:].decode("utf-8")
+        return Entry(name, inside, True, status.st_size, modified_us)
     except UnicodeDecodeError:
-        shown, inside = (name.decode("utf-8", "backslashreplace") for name in (below, inner))
-        return Entry(shown, inside, False, status.st_size, modified_us)
+        name, inside = (path[cut:].decode("utf-8", "backslashreplace") for cut in (below, inner))
+        return Entry(name, inside, False, status.st_size, modified_us)
 
 
 def _walk_remote(spark: SparkSession, root: Root) -> Iterator[Entry]:

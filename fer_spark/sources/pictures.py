@@ -28,7 +28,8 @@ class Pictures:
     `read(slice)` gives rows.PICTURE of the slice of `key(path)`; `listed()` the same rows without reading any
     picture (content null). `key_of_name` makes the same key of a path as an annotation table spells it.
     `encoding` says what content is: `file`, a picture's bytes, or `path`, where they lie. `lines()`: what the user
-    should know of the listing, one line each. `only_archives`: no picture lies there, and archives do.
+    should know of the listing, one line each. `only_archives`: no picture lies there, and archives do. `known`: how
+    many are listed, where that is known without asking Spark.
     """
 
     description: str
@@ -41,6 +42,11 @@ class Pictures:
     encoding: str = "file"
     lines: Callable[[], list[str]] = list
     only_archives: bool = False
+    known: int | None = None
+
+    def count(self) -> int:
+        """How many rows `listed()` has."""
+        return self.listed().count() if self.known is None else self.known
 
 
 def whole_path(path: Column) -> Column:
@@ -96,7 +102,10 @@ def file_pictures(
         return digest_rows(listed().select("path"), size)
 
     encoding = "path" if by_path else "file"
-    return Pictures(text, root, key, key, read, listed, digest, encoding, lambda: found.lines, found.only_archives)
+    known = found.own.files + len(found.omitted) if scan is None else None
+    return Pictures(
+        text, root, key, key, read, listed, digest, encoding, lambda: found.lines, found.only_archives, known
+    )
 
 
 def file_stats(spark: SparkSession, root: Root, glob: str, pictures: bool) -> DataFrame:
@@ -139,13 +148,17 @@ def _sized(files: DataFrame, path: Column, content: Column, size: Column, most: 
 
 
 def _spread(files: DataFrame, listing: Listing, part: Slice) -> DataFrame:
-    """Files of a slice in tasks of like work, as many as Spark would make of them."""
+    """Files of a slice in tasks of like work, as many as Spark would make of them, and no core idle in the last."""
     spark = files.sparkSession
     tasks = TASKS_PER_CORE * spark.sparkContext.defaultParallelism
     if listing.files <= tasks:
         return files
     charged = listing.total_bytes + listing.files * _bytes(spark, "openCostInBytes")
-    return files.repartition(max(charged // part.chunks // _bytes(spark, "maxPartitionBytes") + 1, tasks), "path")
+    needed, cores = (
+        charged // part.chunks // _bytes(spark, "maxPartitionBytes") + 1,
+        spark.sparkContext.defaultParallelism,
+    )
+    return files.repartition(max(-(-needed // cores) * cores, tasks), "path")
 
 
 def _bytes(spark: SparkSession, name: str) -> int:

@@ -90,8 +90,28 @@ def test_more_files_than_spark_should_list_give_the_same(
     by_spark = whole(spark, root, workers_read)
     monkeypatch.setattr(f"fer_spark.sources.omitted.{most}", 10)
     monkeypatch.setattr("fer_spark.sources.pictures._scan", lambda *_: pytest.fail("Spark lists the files"))
-    for here, there in zip(whole(spark, root, workers_read), by_spark, strict=True):
-        assert here == there
+    ours = whole(spark, root, workers_read)
+    assert ours == by_spark
+    source = open_source(spark, SourceSettings(source="images", input=str(root)), by_path=workers_read)
+    assert source.images == source.list_keys().count() > 40
+
+
+def test_the_last_tasks_of_files_that_we_list_leave_no_core_idle(
+    spark: SparkSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fer_spark.sources.omitted.MOST_LOCAL_LISTED_BY_SPARK", 10)
+    root = write(tmp_path, {f"{number}.jpg": b"z" for number in range(40)})
+    cores, charged = spark.sparkContext.defaultParallelism, 40 * (64 * 1024 + 1)
+    assert cores == 2
+    monkeypatch.setattr("fer_spark.sources.pictures.TASKS_PER_CORE", 1)
+    before = spark.conf.get("spark.sql.files.maxPartitionBytes")
+    try:
+        for needed, tasks in ((2, 2), (3, 4), (4, 4), (5, 6)):
+            spark.conf.set("spark.sql.files.maxPartitionBytes", str(charged // needed + 1))
+            source = open_source(spark, SourceSettings(source="images", input=str(root)), by_path=True)
+            assert source.raw().rdd.getNumPartitions() == tasks, needed
+    finally:
+        spark.conf.set("spark.sql.files.maxPartitionBytes", str(before))
 
 
 SIDECARS = {

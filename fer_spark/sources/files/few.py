@@ -7,6 +7,8 @@ import os
 import time
 from contextlib import suppress
 
+from fer_spark.sources.files.names import is_picture_name
+
 _BRIEF_FILES = 1_000_000
 _BRIEF_BYTES = 16 << 30
 """Of a job on so many pictures a lightly compiling JVM takes less. To compile fully costs some 45 seconds of a
@@ -40,6 +42,6 @@ def few_files(text: str, most_files: int, most_bytes: int | None = None, most_s:
                     return False
                 if entry.is_dir(follow_symlinks=False):
                     pending.append(entry.path)
-                elif most_bytes is not None and not entry.is_symlink():
+                elif most_bytes is not None and not is_picture_name(entry.name) and not entry.is_symlink():
                     size += entry.stat().st_size
     return left > 0 and size <= enough

@@ -16,7 +16,7 @@ def here(tmp_path: Path) -> Path:
     folder = tmp_path / "in" / "inner"
     folder.mkdir(parents=True)
     for number in range(3):
-        (folder / f"{number}.png").write_bytes(bytes(100))
+        (folder / f"{number}.tar").write_bytes(bytes(100))
     (tmp_path / "link").symlink_to(tmp_path / "in")
     return tmp_path
 
@@ -30,8 +30,14 @@ def test_files_and_bytes_both_have_a_limit(here: Path, name: str, files: int, si
 
 
 def test_a_lone_file_counts_by_its_bytes(here: Path) -> None:
-    assert few_files(str(here / "in/inner/0.png"), 2, 100)
-    assert not few_files(str(here / "in/inner/0.png"), 2, 99)
+    assert few_files(str(here / "in/inner/0.tar"), 2, 100)
+    assert not few_files(str(here / "in/inner/0.tar"), 2, 99)
+
+
+def test_pictures_count_by_their_number_alone(here: Path) -> None:
+    (here / "in/inner/0.tar").rename(here / "in/inner/0.JPG")
+    assert few_files(str(here / "in"), 6, 200)
+    assert not few_files(str(here / "in"), 6, 199)
 
 
 def test_a_link_is_one_more_and_not_followed(here: Path) -> None:
